@@ -1,0 +1,27 @@
+"""The moving average of a generator."""
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+__all__ = ["update_average"]
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, images: int, half_life: float) -> None:
+    """Move ``average`` towards ``network``: avg ← network + (avg − network) · ½^(images/half_life).
+
+    Parameters are averaged; buffers (the statistics of batch norm) are copied.
+
+    Args:
+        average: changed in place; a deep copy of ``network`` at the start.
+        network: left alone.
+        images: real images seen since the last update, over all devices.
+        half_life: images after which half of the distance is gone.
+
+    Reference: Karras et al. 2017, arXiv:1710.10196, section 4.1; by half-life as in arXiv:2006.06676, appendix D.
+    """
+    move = get_ema_multi_avg_fn(0.5 ** (images / half_life))
+    move(list(average.parameters()), list(network.parameters()), torch.tensor(0))
+    for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(buffer)

@@ -1,0 +1,104 @@
+"""Images as numbers: uint8 for storage and scores, float in [-1, 1] for networks, grids and PNG for people."""
+
+import math
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.functional import InterpolationMode
+from torchvision.transforms.functional import resize as torchvision_resize
+from torchvision.utils import make_grid
+
+__all__ = ["grid", "points_to_image", "resize", "save_png", "to_float", "to_uint8"]
+
+
+def to_float(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return uint8 images as float in [-1, 1], x/127.5 − 1; float images unchanged but for ``dtype``.
+
+    Args:
+        images: any shape, uint8 in [0, 255] or float.
+        dtype: a float type.
+
+    Raises:
+        TypeError: another type of integer.
+    """
+    if images.dtype == torch.uint8:
+        return images.to(dtype).div_(127.5).sub_(1)
+    if not images.is_floating_point():
+        raise TypeError(f"images are {images.dtype}: lit_gan takes uint8 in [0, 255] or float in [-1, 1]")
+    return images.to(dtype)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Return float images in [-1, 1] as uint8, rounded and clamped: the inverse of :func:`to_float`.
+
+    Args:
+        images: any shape, float; what lies outside [-1, 1] becomes 0 or 255. uint8 images come back unchanged.
+    """
+    if images.dtype == torch.uint8:
+        return images
+    return images.float().mul(127.5).add_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def resize(images: Tensor, size: int, chunk: int = 4096) -> Tensor:
+    """Return square images at another size, bilinear with antialiasing.
+
+    Args:
+        images: uint8 ``(N, C, H, W)``.
+        size: height and width of the result, in pixels.
+        chunk: images at a time, which bounds the memory.
+    """
+    if images.shape[-2:] == (size, size):
+        return images
+    parts = [
+        torchvision_resize(part, [size, size], InterpolationMode.BILINEAR, antialias=True)
+        for part in images.split(chunk)
+    ]
+    return torch.cat(parts)
+
+
+def grid(images: Tensor, columns: int | None = None) -> Tensor:
+    """Return one uint8 image ``(C, H', W')`` that shows all ``images`` row by row.
+
+    Args:
+        images: ``(N, C, H, W)`` float in [-1, 1] or uint8, or points ``(N, 2)``, drawn as one density picture.
+        columns: pictures in a row; the root of N by default.
+    """
+    if images.ndim == 2:
+        return points_to_image(images)
+    images = to_uint8(images).cpu()
+    return make_grid(_showable(images), nrow=columns or math.ceil(math.sqrt(len(images))), padding=2, pad_value=255)
+
+
+def points_to_image(points: Tensor, size: int = 256) -> Tensor:
+    """Return a uint8 picture ``(1, size, size)`` of how densely ``points`` lie: dark is dense.
+
+    Args:
+        points: ``(N, 2)``, any range; the picture's frame is the smallest centred square that holds them.
+        size: height and width, in pixels.
+
+    Raises:
+        ValueError: the points are not two-dimensional.
+    """
+    if points.shape[1] != 2:
+        raise ValueError(f"points of {points.shape[1]} dimensions have no picture: give (N, 2)")
+    points = points.detach().float().cpu()
+    reach = float(points.abs().max()) * 1.05 or 1.0
+    counts, _ = torch.histogramdd(points, bins=[size, size], range=[-reach, reach, -reach, reach])
+    density = counts.log1p() / counts.log1p().max().clamp_min(1e-12)
+    return (255 * (1 - density)).to(torch.uint8).T.flip(0)[None]
+
+
+def save_png(image: Tensor, path: Path | str) -> Path:
+    """Write a uint8 image ``(C, H, W)`` as PNG, making its folder; return the path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = _showable(image[None])[0].cpu().permute(1, 2, 0).numpy()
+    Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(path, format="PNG")
+    return path
+
+
+def _showable(images: Tensor) -> Tensor:
+    """Return ``(N, C, H, W)`` with C 1 or 3, what a PNG can show: of other channel counts, the first channel."""
+    return images if images.shape[1] in (1, 3) else images[:, :1]

@@ -1,0 +1,435 @@
+"""LitGAN: two networks and a game, trained by Lightning. The file to read first."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities.types import STEP_OUTPUT
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from typing_extensions import Self
+
+from lit_gan.checkpoints import PlainCheckpointIO, check_state, model_description, read_checkpoint
+from lit_gan.ema import update_average
+from lit_gan.equilibrium import held_out_metrics
+from lit_gan.images import to_float
+from lit_gan.inputs import (
+    at_least,
+    check_batch,
+    check_game,
+    check_trainer,
+    positive,
+    read_latent_dim,
+    takes_labels,
+    unpack,
+)
+from lit_gan.losses import AdversarialLoss, NonSaturating
+from lit_gan.optim import GANAdam
+from lit_gan.parts import rebuild
+from lit_gan.penalties import Penalty, Player, Turn
+from lit_gan.sampling import Latent, draw_latents, sample_images, sample_labels
+from lit_gan.schedules import Schedule
+
+__all__ = ["LitGAN"]
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+class LitGAN(LightningModule):
+    """A generator and a discriminator that play a game, min over G and max over D of V(G, D) by default.
+
+    Each batch gives the discriminator one update on fresh real images; each ``d_steps_per_g_step``-th batch the
+    generator one, after it. ``trainer.global_step``, and so ``max_steps``, counts generator updates. For an exotic
+    game override :meth:`discriminator_loss` or :meth:`generator_loss`.
+
+    Args:
+        generator: ``generator(z, labels=None) -> images``: z ``(N, latent_dim)`` to images ``(N, C, H, W)`` float in
+            [-1, 1], or to vectors ``(N, D)``. Labels are passed where its ``forward`` names ``labels`` or requires a
+            second argument.
+        discriminator: ``discriminator(images, labels=None) -> logits``, ``(N,)`` or ``(N, 1)``, unbounded.
+        loss: the game.
+        penalties: by name, ``{"r1": R1(weight=10)}``; the name is the log key.
+        augment: applied to real and to generated images before the discriminator, in both turns.
+        generator_optimizer: takes the generator's parameters and returns an optimizer.
+        discriminator_optimizer: likewise.
+        lr_schedule: factor of both learning rates by images seen; None keeps them constant.
+        d_steps_per_g_step: k of the paper's algorithm 1, ≥ 1, counted across epochs.
+        ema_half_life: of the generator's moving average, in images; None for no average.
+        latent_dim: length of z; read from ``generator.latent_dim`` where not given.
+        latent: ``"normal"`` for N(0, 1), ``"uniform"`` for [-1, 1].
+        micro_batches: parts that each batch is split into, one after another, to save memory. Gradients add up to
+            those of the whole batch, except where samples of a batch are coupled (batch norm).
+        gradient_clip: largest L2 norm of a player's gradient, each player for itself; None for no limit.
+
+    Raises:
+        ValueError: an argument out of its range, or ``latent_dim`` that is missing or contradicts the generator.
+
+    Reference: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1.
+    """
+
+    images_seen: Tensor
+    """Real images the discriminator has learned from, over all devices: int64 scalar."""
+    d_steps: Tensor
+    """Discriminator updates so far: int64 scalar."""
+    ema_images_seen: Tensor
+    """``images_seen`` when ``ema_generator`` was last updated: int64 scalar."""
+    label_counts: Tensor
+    """Real images of each class seen, int64 ``(num_classes,)``; empty for an unconditional generator."""
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        loss: AdversarialLoss = NonSaturating(),
+        penalties: dict[str, Penalty] | None = None,
+        augment: nn.Module | None = None,
+        generator_optimizer: OptimizerFactory = GANAdam,
+        discriminator_optimizer: OptimizerFactory = GANAdam,
+        lr_schedule: Schedule | None = None,
+        d_steps_per_g_step: int = 1,
+        ema_half_life: float | None = 10_000,
+        latent_dim: int | None = None,
+        latent: Latent = "normal",
+        micro_batches: int = 1,
+        gradient_clip: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator, self.augment = generator, discriminator, augment
+        self.loss, self.penalties = loss, dict(penalties or {})
+        self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
+        self.lr_schedule = lr_schedule
+        self.d_steps_per_g_step = at_least("d_steps_per_g_step", d_steps_per_g_step, 1)
+        self.micro_batches = at_least("micro_batches", micro_batches, 1)
+        self.ema_half_life = positive("ema_half_life", ema_half_life)
+        self.gradient_clip = positive("gradient_clip", gradient_clip)
+        self.latent_dim = read_latent_dim(generator, latent_dim)
+        if latent not in ("normal", "uniform"):
+            raise ValueError(f'latent={latent!r} is neither "normal" nor "uniform"')
+        self.latent: Latent = latent
+        self.ema_generator = None if ema_half_life is None else copy.deepcopy(generator).requires_grad_(False).eval()
+        for name in ("images_seen", "d_steps", "ema_images_seen"):
+            self.register_buffer(name, torch.zeros((), dtype=torch.int64))
+        classes = getattr(generator, "num_classes", None) or 0
+        self.register_buffer("label_counts", torch.zeros(classes, dtype=torch.int64))
+        self._labelled = {network: takes_labels(network) for network in (generator, discriminator)}
+        self._metrics: dict[str, Tensor] = {}
+        self._game_checked = False
+
+    # Networks
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images of the raw generator for latents ``(N, latent_dim)`` and, where it takes them, labels."""
+        images: Tensor = self.generator(z, labels) if self._labelled[self.generator] else self.generator(z)
+        return images
+
+    def logits(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the discriminator's logits of ``images``, ``(N,)``, in float32 at least."""
+        network = self.discriminator
+        logits: Tensor = network(images, labels) if self._labelled[network] else network(images)
+        if logits.numel() != len(images):
+            raise ValueError(
+                f"the discriminator ({type(network).__name__}) returns logits of shape {tuple(logits.shape)} for "
+                f"{len(images)} images: it must return (N,) or (N, 1)"
+            )
+        logits = logits.reshape(len(images))
+        return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+    def _augmented_logits(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.logits(images if self.augment is None else self.augment(images), labels)
+
+    # Training
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Return the generator's and the discriminator's optimizer, in this order."""
+        optimizers = [
+            self.generator_optimizer(self.generator.parameters()),
+            self.discriminator_optimizer(self.discriminator.parameters()),
+        ]
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+            group.setdefault("initial_lr", group["lr"])
+        return optimizers
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Add none: Lightning's first call into the module, the place to refuse what cannot work."""
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            check_trainer(self.trainer)
+        if type(self.trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            self.trainer.strategy.checkpoint_io = PlainCheckpointIO()
+        return []
+
+    def on_fit_start(self) -> None:
+        """Read the counters, from a checkpoint perhaps, once: reading a buffer at each step would stall a GPU."""
+        self._images_seen, self._d_steps = int(self.images_seen), int(self.d_steps)
+        self._ema_images_seen = int(self.ema_images_seen)
+        if self.ema_generator is not None:
+            self.ema_generator.train()  # Lightning warns of what is in evaluation mode between this hook and the next
+
+    def on_train_start(self) -> None:
+        """Put the averaged generator back into the evaluation mode that it is meant for."""
+        if self.ema_generator is not None:
+            self.ema_generator.eval()
+
+    def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
+        """Play one discriminator turn and, at each ``d_steps_per_g_step``-th one, a generator turn."""
+        real, labels = self._real(batch)
+        self._set_learning_rates()
+        self._count(real, labels)
+        self._play("discriminator", real, labels)
+        if self._d_steps % self.d_steps_per_g_step == 0:
+            self._play("generator", real, labels)
+            self._update_ema()
+        self._log_metrics()
+        return None
+
+    def discriminator_loss(self, turn: Turn) -> Tensor:
+        """Return what the discriminator minimises beside its penalties, a scalar. Override for an exotic game."""
+        assert turn.real_logits is not None
+        return self.loss.discriminator(turn.real_logits, turn.fake_logits)
+
+    def generator_loss(self, turn: Turn) -> Tensor:
+        """Return what the generator minimises beside its penalties, a scalar. Override for an exotic game."""
+        return self.loss.generator(turn.fake_logits, turn.real_logits)
+
+    def _real(self, batch: Any) -> tuple[Tensor, Tensor | None]:
+        """Return images in [-1, 1] and labels; the first batch is checked against the networks."""
+        images, labels = unpack(batch)
+        if not self._game_checked or images.device.type == "cpu":  # on a GPU a look at each batch would stall it
+            check_batch(images)
+        if not self._game_checked:
+            check_game(self, images, labels)
+            self._game_checked = True
+        return to_float(images, self.dtype), labels
+
+    def _count(self, real: Tensor, labels: Tensor | None) -> None:
+        self._images_seen += len(real) * self.trainer.world_size
+        self._d_steps += 1
+        self.images_seen.fill_(self._images_seen)
+        self.d_steps.fill_(self._d_steps)
+        if labels is not None and len(self.label_counts):
+            self.label_counts.index_add_(0, labels, torch.ones_like(labels))
+
+    def _play(self, player: Player, real: Tensor, labels: Tensor | None) -> None:
+        """Update one player on one batch; only its parameters change, and it alone has gradients."""
+        optimizer = self._optimizer(player)
+        due = self._due_penalties(player)
+        metrics: dict[str, Tensor] = defaultdict(lambda: real.new_zeros(()))
+        z = draw_latents(len(real), self.latent_dim, self.latent, like=real)
+        with self.toggled_optimizer(optimizer):
+            for share, *part in self._micro_batches(real, labels, z):
+                with self._precision(bool(due)):
+                    turn = self._turn(player, *part, needs_gradient=bool(due))
+                    objective = self._objective(player, turn, due, share, metrics)
+                self.manual_backward(objective)
+            self._step(player, optimizer)
+            optimizer.zero_grad()
+        self._metrics.update(metrics)
+
+    def _turn(self, player: Player, real: Tensor, labels: Tensor | None, z: Tensor, needs_gradient: bool) -> Turn:
+        """Run both networks for ``player``; the other one's work is done without gradients."""
+        generating = player == "generator"
+        with torch.set_grad_enabled(generating):
+            fake = self(z, labels)
+        if needs_gradient and not generating:
+            real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
+        real_logits = None
+        if not generating or self.loss.needs_real:
+            with torch.set_grad_enabled(not generating):
+                real_logits = self._augmented_logits(real, labels)
+        fake_logits = self._augmented_logits(fake, labels)
+        return Turn(real, fake, z, labels, real_logits, fake_logits, self._augmented_logits)
+
+    def _objective(
+        self, player: Player, turn: Turn, due: dict[str, Penalty], share: float, metrics: dict[str, Tensor]
+    ) -> Tensor:
+        """Return the player's loss with the penalties that are due, and add its parts to ``metrics``."""
+        game = self.discriminator_loss(turn) if player == "discriminator" else self.generator_loss(turn)
+        terms = {f"loss/{player[0]}": game}
+        for name, penalty in due.items():
+            terms[f"penalty/{name}"] = penalty(turn)
+            game = game + penalty.every * terms[f"penalty/{name}"]
+        if player == "discriminator" and turn.real_logits is not None:
+            terms |= {"logits/real": turn.real_logits.mean(), "logits/fake": turn.fake_logits.mean()}
+        for name, term in terms.items():
+            metrics[name] = metrics[name] + share * term.detach()
+        return share * game
+
+    def _due_penalties(self, player: Player) -> dict[str, Penalty]:
+        update = self._d_steps - 1 if player == "discriminator" else self._d_steps // self.d_steps_per_g_step - 1
+        return {n: p for n, p in self.penalties.items() if p.player == player and update % p.every == 0}
+
+    def _micro_batches(
+        self, real: Tensor, labels: Tensor | None, z: Tensor
+    ) -> Iterator[tuple[float, Tensor, Tensor | None, Tensor]]:
+        parts = min(self.micro_batches, len(real))
+        label_parts = [None] * parts if labels is None else labels.tensor_split(parts)
+        for part, y, latents in zip(real.tensor_split(parts), label_parts, z.tensor_split(parts), strict=True):
+            yield len(part) / len(real), part, y, latents
+
+    def _precision(self, penalised: bool) -> torch.autocast:
+        """Leave autocast alone, or off for a turn whose gradient penalty float16 would under- or overflow."""
+        device = self.device.type
+        enabled = torch.is_autocast_enabled(device)
+        if penalised and torch.get_autocast_dtype(device) == torch.float16:
+            enabled = False
+        return torch.autocast(device, torch.get_autocast_dtype(device), enabled=enabled, cache_enabled=False)
+
+    def _step(self, player: Player, optimizer: LightningOptimizer) -> None:
+        if player == "generator":
+            optimizer.step()
+        else:  # the call that LightningOptimizer.step makes, without counting: global_step counts generator updates
+            self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip the active player's gradients: here they are whole, and unscaled where a scaler is used."""
+        if self.gradient_clip is not None:
+            self.clip_gradients(optimizer, self.gradient_clip, "norm")
+
+    def _optimizer(self, player: Player) -> LightningOptimizer:
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        optimizer = optimizers[0 if player == "generator" else 1]
+        assert isinstance(optimizer, LightningOptimizer)
+        return optimizer
+
+    def _set_learning_rates(self) -> None:
+        if self.lr_schedule is None:
+            return
+        factor = self.lr_schedule(self._images_seen)
+        for group in (group for optimizer in self.trainer.optimizers for group in optimizer.param_groups):
+            group["lr"] = factor * group["initial_lr"]
+        self._metrics["lr_factor"] = torch.tensor(factor)
+
+    def _update_ema(self) -> None:
+        if self.ema_generator is None or self.ema_half_life is None:
+            return
+        images = self._images_seen - self._ema_images_seen
+        update_average(self.ema_generator, self.generator, images, self.ema_half_life)
+        self._ema_images_seen = self._images_seen
+        self.ema_images_seen.fill_(self._images_seen)
+
+    def _log_metrics(self) -> None:
+        """Log where Lightning will write, against generator updates; each call costs as much as a toy step."""
+        every = self.trainer.log_every_n_steps
+        if not every or (self.trainer.fit_loop.total_batch_idx + 1) % every:
+            return
+        losses = {name: m for name, m in self._metrics.items() if name.startswith("loss/")}
+        self.log_dict(losses, prog_bar=True)
+        self.log_dict({name: m for name, m in self._metrics.items() if name not in losses})
+        self.log_dict({"images_seen": float(self._images_seen), "step": float(self.trainer.global_step)})
+
+    # Held-out data
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last epoch's logits, and seed the latents: V is comparable over epochs, training undisturbed."""
+        self._held_out: tuple[list[Tensor], list[Tensor]] = ([], [])
+        self._held_out_rng = torch.Generator().manual_seed(0)
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Judge held-out images and as many of the raw generator, the discriminator in evaluation mode."""
+        real, labels = self._real(batch)
+        z = draw_latents(len(real), self.latent_dim, self.latent, like=real, rng=self._held_out_rng)
+        for logits, images in zip(self._held_out, (real, self(z, labels)), strict=True):
+            logits.append(self.logits(images, labels))
+
+    test_step = validation_step
+
+    def on_validation_epoch_end(self) -> None:
+        """Log V(G, D), its bound of the Jensen–Shannon divergence and the discriminator's accuracy."""
+        self._log_held_out("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the same of the test data."""
+        self._log_held_out("test")
+
+    def _log_held_out(self, prefix: str) -> None:
+        real, fake = (torch.cat(logits) for logits in self._held_out)
+        metrics = held_out_metrics(self.loss, real, fake)
+        self.log_dict({f"{prefix}/{name}": metric.float() for name, metric in metrics.items()})
+        self.log("step", float(self.trainer.global_step))
+
+    # Sampling
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        labels: Tensor | Iterable[int] | int | None = None,
+        *,
+        ema: bool = True,
+        seed: int | None = None,
+        truncation: float = 1.0,
+        batch_size: int = 256,
+    ) -> Tensor:
+        """Return ``n`` generated images ``(n, C, H, W)`` float32 in [-1, 1], the generator in evaluation mode.
+
+        Args:
+            n: how many, ≥ 1.
+            labels: one for each, or one for all. A conditional generator without them gets classes as frequent as
+                in the data it was trained on.
+            ema: of the averaged generator, where there is one.
+            seed: the same seed gives the same latents on every device; None draws from torch's random state.
+            truncation: factor of the latents in (0, 1]: below 1, more typical images and less variety.
+            batch_size: images at a time, which bounds the memory.
+
+        Raises:
+            ValueError: an argument out of range, or labels for a generator that takes none.
+        """
+        at_least("n", n, 1)
+        if not 0 < truncation <= 1:
+            raise ValueError(f"truncation={truncation} must lie in (0, 1], 1 for no truncation")
+        network = self.ema_generator if ema and self.ema_generator is not None else self.generator
+        rng = None if seed is None else torch.Generator().manual_seed(seed)
+        like = next(network.parameters())
+        z = truncation * draw_latents(n, self.latent_dim, self.latent, like, rng)
+        if self._labelled[self.generator]:
+            labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
+        elif labels is not None:
+            raise ValueError(f"{type(self.generator).__name__} takes no labels: leave labels out")
+        return sample_images(network, z, labels, batch_size)
+
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Return as many generated images as the batch holds, of its labels where the generator takes them."""
+        images, labels = unpack(batch)
+        return self.sample(len(images), labels if self._labelled[self.generator] else None)
+
+    # Checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write every part as plain data beside the weights."""
+        checkpoint["lit_gan"] = model_description(self)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse, in one sentence, weights of other networks."""
+        check_state(self, checkpoint)
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path, map_location: Any = "cpu", **parts: Any
+    ) -> Self:
+        """Return the model that a checkpoint holds, rebuilt from the file alone.
+
+        Args:
+            checkpoint_path: a file that a Trainer wrote.
+            map_location: device for the weights.
+            parts: arguments of LitGAN that take the place of those in the file. Parts that are neither lit_gan's nor
+                torch.optim's are not rebuilt from a file and must be given here.
+
+        Raises:
+            ValueError: the file is truncated or no checkpoint of LitGAN, a part must be given, or weights do not fit.
+        """
+        checkpoint = read_checkpoint(checkpoint_path, map_location)
+        saved = {name: v for name, v in checkpoint["lit_gan"].items() if name not in parts}
+        model = cls(**{name: rebuild(v, name) for name, v in saved.items()}, **parts)
+        check_state(model, checkpoint)
+        model.load_state_dict(checkpoint["state_dict"])
+        return model

@@ -1,0 +1,109 @@
+"""DCGAN, the all-convolutional pair (Radford et al. 2015, arXiv:1511.06434)."""
+
+from torch import Tensor, nn
+
+from lit_gan.networks.layers import LatentInput, LogitHead, check_images, check_positive, dcgan_init, stages
+
+__all__ = ["DCGANDiscriminator", "DCGANGenerator"]
+
+
+class DCGANGenerator(nn.Module):
+    """Transposed convolutions with batch norm and ReLU from a latent to an image, tanh at the end.
+
+    Args:
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, ...).
+        channels: of the image.
+        latent_dim: length of z.
+        num_classes: None, or the number of classes it is conditional on.
+        width: channels before the last layer; each layer towards the latent has twice as many.
+
+    Raises:
+        ValueError: ``image_size`` cannot be reached by doubling.
+
+    Reference: arXiv:1511.06434, figure 1.
+    """
+
+    def __init__(
+        self,
+        image_size: int = 32,
+        channels: int = 3,
+        latent_dim: int = 100,
+        num_classes: int | None = None,
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.latent_dim = image_size, channels, latent_dim
+        self.num_classes, self.width = num_classes, width
+        check_positive(channels=channels, latent_dim=latent_dim, num_classes=num_classes, width=width)
+        start, doublings = stages(image_size)
+        self.input = LatentInput(latent_dim, num_classes)
+        features = width * 2 ** (doublings - 1)
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(self.input.features, features, start, bias=False),
+            nn.BatchNorm2d(features),
+            nn.ReLU(inplace=True),
+        ]
+        for _ in range(doublings - 1):
+            layers += [
+                nn.ConvTranspose2d(features, features // 2, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(features // 2),
+                nn.ReLU(inplace=True),
+            ]
+            features //= 2
+        layers += [nn.ConvTranspose2d(features, channels, 4, 2, 1), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        self.apply(dcgan_init)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map latents ``(N, latent_dim)`` to images ``(N, channels, image_size, image_size)`` in [-1, 1]."""
+        images: Tensor = self.layers(self.input(z, labels)[:, :, None, None])
+        return images
+
+
+class DCGANDiscriminator(nn.Module):
+    """Strided convolutions with leaky ReLU from an image to a logit, the mirror of :class:`DCGANGenerator`.
+
+    Args:
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, ...).
+        channels: of the image.
+        num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637).
+        width: channels after the first layer; each further layer has twice as many.
+        batch_norm: after each convolution but the first, as in the paper. Batch norm couples the samples of a batch:
+            leave it out with gradient penalties, and where V(G, D) is to mean something for one sample alone.
+
+    Raises:
+        ValueError: ``image_size`` cannot be reached by doubling; images of another shape, at the forward pass.
+
+    Reference: arXiv:1511.06434, section 3.
+    """
+
+    def __init__(
+        self,
+        image_size: int = 32,
+        channels: int = 3,
+        num_classes: int | None = None,
+        width: int = 64,
+        batch_norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
+        self.width, self.batch_norm = width, batch_norm
+        check_positive(channels=channels, num_classes=num_classes, width=width)
+        start, doublings = stages(image_size)
+        features = width
+        layers: list[nn.Module] = [nn.Conv2d(channels, features, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
+        for _ in range(doublings - 1):
+            layers.append(nn.Conv2d(features, 2 * features, 4, 2, 1, bias=not batch_norm))
+            features *= 2
+            if batch_norm:
+                layers.append(nn.BatchNorm2d(features))
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.head = LogitHead(features * start**2, num_classes)
+        self.apply(dcgan_init)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
+        check_images(images, (self.channels, self.image_size, self.image_size), self)
+        logits: Tensor = self.head(self.layers(images), labels)
+        return logits

@@ -1,0 +1,115 @@
+"""What the network families share: the conditioning of both players and the shapes they accept."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["LatentInput", "LogitHead", "check_images", "check_positive", "dcgan_init", "stages"]
+
+
+class LatentInput(nn.Module):
+    """The generator's input: the latent, with a learned embedding of the class beside it.
+
+    Args:
+        latent_dim: length of z.
+        num_classes: None for an unconditional generator, whose labels are then ignored.
+
+    Reference: Mirza & Osindero 2014, arXiv:1411.1784, section 3.2; a learned embedding takes the place of the one-hot
+    vector.
+    """
+
+    def __init__(self, latent_dim: int, num_classes: int | None) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.embedding = None if num_classes is None else nn.Embedding(num_classes, latent_dim)
+        self.features = latent_dim if num_classes is None else 2 * latent_dim
+
+    def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Map ``z`` ``(N, latent_dim)`` and ``labels`` ``(N,)`` to features ``(N, features)``."""
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"latents of shape {tuple(z.shape)}: this generator takes (N, {self.latent_dim})")
+        if self.embedding is None:
+            return z
+        return torch.cat([z, self.embedding(_required(labels, self.embedding))], 1)
+
+
+class LogitHead(nn.Module):
+    """The discriminator's output: a linear logit, plus the projection of the features on the class's embedding.
+
+    logit(x, y) = wᵀφ(x) + b + v_yᵀφ(x), the last term only where there are classes.
+
+    Args:
+        features: length of φ(x).
+        num_classes: None for an unconditional discriminator, whose labels are then ignored.
+
+    Reference: Miyato & Koyama 2018, arXiv:1802.05637, equation 3.
+    """
+
+    def __init__(self, features: int, num_classes: int | None) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, 1)
+        self.embedding = None if num_classes is None else nn.Embedding(num_classes, features)
+
+    def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
+        """Map ``features`` ``(N, features)`` and ``labels`` ``(N,)`` to logits ``(N,)``."""
+        logits: Tensor = self.linear(features)[:, 0]
+        if self.embedding is None:
+            return logits
+        return logits + (features * self.embedding(_required(labels, self.embedding))).sum(1)
+
+
+def _required(labels: Tensor | None, embedding: nn.Embedding) -> Tensor:
+    if labels is None:
+        raise ValueError(f"this network is conditional on {embedding.num_embeddings} classes: pass labels")
+    return labels
+
+
+def check_images(images: Tensor, shape: Sequence[int], network: nn.Module) -> None:
+    """Raise ValueError, naming both, where ``images`` ``(N, ...)`` are not of ``shape``, the one ``network`` takes."""
+    if tuple(images.shape[1:]) != tuple(shape):
+        given, taken = ("×".join(map(str, s)) for s in (images.shape[1:], shape))
+        raise ValueError(
+            f"{type(network).__name__} takes {taken} inputs, it was given {given}: "
+            "set image_size and channels (or features) to the same values on the data and on both networks"
+        )
+
+
+def check_positive(**sizes: int | None) -> None:
+    """Raise ValueError, naming it, for the first of ``sizes`` that is below 1; None passes."""
+    for name, size in sizes.items():
+        if size is not None and size < 1:
+            raise ValueError(f"{name}={size} must be at least 1")
+
+
+def stages(image_size: int) -> tuple[int, int]:
+    """Return the first size (4 to 7) and the number of doublings that lead from it to ``image_size``.
+
+    Raises:
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once; the nearest sizes are named.
+    """
+    start, doublings = image_size, 0
+    while start > 7 and start % 2 == 0:
+        start, doublings = start // 2, doublings + 1
+    if doublings == 0 or not 4 <= start <= 7:
+        sizes = sorted(s * 2**k for s in (4, 5, 6, 7) for k in range(1, 9))
+        below = max((s for s in sizes if s < image_size), default=sizes[0])
+        above = min((s for s in sizes if s > image_size), default=sizes[-1])
+        raise ValueError(f"image_size={image_size} is not 4, 5, 6 or 7 doubled: take {below} or {above}")
+    return start, doublings
+
+
+def dcgan_init(module: nn.Module) -> None:
+    """Set weights to N(0, 0.02), batch-norm scales to N(1, 0.02), biases to 0; use with ``network.apply``.
+
+    Reference: Radford et al. 2015, arXiv:1511.06434, section 4; the scales as in the authors' code.
+    """
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, 0.0, 0.02)

@@ -1,0 +1,118 @@
+"""Fully connected networks, for small images and for points in a plane (Goodfellow et al. 2014, arXiv:1406.2661)."""
+
+import math
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from lit_gan.networks.layers import LatentInput, LogitHead, check_images, check_positive
+
+__all__ = ["MLPDiscriminator", "MLPGenerator"]
+
+
+def _data_shape(image_size: int | None, channels: int | None, features: int | None) -> tuple[int, ...]:
+    check_positive(image_size=image_size, channels=channels, features=features)
+    if features is not None:
+        if image_size is not None or channels is not None:
+            raise ValueError(
+                f"features={features} is for vectors, image_size={image_size} and channels={channels} are for images: "
+                "give one kind or the other"
+            )
+        return (features,)
+    if image_size is None or channels is None:
+        raise ValueError(f"give features=, or image_size= and channels= (got {image_size} and {channels})")
+    return (channels, image_size, image_size)
+
+
+def _hidden_layers(inputs: int, width: int, depth: int) -> nn.Sequential:
+    sizes = [inputs] + [width] * depth
+    return nn.Sequential(
+        *(layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2, inplace=True)))
+    )
+
+
+class MLPGenerator(nn.Module):
+    """Hidden layers with leaky ReLU from a latent to an image, tanh at the end, or to an unbounded vector.
+
+    Args:
+        image_size: height and width of the image, in pixels.
+        channels: of the image.
+        features: length of the vector, in place of ``image_size`` and ``channels``.
+        latent_dim: length of z.
+        num_classes: None, or the number of classes it is conditional on.
+        width: units of each hidden layer.
+        depth: number of hidden layers.
+
+    Raises:
+        ValueError: neither or both of image and vector are asked for.
+
+    Reference: arXiv:1406.2661, section 5.
+    """
+
+    def __init__(
+        self,
+        image_size: int | None = None,
+        channels: int | None = None,
+        features: int | None = None,
+        latent_dim: int = 100,
+        num_classes: int | None = None,
+        width: int = 256,
+        depth: int = 3,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.features = image_size, channels, features
+        self.latent_dim, self.num_classes = latent_dim, num_classes
+        self.width, self.depth = width, depth
+        check_positive(latent_dim=latent_dim, num_classes=num_classes, width=width, depth=depth)
+        shape = _data_shape(image_size, channels, features)
+        self.input = LatentInput(latent_dim, num_classes)
+        self.layers = _hidden_layers(self.input.features, width, depth)
+        self.output = nn.Sequential(nn.Linear(width, math.prod(shape)), nn.Unflatten(1, shape))
+        if features is None:
+            self.output.append(nn.Tanh())
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map latents ``(N, latent_dim)`` to images ``(N, C, H, W)`` in [-1, 1], or to vectors ``(N, features)``."""
+        samples: Tensor = self.output(self.layers(self.input(z, labels)))
+        return samples
+
+
+class MLPDiscriminator(nn.Module):
+    """Hidden layers with leaky ReLU from an image or a vector to a logit.
+
+    Args:
+        image_size: height and width of the image, in pixels.
+        channels: of the image.
+        features: length of the vector, in place of ``image_size`` and ``channels``.
+        num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637).
+        width: units of each hidden layer.
+        depth: number of hidden layers.
+
+    Raises:
+        ValueError: neither or both of image and vector are asked for; inputs of another shape, at the forward pass.
+
+    Reference: arXiv:1406.2661, section 5.
+    """
+
+    def __init__(
+        self,
+        image_size: int | None = None,
+        channels: int | None = None,
+        features: int | None = None,
+        num_classes: int | None = None,
+        width: int = 256,
+        depth: int = 3,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.features = image_size, channels, features
+        self.num_classes, self.width, self.depth = num_classes, width, depth
+        check_positive(num_classes=num_classes, width=width, depth=depth)
+        self.shape = _data_shape(image_size, channels, features)
+        self.layers = nn.Sequential(nn.Flatten(), *_hidden_layers(math.prod(self.shape), width, depth))
+        self.head = LogitHead(width, num_classes)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map images ``(N, C, H, W)`` or vectors ``(N, features)`` to logits ``(N,)``."""
+        check_images(images, self.shape, self)
+        logits: Tensor = self.head(self.layers(images), labels)
+        return logits

@@ -1,0 +1,114 @@
+"""A model's parts as plain data, ``{class_path, init_args}``: how a checkpoint is rebuilt without pickled objects.
+
+Only classes of lit_gan and of torch.optim are ever imported from a file. Parts of the user's own are named in the file,
+and must be passed when it is loaded.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from lit_gan.losses import AdversarialLoss
+from lit_gan.penalties import Penalty
+from lit_gan.schedules import Schedule
+
+__all__ = ["describe", "describe_optimizer", "rebuild", "summary"]
+
+_TRUSTED = ("lit_gan.", "torch.optim.")
+_BASES = (nn.Module, AdversarialLoss, Penalty, Schedule, Optimizer)
+
+
+def describe(value: Any) -> Any:
+    """Return ``value`` as plain data: a part becomes ``{"class_path": ..., "init_args": {...}}``.
+
+    ``init_args`` are read from the part's attributes of the same names. They are None for a part that cannot be
+    rebuilt from a file: one that is not lit_gan's or torch.optim's.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [describe(v) for v in value]
+    if isinstance(value, dict):
+        return {k: describe(v) for k, v in value.items()}
+    path = _class_path(type(value))
+    names = list(inspect.signature(type(value)).parameters) if path.startswith(_TRUSTED) else []
+    known = path.startswith(_TRUSTED) and all(hasattr(value, name) for name in names)
+    return {
+        "class_path": path,
+        "init_args": {name: describe(getattr(value, name)) for name in names} if known else None,
+    }
+
+
+def describe_optimizer(
+    factory: Callable[[Iterable[nn.Parameter]], Optimizer], parameters: Iterable[nn.Parameter]
+) -> Any:
+    """Return the optimizer that ``factory`` makes as plain data; its arguments are the defaults it holds."""
+    optimizer = factory(parameters)
+    path = _class_path(type(optimizer))
+    if not path.startswith(_TRUSTED) or len(optimizer.param_groups) > 1:
+        return {"class_path": path, "init_args": None}
+    names = inspect.signature(type(optimizer)).parameters
+    return {
+        "class_path": path,
+        "init_args": {name: describe(v) for name, v in optimizer.defaults.items() if name in names},
+    }
+
+
+def rebuild(value: Any, name: str) -> Any:
+    """Return what :func:`describe` described; an optimizer as a factory that takes the parameters.
+
+    Args:
+        value: plain data, from a file that may be hostile.
+        name: the argument it is for, named in errors.
+
+    Raises:
+        ValueError: a class path outside lit_gan and torch.optim, or one that resolves to anything but a part.
+    """
+    if isinstance(value, list):
+        return [rebuild(v, name) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "class_path" not in value:
+        return {k: rebuild(v, name) for k, v in value.items()}
+    if value.get("init_args") is None:
+        raise ValueError(
+            f"the checkpoint's {name} is a {value['class_path']}, which is not rebuilt from a file: pass {name}=..."
+        )
+    cls = _resolve(value["class_path"], name)
+    init_args = {k: rebuild(v, name) for k, v in value["init_args"].items()}
+    return partial(cls, **init_args) if issubclass(cls, Optimizer) else cls(**init_args)
+
+
+def summary(description: Any) -> str:
+    """Return a description as one would write the part in code: ``DCGANGenerator(image_size=32, ...)``."""
+    if isinstance(description, dict) and "class_path" in description:
+        init_args = description["init_args"] or {}
+        name = description["class_path"].rpartition(".")[2]
+        return f"{name}({', '.join(f'{k}={summary(v)}' for k, v in init_args.items())})"
+    return repr(description)
+
+
+def _class_path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _resolve(path: str, name: str) -> type:
+    refusal = ValueError(
+        f"the checkpoint's {name} is {path!r}, which is no part of lit_gan or torch.optim: nothing was imported; "
+        f"pass {name}=... if you trust it"
+    )
+    if not isinstance(path, str) or not path.startswith(_TRUSTED) or not all(p.isidentifier() for p in path.split(".")):
+        raise refusal
+    module, _, class_name = path.rpartition(".")
+    try:
+        cls = getattr(import_module(module), class_name)
+    except (ImportError, AttributeError):
+        raise refusal from None
+    if not (isinstance(cls, type) and _class_path(cls) == path and issubclass(cls, _BASES)):
+        raise refusal
+    return cls

@@ -1,0 +1,111 @@
+"""The mathematics of the original paper as functions, in nats (arXiv:1406.2661)."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+__all__ = ["EQUILIBRIUM_VALUE", "accuracy", "calibrate", "jsd_lower_bound", "value"]
+
+EQUILIBRIUM_VALUE = -math.log(4)
+"""V(G, D) where p_g = p_data and D = ½ everywhere: the minimum of C(G) (arXiv:1406.2661, theorem 1)."""
+
+
+def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Return the value of the game, V(G, D) = E[log D(x)] + E[log(1 − D(G(z)))], with D = sigmoid(logit).
+
+    Args:
+        real_logits: logits of samples of p_data, any shape.
+        fake_logits: logits of samples of p_g, any shape.
+
+    Returns:
+        A scalar in nats, at most 0; −log 4 where D = ½ everywhere.
+
+    Reference: arXiv:1406.2661, equation 1.
+    """
+    return -softplus(-real_logits).mean() - softplus(fake_logits).mean()
+
+
+def jsd_lower_bound(value: Tensor) -> Tensor:
+    """Return (V + log 4)/2, which no discriminator lifts above the Jensen–Shannon divergence JSD(p_data‖p_g).
+
+    V(G, D) ≤ V(G, D*) = −log 4 + 2·JSD holds for expectations: estimate V on held-out data, or the bound is biased
+    upwards.
+
+    Args:
+        value: V(G, D) in nats.
+
+    Returns:
+        The bound in nats, at most log 2; negative where D does worse than D = ½.
+
+    Reference: arXiv:1406.2661, theorem 1.
+    """
+    return (value - EQUILIBRIUM_VALUE) / 2
+
+
+def accuracy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Return the share of samples that D = sigmoid(logit) puts on the right side of ½, both kinds weighing the same.
+
+    ½·P(logit(x) > 0) + ½·P(logit(G(z)) < 0); a logit of exactly 0 counts half.
+
+    Args:
+        real_logits: logits of samples of p_data, any shape.
+        fake_logits: logits of samples of p_g, any shape.
+
+    Returns:
+        A scalar in [0, 1]; ½ is guessing.
+    """
+
+    def share_positive(logits: Tensor) -> Tensor:
+        return ((logits.sign() + 1) / 2).mean()
+
+    return (share_positive(real_logits) + share_positive(-fake_logits)) / 2
+
+
+def calibrate(real_logits: Tensor, fake_logits: Tensor, iterations: int = 50) -> tuple[float, float]:
+    """Fit slope a and offset b so that a·logit + b is a log density ratio log p_data/p_g.
+
+    Logistic regression of real against fake on the one feature ``logit``, by Newton's method in float64, both kinds
+    weighing the same. The targets are (N + 1)/(N + 2) and 1/(N + 2) instead of 1 and 0, so that the slope stays
+    finite where the two kinds do not overlap.
+
+    Args:
+        real_logits: logits of samples of p_data, ``(N,)``.
+        fake_logits: logits of samples of p_g, ``(M,)``.
+        iterations: Newton steps; each halves its length until the loss falls.
+
+    Returns:
+        ``(a, b)``.
+
+    Raises:
+        ValueError: fewer than two logits of a kind.
+
+    Reference: Platt 1999, "Probabilistic outputs for support vector machines", section 2.2.
+    """
+    n, m = real_logits.numel(), fake_logits.numel()
+    if min(n, m) < 2:
+        raise ValueError(f"a calibration needs two logits of each kind, got {n} real and {m} fake: add held-out data")
+    x = torch.cat([real_logits.flatten(), fake_logits.flatten()]).double().cpu()
+    mean, scale = x.mean(), x.std().clamp_min(1e-12)
+    features = torch.stack([(x - mean) / scale, torch.ones_like(x)], 1)
+    target = torch.cat([x.new_full((n,), (n + 1) / (n + 2)), x.new_full((m,), 1 / (m + 2))])
+    weight = torch.cat([x.new_full((n,), 0.5 / n), x.new_full((m,), 0.5 / m)])
+
+    def loss(ab: Tensor) -> Tensor:
+        logit = features @ ab
+        return (weight * (softplus(logit) - target * logit)).sum()
+
+    ab = x.new_zeros(2)
+    for _ in range(iterations):
+        p = torch.sigmoid(features @ ab)
+        gradient = features.T @ (weight * (p - target))
+        hessian = features.T @ (features * (weight * p * (1 - p))[:, None]) + 1e-12 * torch.eye(2, dtype=x.dtype)
+        step = torch.linalg.solve(hessian, gradient)
+        while loss(ab - step) > loss(ab) and step.abs().max() > 1e-12:
+            step = step / 2
+        ab = ab - step
+        if step.abs().max() <= 1e-12:
+            break
+    slope = float(ab[0] / scale)
+    return slope, float(ab[1]) - slope * float(mean)

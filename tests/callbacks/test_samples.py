@@ -1,0 +1,134 @@
+"""What is shown during training and written by predict."""
+
+import pytest
+import torch
+from PIL import Image
+from pytorch_lightning.loggers import CSVLogger, Logger
+
+from lit_gan import LitGAN
+from lit_gan.callbacks import SampleGrid, SampleWriter
+from lit_gan.networks import MLPDiscriminator, MLPGenerator
+from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
+
+DATA = torch.rand(24, 1, 4, 4) * 2 - 1
+
+
+def names(folder):
+    return sorted(p.name for p in folder.glob("**/samples/*.png"))
+
+
+@pytest.mark.parametrize(
+    ("k", "written"), [(1, ["000002", "000004", "000006"]), (2, ["000002", "000003"]), (9, ["000000"])]
+)
+def test_grids_come_with_generator_updates_and_at_the_end(tmp_path, k, written):
+    gan = LitGAN(PlainGenerator(), PlainDiscriminator(), d_steps_per_g_step=k)
+    trainer(tmp_path, callbacks=[SampleGrid(every_n_steps=2, n=9)]).fit(gan, loader(DATA))
+    assert names(tmp_path) == [f"step-{w}.png" for w in written]
+    with Image.open(tmp_path / "samples" / f"step-{written[0]}.png") as picture:
+        assert picture.size == (3 * 6 + 2, 3 * 6 + 2)
+
+
+def test_grids_lie_in_the_loggers_folder(tmp_path):
+    log = CSVLogger(tmp_path, "log")
+    trainer(tmp_path, logger=log, callbacks=[SampleGrid()]).fit(
+        LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA), loader(DATA)
+    )
+    assert (tmp_path / "log" / "version_0" / "samples" / "step-000006.png").exists()
+
+
+def test_the_latents_are_the_same_and_training_is_undisturbed(tmp_path):
+    pictures, finals = [], []
+    for callbacks in ([SampleGrid(every_n_steps=1)], []):
+        torch.manual_seed(0)
+        gan = LitGAN(PlainGenerator(), PlainDiscriminator(), ema_half_life=None)
+        pictures += [c.draw(gan) for c in [*callbacks, *callbacks]]
+        torch.manual_seed(1)
+        trainer(tmp_path, callbacks=callbacks).fit(gan, loader(DATA))
+        finals.append(gan.sample(2, seed=0))
+    assert torch.equal(*pictures)
+    assert torch.equal(*finals)
+
+
+def test_classes_stand_in_columns():
+    gan = LitGAN(
+        MLPGenerator(4, 1, num_classes=3, latent_dim=2, width=8), MLPDiscriminator(4, 1, num_classes=3, width=8)
+    )
+    asked = []
+    gan.ema_generator.register_forward_pre_hook(lambda _, args: asked.append(args[1]))
+    assert SampleGrid(n=6).draw(gan).shape == (3, 2 * 6 + 2, 3 * 6 + 2)
+    assert asked[0].tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_points_are_drawn_and_other_vectors_are_not(tmp_path):
+    plane = LitGAN(PlainGenerator((2,)), PlainDiscriminator((2,)))
+    assert SampleGrid().draw(plane).shape == (1, 256, 256)
+    space = LitGAN(PlainGenerator((3,)), PlainDiscriminator((3,)))
+    with pytest.warns(UserWarning, match=r"not samples of \(3,\)"):
+        trainer(tmp_path, callbacks=[SampleGrid()]).fit(space, loader(torch.rand(4, 3)))
+    assert names(tmp_path) == []
+
+
+class ImageLogger(Logger):
+    """Takes pictures as W&B's logger does."""
+
+    name, version, experiment = "images", 0, None
+
+    def __init__(self):
+        super().__init__()
+        self.images = []
+
+    def log_image(self, key, images, step=None):
+        self.images.append((key, images[0].shape, step))
+
+    def log_metrics(self, metrics, step=None):
+        pass
+
+    def log_hyperparams(self, params):
+        pass
+
+
+class Board(ImageLogger):
+    """Takes pictures as TensorBoard's logger does."""
+
+    log_image = property()
+
+    @property
+    def experiment(self):
+        return self
+
+    def add_image(self, key, image, step):
+        self.images.append((key, image.shape, step))
+
+
+@pytest.mark.parametrize(("cls", "shape"), [(ImageLogger, (20, 20, 3)), (Board, (3, 20, 20))])
+def test_loggers_that_take_pictures_get_them(tmp_path, cls, shape):
+    log = cls()
+    gan = LitGAN(PlainGenerator(), PlainDiscriminator())
+    trainer(tmp_path, logger=log, callbacks=[SampleGrid(every_n_steps=3, n=9)]).fit(gan, loader(DATA))
+    assert log.images == [("samples", shape, 3), ("samples", shape, 6)]
+    assert len(names(tmp_path)) == 2
+
+
+def test_a_fast_dev_run_writes_nothing(tmp_path):
+    trainer(tmp_path, fast_dev_run=True, callbacks=[SampleGrid()]).fit(
+        LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA), loader(DATA)
+    )
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("option", ["every_n_steps", "n"])
+def test_options_below_one_are_refused(option):
+    with pytest.raises(ValueError, match=f"SampleGrid: {option}=0 must be at least 1"):
+        SampleGrid(**{option: 0})
+
+
+@pytest.mark.parametrize("folder", [None, "elsewhere"])
+def test_predictions_become_files(tmp_path, folder):
+    writer = SampleWriter(None if folder is None else str(tmp_path / folder))
+    trainer(tmp_path, callbacks=[writer]).predict(
+        LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA, batch_size=10)
+    )
+    files = sorted((tmp_path / (folder or "predictions")).iterdir())
+    assert [p.name for p in files] == [f"{i:06d}.png" for i in range(24)]
+    with Image.open(files[0]) as picture:
+        assert picture.size == (4, 4)

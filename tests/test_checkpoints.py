@@ -1,0 +1,209 @@
+"""A checkpoint is complete, safe, and refused in one sentence where it does not fit."""
+
+import functools
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from lit_gan import LitGAN
+from lit_gan.losses import RelativisticPaired
+from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from lit_gan.optim import GANAdam
+from lit_gan.parts import describe, rebuild, summary
+from lit_gan.penalties import R1, R2
+from lit_gan.schedules import Cosine
+from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
+
+IMAGES = torch.rand(8, 1, 16, 16) * 2 - 1
+OPTIONS = {
+    "loss": RelativisticPaired(),
+    "penalties": {"r1": R1(0.5, every=2), "r2": R2(0.25)},
+    "generator_optimizer": functools.partial(torch.optim.RMSprop, lr=0.01),
+    "discriminator_optimizer": functools.partial(GANAdam, lr=0.02, betas=(0.0, 0.9)),
+    "lr_schedule": Cosine(end=0.1, images=50),
+    "d_steps_per_g_step": 2,
+    "ema_half_life": 99.0,
+    "latent": "uniform",
+    "micro_batches": 2,
+    "gradient_clip": 3.0,
+}
+
+
+def dcgan(width=4, classes=None, **options) -> LitGAN:
+    return LitGAN(
+        DCGANGenerator(16, 1, 5, classes, width=width), DCGANDiscriminator(16, 1, classes, width=4), **options
+    )
+
+
+@pytest.fixture
+def save(tmp_path):
+    def run(model, name="model.ckpt"):
+        fitted = trainer(tmp_path)
+        fitted.fit(model, loader(IMAGES, torch.arange(8) % 2))
+        fitted.save_checkpoint(tmp_path / name)
+        return tmp_path / name
+
+    return run
+
+
+def test_a_model_is_rebuilt_from_its_file_alone(save):
+    model = dcgan(classes=2, **OPTIONS)
+    again = LitGAN.load_from_checkpoint(save(model))
+    assert again.loss == model.loss
+    assert again.penalties == model.penalties
+    assert again.lr_schedule == model.lr_schedule
+    for name in ("d_steps_per_g_step", "ema_half_life", "latent", "latent_dim", "micro_batches", "gradient_clip"):
+        assert getattr(again, name) == getattr(model, name)
+    for mine, theirs in zip(model.configure_optimizers(), again.configure_optimizers(), strict=True):
+        assert type(mine) is type(theirs)
+        assert {**mine.defaults, "betas": None} == {**theirs.defaults, "betas": None}
+        assert list(mine.defaults.get("betas", ())) == list(theirs.defaults.get("betas", ()))
+    assert all(torch.equal(t, again.state_dict()[n]) for n, t in model.state_dict().items())
+    assert torch.equal(again.sample(4, seed=1), model.sample(4, seed=1))
+    assert again.images_seen == 8
+
+
+def test_a_file_holds_nothing_but_tensors_and_plain_data(save):
+    checkpoint = torch.load(save(dcgan(**OPTIONS)), weights_only=True)
+    assert checkpoint["lit_gan"]["loss"] == {"class_path": "lit_gan.losses.RelativisticPaired", "init_args": {}}
+    assert any(name.startswith("ema_generator.") for name in checkpoint["state_dict"])
+
+
+def test_training_goes_on_from_a_checkpoint(save, tmp_path):
+    path = save(dcgan(d_steps_per_g_step=2))
+    again = dcgan(d_steps_per_g_step=2)
+    fitted = trainer(tmp_path, max_epochs=2)
+    fitted.fit(again, loader(IMAGES), ckpt_path=path)
+    assert (again.images_seen, again.d_steps, fitted.global_step) == (16, 4, 2)
+
+
+def test_a_loaded_model_trains(save, tmp_path):
+    again = LitGAN.load_from_checkpoint(save(dcgan(**OPTIONS)))
+    trainer(tmp_path).fit(again, loader(IMAGES))
+    assert again.images_seen == 16
+
+
+def test_parts_of_ones_own_must_be_passed(save):
+    shape = (1, 16, 16)
+    path = save(LitGAN(PlainGenerator(shape), PlainDiscriminator(shape)))
+    with pytest.raises(ValueError, match=r"generator is a tests.conftest.PlainGenerator.*pass generator=\.\.\."):
+        LitGAN.load_from_checkpoint(path)
+    again = LitGAN.load_from_checkpoint(path, generator=PlainGenerator(shape), discriminator=PlainDiscriminator(shape))
+    assert again.sample(1).shape == (1, *shape)
+
+
+def test_parameter_groups_of_ones_own_must_be_passed(save):
+    def two_groups(parameters):
+        parameters = list(parameters)
+        return torch.optim.SGD([{"params": parameters[:1], "lr": 0.1}, {"params": parameters[1:], "lr": 0.2}])
+
+    path = save(dcgan(generator_optimizer=two_groups))
+    with pytest.raises(ValueError, match="pass generator_optimizer="):
+        LitGAN.load_from_checkpoint(path)
+    assert LitGAN.load_from_checkpoint(path, generator_optimizer=two_groups)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("way", ["load", "fit", "validate"])
+def test_a_truncated_file(save, tmp_path, share, way):
+    path = save(dcgan())
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(ValueError, match=r"model\.ckpt is truncated"):
+        if way == "load":
+            LitGAN.load_from_checkpoint(path)
+        elif way == "fit":
+            trainer(tmp_path).fit(dcgan(), loader(IMAGES), ckpt_path=path)
+        else:
+            trainer(tmp_path).validate(dcgan(), loader(IMAGES), ckpt_path=path)
+
+
+@pytest.mark.parametrize("way", ["load", "fit"])
+def test_a_file_of_another_network(save, tmp_path, way):
+    path = save(dcgan(width=4))
+    other = dcgan(width=8)
+    with pytest.raises(ValueError, match=r"another generator, DCGANGenerator\(.*width=4\).*\(.*width=8\): generator"):
+        if way == "load":
+            LitGAN.load_from_checkpoint(path, generator=other.generator)
+        else:
+            trainer(tmp_path).fit(other, loader(IMAGES), ckpt_path=path)
+
+
+def test_a_file_without_an_average(save, tmp_path):
+    path = save(dcgan(ema_half_life=None))
+    with pytest.raises(ValueError, match=r"written without an averaged generator.*set ema_half_life to None"):
+        trainer(tmp_path).fit(dcgan(), loader(IMAGES), ckpt_path=path)
+
+
+def test_other_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no checkpoint"):
+        LitGAN.load_from_checkpoint(tmp_path / "none.ckpt")
+    torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
+    with pytest.raises(ValueError, match="a checkpoint, but not of LitGAN"):
+        LitGAN.load_from_checkpoint(tmp_path / "foreign.ckpt")
+
+
+class Hostile:
+    ran = False
+
+    def __reduce__(self):
+        return (setattr, (Hostile, "ran", True))
+
+
+def test_a_hostile_pickle_is_not_run(tmp_path):
+    torch.save({"lit_gan": Hostile(), "state_dict": {}}, tmp_path / "hostile.ckpt", pickle_module=pickle)
+    with pytest.raises(ValueError, match="holds more than tensors and plain data"):
+        LitGAN.load_from_checkpoint(tmp_path / "hostile.ckpt")
+    assert not Hostile.ran
+
+
+@pytest.mark.parametrize(
+    "class_path",
+    [
+        "os.system",
+        "subprocess.Popen",
+        "lit_gan",
+        "lit_gan.cli.LitGANCLI",
+        "lit_gan.module.torch.nn.Linear",
+        "lit_gan.images.Image.Image",
+        "lit_gan.networks.DCGANGenerator",  # a name for it, but not its place
+        "lit_gan.cli.main",
+        "lit_gan.no.such.Thing",
+        "lit_gan..losses.Hinge",
+        "torch.optim.lr_scheduler.StepLR",
+        "torch.optimizer.Evil",
+        "tests.conftest.PlainGenerator",
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_class_path_from_elsewhere_is_not_imported(class_path, nested):
+    part = {"class_path": class_path, "init_args": {}}
+    outer = {"class_path": "lit_gan.networks.mlp.MLPGenerator", "init_args": {"features": part}}
+    with pytest.raises(ValueError, match=r"no part of lit_gan or torch.optim: nothing was imported"):
+        rebuild(outer if nested else part, "generator")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        MLPGenerator(features=2, latent_dim=3),
+        MLPDiscriminator(8, 3, num_classes=4),
+        R1(0.5),
+        Cosine(),
+        RelativisticPaired(),
+        {"a": [R1(1.0), 2, "three", None, True]},
+    ],
+)
+def test_descriptions_round_trip(part):
+    description = describe(part)
+    assert describe(rebuild(description, "part")) == description
+
+
+def test_foreign_parts_are_named_but_not_described():
+    assert describe(nn.Linear(2, 3)) == {"class_path": "torch.nn.modules.linear.Linear", "init_args": None}
+
+
+def test_summary_reads_like_code():
+    assert summary(describe(R1(0.5, every=4))) == "R1(weight=0.5, every=4)"

@@ -1,0 +1,175 @@
+"""The command, run in this process, and once as a stranger runs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from lit_gan import LitGAN
+from lit_gan.cli import main
+from lit_gan.losses import RelativisticPaired
+from lit_gan.optim import GANAdam
+
+CONFIGS = sorted((Path(__file__).parents[1] / "examples" / "configs").glob("*.yaml"))
+NETWORKS = [
+    f"--model.{player}={player_class}"
+    for player, player_class in (("generator", "MLPGenerator"), ("discriminator", "MLPDiscriminator"))
+] + [f"--model.{p}.{o}" for p in ("generator", "discriminator") for o in ("image_size=16", "channels=1", "width=8")]
+QUICK = [
+    "--trainer.accelerator=cpu",
+    "--trainer.max_steps=4",
+    "--trainer.limit_val_batches=2",
+    "--trainer.enable_progress_bar=false",
+    "--trainer.log_every_n_steps=2",
+    "--data.image_size=16",
+    "--seed_everything=3",
+]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lit-gan"])
+
+
+def refused(capsys, *arguments) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    return capsys.readouterr().err
+
+
+def run_folder() -> Path:
+    return max(Path("lightning_logs").iterdir(), key=lambda p: int(p.name.removeprefix("version_")))
+
+
+def checkpoint() -> str:
+    (path,) = run_folder().glob("checkpoints/*.ckpt")
+    return str(path)
+
+
+def test_fit_logs_shows_saves_and_runs_again_from_its_config():
+    main(["fit", *NETWORKS, *QUICK, "--model.loss=RelativisticPaired", "--model.generator_optimizer.lr=0.003"])
+    folder = run_folder()
+    header, *rows = (folder / "metrics.csv").read_text().splitlines()
+    assert {"loss/d", "loss/g", "logits/real", "logits/fake", "images_seen", "step"} <= set(header.split(","))
+    assert len(rows) >= 2
+    assert (folder / "samples" / "step-000004.png").exists()
+    model = LitGAN.load_from_checkpoint(checkpoint())
+    assert model.loss == RelativisticPaired()
+    optimizer = model.configure_optimizers()[0]
+    assert isinstance(optimizer, GANAdam)
+    assert optimizer.defaults["lr"] == 0.003
+
+    first = torch.load(checkpoint(), weights_only=True)["state_dict"]
+    main(["fit", f"--config={folder / 'config.yaml'}"])
+    assert run_folder() != folder
+    second = torch.load(checkpoint(), weights_only=True)["state_dict"]
+    assert all(torch.equal(t, second[n]) for n, t in first.items()), "the saved config gives the same bits"
+
+
+@pytest.fixture
+def trained():
+    main(["fit", *NETWORKS, *QUICK, "--model.penalties.r1=R1", "--model.penalties.r1.weight=0.1"])
+    return run_folder() / "config.yaml", checkpoint()
+
+
+def test_the_other_commands_take_config_and_checkpoint(trained, capsys):
+    config, path = trained
+    main(["validate", f"--config={config}", f"--ckpt_path={path}"])
+    assert "val/jsd_lower_bound" in capsys.readouterr().out
+    main(["test", f"--config={config}", f"--ckpt_path={path}"])
+    assert "test/value" in capsys.readouterr().out
+    main(["predict", f"--config={config}", f"--ckpt_path={path}", "--trainer.limit_predict_batches=2"])
+    assert len(list((run_folder() / "predictions").iterdir())) == 128
+    main(["fit", f"--config={config}", f"--ckpt_path={path}", "--trainer.max_steps=6"])
+    assert (run_folder() / "checkpoints" / "epoch=0-step=6.ckpt").exists()
+
+
+def test_sample_needs_nothing_but_the_checkpoint_and_is_deterministic(trained, tmp_path, monkeypatch):
+    path = Path(trained[1]).resolve()
+    (tmp_path / "away").mkdir()
+    monkeypatch.chdir(tmp_path / "away")
+    for name in ("a.png", "b.png"):
+        main(["sample", str(path), "--n=9", f"--output={name}", "--seed=0"])
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    with Image.open("a.png") as picture:
+        assert picture.size == (3 * 18 + 2, 3 * 18 + 2)
+    main(["sample", str(path), "--n=9", "--output=c.png", "--seed=1"])
+    assert Path("a.png").read_bytes() != Path("c.png").read_bytes()
+    main(["sample", str(path), "--n=3", "--output=folder", "--seed=0", "--ema=false", "--truncation=0.5"])
+    assert sorted(p.name for p in Path("folder").iterdir()) == ["000000.png", "000001.png", "000002.png"]
+
+
+def test_sample_refuses_in_one_sentence(trained, capsys):
+    path = Path(trained[1])
+    assert "error: there is no checkpoint none.ckpt" in refused(capsys, "sample", "none.ckpt")
+    assert "takes no labels" in refused(capsys, "sample", str(path), "--labels=[1]")
+    assert "must end in .png" in refused(capsys, "sample", str(path), "--output=x.jpg")
+    Path("cut.ckpt").write_bytes(path.read_bytes()[:1000])
+    for arguments in (["sample", "cut.ckpt"], ["fit", f"--config={trained[0]}", "--ckpt_path=cut.ckpt"]):
+        assert "error: cut.ckpt is truncated" in refused(capsys, *arguments)
+
+
+def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
+    config, path = trained
+    error = refused(capsys, "fit", f"--config={config}", f"--ckpt_path={path}", "--model.generator.width=4")
+    assert "another generator, MLPGenerator(" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--model.loss=Hing"], "--model.loss: there is no 'Hing'; take one of Minimax, NonSaturating, Relativistic"),
+        (["--model.generator=DCGAN"], "there is no 'DCGAN'; take one of DCGANGenerator, MLPGenerator, or"),
+        (["--model.penalties.r1=R3"], "--model.penalties: there is no 'R3'; take one of R1, R2, or"),
+        (["--model.lr_schedule=Step"], "there is no 'Step'; take one of Constant, Cosine, Linear, or"),
+        (["--model.generator_optimizer=Adm"], "there is no 'Adm'; take one of GANAdam, or"),
+        (["--data=MNISTT"], "--data: there is no 'MNISTT'; take one of FashionMNIST, FashionMNISTSample, ImageFold"),
+        (["--model.lerning_rate=1"], "--model.lerning_rate"),
+        (["--model.generator.widht=1"], "'widht' is not accepted"),
+        (["--model.d_steps_per_g_step=many"], "d_steps_per_g_step"),
+        (["--model.d_steps_per_g_step=0"], "d_steps_per_g_step=0 must be at least 1"),
+        (["--model.generator.image_size=32"], "the generator (MLPGenerator) makes 1×32×32 samples, the data has 1×16"),
+        (["--trainer.gradient_clip_val=1"], "use LitGAN(gradient_clip=1"),
+        (["--trainer.accumulate_grad_batches=2"], "LitGAN(micro_batches=2)"),
+        (["--ckpt_path=none.ckpt"], "there is no checkpoint none.ckpt"),
+        (["--data=ImageFolder", "--data.folder=nowhere"], "there is no folder nowhere"),
+    ],
+)
+def test_wrong_arguments_end_in_one_sentence(capsys, arguments, sentence):
+    error = refused(capsys, "fit", *NETWORKS, *QUICK, *arguments)
+    assert sentence in error
+    assert "Traceback" not in error
+    assert "usage:" not in error
+
+
+def test_a_typo_in_a_config_file(capsys):
+    Path("typo.yaml").write_text("model: {los: Minimax}")
+    assert "los" in refused(capsys, "fit", "--config=typo.yaml", *NETWORKS, *QUICK)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda p: p.name)
+def test_every_config_parses_and_says_what_it_is(config, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["fit", f"--config={config}", "--print_config"])
+    assert caught.value.code in (0, None)
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["model"]["generator"]["class_path"].startswith("lit_gan.")
+    assert config.read_text().startswith("# ")
+
+
+@pytest.mark.slow
+def test_the_installed_command(tmp_path):
+    command = Path(sys.executable).with_name("lit-gan")
+    done = subprocess.run([command, "fit", *NETWORKS, *QUICK], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Samples: lightning_logs/version_0/samples/step-000004.png" in done.stderr
+    assert "Warning" not in done.stderr
+    done = subprocess.run([sys.executable, "-m", "lit_gan", "--help"], capture_output=True, text=True)
+    assert "lit-gan sample CKPT" in done.stdout
