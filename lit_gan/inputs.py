@@ -70,12 +70,13 @@ def positive(name: str, value: float | None) -> float | None:
 
 def read_latent_dim(generator: nn.Module, given: int | None) -> int:
     """Return the length of z: what is given, or what the generator says; refused where they contradict."""
-    own = getattr(generator, "latent_dim", None)
-    if given is None and own is None:
+    own: int | None = getattr(generator, "latent_dim", None)
+    latent_dim = own if given is None else given
+    if latent_dim is None:
         raise ValueError(f"{type(generator).__name__} has no latent_dim: pass LitGAN(latent_dim=...), the length of z")
-    if given is not None and own is not None and given != own:
+    if own not in (None, latent_dim):
         raise ValueError(f"latent_dim={given} contradicts {type(generator).__name__}.latent_dim={own}: leave it out")
-    return at_least("latent_dim", own if given is None else given, 1)
+    return at_least("latent_dim", latent_dim, 1)
 
 
 def check_trainer(trainer: Trainer) -> None:
@@ -122,7 +123,7 @@ def check_game(model: "LitGAN", images: Tensor, labels: Tensor | None) -> None:
     two_labels = None if labels is None else labels[:2]
     # Validation may come first, without gradients; the walk back from the logits needs them.
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model.generator, model.discriminator):
-        real = to_float(images[:2], model.dtype)
+        real = to_float(images[:2], model.float_type)
         fake = _generate(model, real, two_labels)
         _check_shape(fake, real, model.generator)
         try:

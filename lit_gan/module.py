@@ -125,6 +125,11 @@ class LitGAN(LightningModule):
 
     # Networks
 
+    @property
+    def float_type(self) -> torch.dtype:
+        """The type of the generator's weights, in which images and latents are given to the networks."""
+        return next(self.generator.parameters()).dtype
+
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images of the raw generator for latents ``(N, latent_dim)`` and, where it takes them, labels."""
         images: Tensor = self.generator(z, labels) if self._labelled[self.generator] else self.generator(z)
@@ -206,7 +211,7 @@ class LitGAN(LightningModule):
         if not self._game_checked:
             check_game(self, images, labels)
             self._game_checked = True
-        return to_float(images, self.dtype), labels
+        return to_float(images, self.float_type), labels
 
     def _count(self, real: Tensor, labels: Tensor | None) -> None:
         self._images_seen += len(real) * self.trainer.world_size
@@ -223,21 +228,21 @@ class LitGAN(LightningModule):
         metrics: dict[str, Tensor] = defaultdict(lambda: real.new_zeros(()))
         z = draw_latents(len(real), self.latent_dim, self.latent, like=real)
         with self.toggled_optimizer(optimizer):
-            for share, *part in self._micro_batches(real, labels, z):
-                with self._precision(bool(due)):
-                    turn = self._turn(player, *part, needs_gradient=bool(due))
+            for share, real_part, label_part, z_part in self._micro_batches(real, labels, z):
+                with self._precision(penalised=bool(due)):
+                    turn = self._turn(player, real_part, label_part, z_part, penalised=bool(due))
                     objective = self._objective(player, turn, due, share, metrics)
                 self.manual_backward(objective)
             self._step(player, optimizer)
             optimizer.zero_grad()
         self._metrics.update(metrics)
 
-    def _turn(self, player: Player, real: Tensor, labels: Tensor | None, z: Tensor, needs_gradient: bool) -> Turn:
+    def _turn(self, player: Player, real: Tensor, labels: Tensor | None, z: Tensor, penalised: bool) -> Turn:
         """Run both networks for ``player``; the other one's work is done without gradients."""
         generating = player == "generator"
         with torch.set_grad_enabled(generating):
             fake = self(z, labels)
-        if needs_gradient and not generating:
+        if penalised and not generating:
             real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
         real_logits = None
         if not generating or self.loss.needs_real:
@@ -317,7 +322,7 @@ class LitGAN(LightningModule):
 
     def _log_metrics(self) -> None:
         """Log where Lightning will write, against generator updates; each call costs as much as a toy step."""
-        every = self.trainer.log_every_n_steps
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if not every or (self.trainer.fit_loop.total_batch_idx + 1) % every:
             return
         losses = {name: m for name, m in self._metrics.items() if name.startswith("loss/")}

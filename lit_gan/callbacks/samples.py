@@ -55,7 +55,7 @@ class SampleGrid(Callback):
     @rank_zero_only
     def _write(self, trainer: Trainer, model: LightningModule) -> None:
         step = trainer.global_step
-        if self._last[0] == step or trainer.fast_dev_run:
+        if self._last[0] == step or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         assert isinstance(model, LitGAN)
         picture = self.draw(model)
@@ -122,7 +122,8 @@ def run_folder(trainer: Trainer) -> Path:
 def log_image(trainer: Trainer, name: str, picture: Tensor, step: int) -> None:
     """Give a uint8 picture ``(C, H, W)`` to each logger that takes pictures."""
     for logger in trainer.loggers:
+        add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
         if hasattr(logger, "log_image"):
             logger.log_image(name, [picture.permute(1, 2, 0).numpy()], step)
-        elif hasattr(logger.experiment, "add_image"):
-            logger.experiment.add_image(name, picture, step)
+        elif add_image is not None:
+            add_image(name, picture, step)

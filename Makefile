@@ -1,0 +1,32 @@
+# Everything a fresh machine needs: Python 3.10 or newer, git and make.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/installed  ## train on the embedded Fashion-MNIST for at most five minutes, and show what it drew
+	@rm -rf runs/demo
+	@$(BIN)/lit-gan fit --config examples/configs/demo.yaml
+	@$(BIN)/python examples/plot_value.py runs/demo/version_0
+	@cp "$$(ls runs/demo/version_0/samples/*.png | tail -n 1)" runs/demo/samples.png
+	@echo "Open runs/demo/samples.png: what the generator draws. runs/demo/version_0/value.png: how the game went."
+
+test: .venv/installed  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/installed  ## style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/installed  ## measure, side by side, on this machine
+	$(BIN)/python benchmarks/step.py
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv runs build dist .mypy_cache .pytest_cache .ruff_cache
