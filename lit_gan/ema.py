@@ -19,7 +19,7 @@ def update_average(average: nn.Module, network: nn.Module, images: int, half_lif
         images: real images seen since the last update, over all devices.
         half_life: images after which half of the distance is gone.
 
-    Reference: Karras et al. 2017, arXiv:1710.10196, section 4.1; by half-life as in arXiv:2006.06676, appendix D.
+    Reference: Karras et al. 2017, arXiv:1710.10196, section 3 (the average); a half-life in images is StyleGAN's way.
     """
     move = get_ema_multi_avg_fn(0.5 ** (images / half_life))
     move(list(average.parameters()), list(network.parameters()), torch.tensor(0))
