@@ -13,7 +13,7 @@ from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
 def main(**options: Any) -> LitGAN:
     data = FashionMNISTSample(image_size=32, batch_size=64)
     gan = LitGAN(DCGANGenerator(32, channels=1, width=32), DCGANDiscriminator(32, channels=1, width=32))
-    trainer = Trainer(**{"max_epochs": 15, "precision": "bf16-mixed", "callbacks": [SampleGrid()], **options})
+    trainer = Trainer(**{"max_epochs": 15, "callbacks": [SampleGrid()], **options})
     trainer.fit(gan, data)
     return gan
 

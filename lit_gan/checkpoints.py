@@ -7,57 +7,111 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
+from lightning_fabric.utilities.cloud_io import get_filesystem
 
-from lit_gan.parts import describe, describe_optimizer, summary
+from lit_gan.parts import describe, describe_optimizer, rebuild, summary
 
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
+__all__ = [
+    "PlainCheckpointIO",
+    "argument_names",
+    "check_state",
+    "load_sampler",
+    "model_arguments",
+    "read_checkpoint",
+    "saved_arguments",
+]
+
 _NOT_READ = "nothing was read from it, take another one"
 
-__all__ = ["PlainCheckpointIO", "check_readable", "check_state", "model_description", "read_checkpoint"]
+
+def argument_names(cls: type) -> list[str]:
+    """Return the named arguments of a class, without ``*args`` and ``**kwargs``."""
+    parameters = inspect.signature(cls).parameters.values()
+    return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
-def model_description(model: "LitGAN") -> dict[str, Any]:
-    """Return the arguments of ``model`` by name as plain data, from which the model can be rebuilt."""
-    names = inspect.signature(type(model)).parameters
-    optimizers = {
-        f"{player}_optimizer": describe_optimizer(
-            getattr(model, f"{player}_optimizer"), getattr(model, player).parameters()
-        )
-        for player in ("generator", "discriminator")
+def model_arguments(model: "LitGAN", base: type) -> dict[str, Any]:
+    """Return the arguments of ``model`` by name as plain data, from which it can be rebuilt.
+
+    Args:
+        model: perhaps of a subclass of ``base``, whose own arguments are kept where they are attributes.
+        base: LitGAN.
+    """
+    own = [name for name in argument_names(type(model)) if hasattr(model, name)]
+    arguments = {name: describe(getattr(model, name)) for name in dict.fromkeys([*argument_names(base), *own])}
+    for player in ("generator", "discriminator"):
+        factory, network = getattr(model, f"{player}_optimizer"), getattr(model, player)
+        arguments[f"{player}_optimizer"] = describe_optimizer(factory, network.parameters())
+    return arguments
+
+
+def saved_arguments(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments for ``cls`` that a checkpoint holds, rebuilt, and ``given`` ones in their place."""
+    _check_ours(checkpoint)
+    parameters = inspect.signature(cls).parameters.values()
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    wanted = {name for name in checkpoint["lit_gan"] if takes_all or name in argument_names(cls)} - given.keys()
+    saved = {name: value for name, value in checkpoint["lit_gan"].items() if name in wanted}
+    return {**{name: rebuild(value, name) for name, value in saved.items()}, **given}
+
+
+def load_sampler(path: str | Path, cls: type["LitGAN"]) -> "LitGAN":
+    """Return a LitGAN that can sample and nothing else: of the file's parts only the generator is rebuilt.
+
+    Args:
+        path: of a checkpoint.
+        cls: LitGAN.
+
+    Raises:
+        ValueError: what :func:`read_checkpoint` and :func:`check_state` refuse, or a generator that is not lit_gan's.
+    """
+    checkpoint = read_checkpoint(path)
+    _check_ours(checkpoint)
+    needed = ("generator", "latent_dim", "latent", "ema_half_life")
+    arguments = {name: rebuild(checkpoint["lit_gan"][name], name) for name in needed}
+    model = cls(discriminator=torch.nn.Identity(), **arguments)
+    checkpoint["state_dict"] = {
+        name: tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if not name.startswith(("discriminator.", "augment.", "penalties."))
     }
-    return {name: optimizers[name] if name in optimizers else describe(getattr(model, name)) for name in names}
+    check_state(model, checkpoint)
+    model.load_state_dict(checkpoint["state_dict"])
+    return model
 
 
-def read_checkpoint(path: str | Path, map_location: Any = "cpu", mmap: bool = False) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
     """Return a checkpoint's content; nothing but tensors and plain data is read from it.
 
     Args:
-        path: a file that a Trainer wrote.
+        path: a file, or the address of one that fsspec can open.
         map_location: device for the tensors.
-        mmap: leave the tensors in the file until they are used.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it is truncated, holds pickled objects, or LitGAN did not write it.
+        ValueError: it is truncated, holds pickled objects, or is no checkpoint.
     """
-    if not Path(path).is_file():
+    files = get_filesystem(path)
+    if not files.isfile(str(path)):
         raise FileNotFoundError(f"there is no checkpoint {path}")
     try:
-        checkpoint: Any = torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
+        with files.open(str(path), "rb") as file:
+            checkpoint: Any = torch.load(file, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(f"{path} is truncated, or it holds more than tensors and plain data: {_NOT_READ}") from error
     except (RuntimeError, EOFError, OSError, KeyError) as error:
         raise ValueError(f"{path} is truncated or no checkpoint: {_NOT_READ}") from error
-    if not isinstance(checkpoint, dict) or not {"lit_gan", "state_dict"} <= checkpoint.keys():
-        raise ValueError(f"{path} is a checkpoint, but not of LitGAN: a Trainer that fits a LitGAN writes one")
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise ValueError(f"{path} is no checkpoint: {_NOT_READ}")
     return checkpoint
 
 
-def check_readable(path: str | Path) -> None:
-    """Raise what :func:`read_checkpoint` raises, without reading the tensors."""
-    read_checkpoint(path, mmap=True)
+def _check_ours(checkpoint: dict[str, Any]) -> None:
+    if "lit_gan" not in checkpoint:
+        raise ValueError("this is a checkpoint, but not of LitGAN: a Trainer that fits a LitGAN writes one")
 
 
 class PlainCheckpointIO(TorchCheckpointIO):
@@ -66,27 +120,31 @@ class PlainCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = lambda storage, _: storage, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Return the content of a local checkpoint as :func:`read_checkpoint` does; ``weights_only`` is always on."""
+        """Return a checkpoint's content as :func:`read_checkpoint` does, unless ``weights_only`` is False."""
+        if weights_only is False:
+            return super().load_checkpoint(path, map_location, weights_only)
         return read_checkpoint(path, map_location)
 
 
 def check_state(model: "LitGAN", checkpoint: dict[str, Any]) -> None:
     """Raise ValueError, naming both networks, where the checkpoint's weights are not those of ``model``."""
+    _check_ours(checkpoint)
     own = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     saved = {name: tuple(t.shape) for name, t in checkpoint["state_dict"].items()}
-    for part in ("generator", "discriminator", "ema_generator"):
-        mine, theirs = ({n: s for n, s in x.items() if n.startswith(part + ".")} for x in (own, saved))
-        if mine == theirs:
-            continue
-        if part == "ema_generator" and not (mine and theirs):
-            raise ValueError(
-                f"the checkpoint was written {'with' if theirs else 'without'} an averaged generator, this model is "
-                f"{'with' if mine else 'without'} one: set ema_half_life {'to a number' if theirs else 'to None'}"
-            )
-        name = next(n for n in sorted(mine.keys() | theirs.keys()) if mine.get(n) != theirs.get(n))
-        held = summary(checkpoint.get("lit_gan", {}).get(part.removeprefix("ema_"), part))
+    differing = [name for name in sorted(own.keys() | saved.keys()) if own.get(name) != saved.get(name)]
+    if not differing:
+        return
+    average = "ema_generator."
+    if all(n.startswith(average) for n in differing) and not any(n.startswith(average) for n in own.keys() & saved):
+        there = "with" if any(n.startswith(average) for n in saved) else "without"
         raise ValueError(
-            f"the checkpoint is of another {part}, {held}, this model has "
-            f"{summary(describe(getattr(model, part)))}: {name} is {theirs.get(name, 'absent')} there and "
-            f"{mine.get(name, 'absent')} here"
+            f"the checkpoint was written {there} an averaged generator, this model has "
+            f"{'none' if there == 'with' else 'one'}: set ema_half_life to {checkpoint['lit_gan']['ema_half_life']}"
         )
+    name = next((n for n in differing if not n.startswith(average)), differing[0])
+    part = name.partition(".")[0]
+    raise ValueError(
+        f"the checkpoint is of another {part}, {summary(checkpoint['lit_gan'].get(part, part))}, this model has "
+        f"{summary(describe(getattr(model, part)))}: {name} is {saved.get(name, 'absent')} there and "
+        f"{own.get(name, 'absent')} here"
+    )

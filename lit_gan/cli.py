@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import CSVLogger
 import lit_gan
 from lit_gan import data, losses, networks, optim, penalties, schedules
 from lit_gan.callbacks import SampleGrid, SampleWriter
-from lit_gan.checkpoints import check_readable
+from lit_gan.checkpoints import load_sampler, read_checkpoint
 from lit_gan.images import grid, save_png, to_uint8
 from lit_gan.module import LitGAN
 from lit_gan.penalties import Turn
@@ -89,7 +89,7 @@ class LitGANCLI(LightningCLI):
         """Refuse an unreadable checkpoint, where Lightning would merge its hyper-parameters into the config."""
         path = self.config[self.config.subcommand].get("ckpt_path") if self.config.get("subcommand") else None
         if path and path not in ("best", "last", "hpc"):
-            check_readable(path)
+            read_checkpoint(path)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add a CSV log where no logger is named, and what shows samples where the config does not."""
@@ -124,13 +124,16 @@ def sample(
         ema: from the averaged generator, where there is one.
         truncation: factor of the latents in (0, 1]: below 1, more typical images and less variety.
     """
-    model = LitGAN.load_from_checkpoint(checkpoint)
+    model = load_sampler(checkpoint, LitGAN)
     classes = labels[0] if labels and len(labels) == 1 else labels
-    images = model.sample(n, classes, ema=ema, seed=seed, truncation=truncation)
-    if Path(output).suffix.lower() == ".png":
-        save_png(grid(images), output)
-    elif Path(output).suffix:
+    one_grid = Path(output).suffix.lower() == ".png"
+    if Path(output).suffix and not one_grid:
         raise ValueError(f"output={output!r} must end in .png, for a grid, or be a folder, for one file each")
+    images = model.sample(n, classes, ema=ema, seed=seed, truncation=truncation)
+    if images.ndim != 4 and not (one_grid and images.shape[1:] == (2,)):
+        raise ValueError(f"samples of shape {tuple(images.shape[1:])} are no images: use LitGAN.sample in code")
+    if one_grid:
+        save_png(grid(images), output)
     else:
         for i, image in enumerate(images):
             save_png(to_uint8(image), Path(output) / f"{i:06d}.png")
@@ -140,14 +143,16 @@ def sample(
 def main(args: Sequence[str] | None = None) -> None:
     """Run ``lit-gan``. What lit_gan refuses is one sentence on stderr and exit code 2, not a traceback."""
     arguments = list(sys.argv[1:] if args is None else args)
+    sys.path.insert(0, str(Path.cwd()))  # where parts of the user's own are found by their import path
     try:
         if arguments[:1] == ["sample"]:
             auto_cli(sample, args=arguments[1:], prog="lit-gan sample", parser_class=LitGANParser)
         else:
             LitGANCLI(args=args)
     except (ValueError, TypeError, RuntimeError, OSError) as error:
-        raised_in = list(traceback.walk_tb(error.__traceback__))[-1][0].f_globals["__name__"]
-        if raised_in.split(".")[0] != "lit_gan":
+        origin = traceback.extract_tb(error.__traceback__)[-1]
+        ours = Path(origin.filename).is_relative_to(Path(__file__).parent) and str(origin.line).startswith("raise ")
+        if not ours:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

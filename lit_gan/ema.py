@@ -1,10 +1,23 @@
 """The moving average of a generator."""
 
+import copy
+
 import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-__all__ = ["update_average"]
+__all__ = ["start_average", "update_average"]
+
+
+def start_average(network: nn.Module) -> nn.Module:
+    """Return a copy of ``network`` in evaluation mode whose parameters need no gradient."""
+    try:
+        return copy.deepcopy(network).requires_grad_(False).eval()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{type(network).__name__} cannot be copied for the moving average: use torch.nn.utils.parametrizations "
+            "(its spectral_norm can be copied, the older one cannot), or set ema_half_life=None"
+        ) from error
 
 
 @torch.no_grad()
@@ -19,7 +32,7 @@ def update_average(average: nn.Module, network: nn.Module, images: int, half_lif
         images: real images seen since the last update, over all devices.
         half_life: images after which half of the distance is gone.
 
-    Reference: Karras et al. 2017, arXiv:1710.10196, section 3 (the average); a half-life in images is StyleGAN's way.
+    Reference: Karras et al. 2017, arXiv:1710.10196, appendix A.1; the half-life in images is StyleGAN's.
     """
     move = get_ema_multi_avg_fn(0.5 ** (images / half_life))
     move(list(average.parameters()), list(network.parameters()), torch.tensor(0))

@@ -1,12 +1,42 @@
 """How far the game is from its equilibrium, measured on held-out data."""
 
+from typing import TYPE_CHECKING
+
 import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
 from lit_gan.losses import AdversarialLoss
+from lit_gan.sampling import draw_latents
 from lit_gan.theory import accuracy, calibrate, jsd_lower_bound, value
 
-__all__ = ["held_out_metrics"]
+if TYPE_CHECKING:
+    from lit_gan.module import LitGAN
+
+__all__ = ["HeldOut", "held_out_metrics"]
+
+
+class HeldOut:
+    """Logits of held-out images and of as many generated ones, from latents that are the same in each validation."""
+
+    def __init__(self) -> None:
+        self._real: list[Tensor] = []
+        self._fake: list[Tensor] = []
+        self._rng = torch.Generator().manual_seed(0)  # its own: training is undisturbed
+
+    def judge(self, model: "LitGAN", real: Tensor, labels: Tensor | None) -> None:
+        """Add a batch: real images, and images of the raw generator, of the same ``labels``."""
+        z = draw_latents(len(real), model.latent_dim, model.latent, like=real, rng=self._rng)
+        self._real.append(model.logits(real, labels))
+        self._fake.append(model.logits(model(z, labels), labels))
+
+    def metrics(self, loss: AdversarialLoss) -> dict[str, Tensor]:
+        """Return :func:`held_out_metrics` of all batches; none, with a warning, of fewer than four images."""
+        real, fake = torch.cat(self._real), torch.cat(self._fake)
+        if len(real) < 4:
+            rank_zero_warn(f"{len(real)} held-out images are too few to measure V(G, D): give four or more")
+            return {}
+        return held_out_metrics(loss, real, fake)
 
 
 def held_out_metrics(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
@@ -24,7 +54,7 @@ def held_out_metrics(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Te
         ``value`` (nats, −log 4 at the equilibrium), ``jsd_lower_bound`` (nats), ``d_accuracy`` (½ is guessing), and
         ``calibrated`` where a calibration was made. Scalars in float64.
     """
-    real_logits, fake_logits = real_logits.double(), fake_logits.double()
+    real_logits, fake_logits = real_logits.cpu().double(), fake_logits.cpu().double()  # a Mac's GPU has no float64
     real, fake = loss.log_ratio(real_logits), loss.log_ratio(fake_logits)
     calibrated = {}
     if real is None or fake is None:

@@ -1,6 +1,5 @@
 """LitGAN: two networks and a game, trained by Lightning. The file to read first."""
 
-import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,25 +15,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from typing_extensions import Self
 
-from lit_gan.checkpoints import PlainCheckpointIO, check_state, model_description, read_checkpoint
-from lit_gan.ema import update_average
-from lit_gan.equilibrium import held_out_metrics
+from lit_gan import logs
+from lit_gan.arguments import at_least_one, positive
+from lit_gan.checkpoints import PlainCheckpointIO, check_state, model_arguments, read_checkpoint, saved_arguments
+from lit_gan.ema import start_average, update_average
+from lit_gan.equilibrium import HeldOut
 from lit_gan.images import to_float
-from lit_gan.inputs import (
-    at_least,
-    check_batch,
-    check_game,
-    check_trainer,
-    positive,
-    read_latent_dim,
-    takes_labels,
-    unpack,
-)
+from lit_gan.inputs import check_parts, check_trainer, label_passing, read_batch, read_latent_dim, unpack
 from lit_gan.losses import AdversarialLoss, NonSaturating
 from lit_gan.optim import GANAdam
-from lit_gan.parts import rebuild
 from lit_gan.penalties import Penalty, Player, Turn
-from lit_gan.sampling import Latent, draw_latents, sample_images, sample_labels
+from lit_gan.sampling import LabelPassing, Latent, call, draw_latents, sample_images, sample_labels
 from lit_gan.schedules import Schedule
 
 __all__ = ["LitGAN"]
@@ -59,7 +50,6 @@ class LitGAN(LightningModule):
         augment: applied to real and to generated images before the discriminator, in both turns.
         generator_optimizer: takes the generator's parameters and returns an optimizer.
         discriminator_optimizer: likewise.
-        lr_schedule: factor of both learning rates by images seen; None keeps them constant.
         d_steps_per_g_step: k of the paper's algorithm 1, ≥ 1, counted across epochs.
         ema_half_life: of the generator's moving average, in images; None for no average.
         latent_dim: length of z; read from ``generator.latent_dim`` where not given.
@@ -67,8 +57,12 @@ class LitGAN(LightningModule):
         micro_batches: parts that each batch is split into, one after another, to save memory. Gradients add up to
             those of the whole batch, except where samples of a batch are coupled (batch norm).
         gradient_clip: largest L2 norm of a player's gradient, each player for itself; None for no limit.
+        lr_schedule: factor of both learning rates by images seen; None keeps them constant.
+
+    Hooks that a subclass overrides must call ``super()``: clipping and counting live in them.
 
     Raises:
+        TypeError: a part of a wrong type, a class in place of an object for instance.
         ValueError: an argument out of its range, or ``latent_dim`` that is missing or contradicts the generator.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1.
@@ -92,36 +86,49 @@ class LitGAN(LightningModule):
         augment: nn.Module | None = None,
         generator_optimizer: OptimizerFactory = GANAdam,
         discriminator_optimizer: OptimizerFactory = GANAdam,
-        lr_schedule: Schedule | None = None,
         d_steps_per_g_step: int = 1,
         ema_half_life: float | None = 10_000,
         latent_dim: int | None = None,
         latent: Latent = "normal",
         micro_batches: int = 1,
         gradient_clip: float | None = None,
+        lr_schedule: Schedule | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        check_parts(
+            generator,
+            discriminator,
+            loss,
+            penalties,
+            augment,
+            generator_optimizer,
+            discriminator_optimizer,
+            lr_schedule,
+        )
+        at_least_one(d_steps_per_g_step=d_steps_per_g_step, micro_batches=micro_batches)
+        positive(ema_half_life=ema_half_life, gradient_clip=gradient_clip)
         self.generator, self.discriminator, self.augment = generator, discriminator, augment
         self.loss, self.penalties = loss, dict(penalties or {})
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.lr_schedule = lr_schedule
-        self.d_steps_per_g_step = at_least("d_steps_per_g_step", d_steps_per_g_step, 1)
-        self.micro_batches = at_least("micro_batches", micro_batches, 1)
-        self.ema_half_life = positive("ema_half_life", ema_half_life)
-        self.gradient_clip = positive("gradient_clip", gradient_clip)
+        self.d_steps_per_g_step, self.micro_batches = d_steps_per_g_step, micro_batches
+        self.ema_half_life, self.gradient_clip = ema_half_life, gradient_clip
         self.latent_dim = read_latent_dim(generator, latent_dim)
         if latent not in ("normal", "uniform"):
             raise ValueError(f'latent={latent!r} is neither "normal" nor "uniform"')
         self.latent: Latent = latent
-        self.ema_generator = None if ema_half_life is None else copy.deepcopy(generator).requires_grad_(False).eval()
+        self.ema_generator = None if ema_half_life is None else start_average(generator)
         for name in ("images_seen", "d_steps", "ema_images_seen"):
             self.register_buffer(name, torch.zeros((), dtype=torch.int64))
-        classes = getattr(generator, "num_classes", None) or 0
+        self.passing: dict[str, LabelPassing] = {
+            "generator": label_passing(generator),
+            "discriminator": label_passing(discriminator),
+        }
+        classes = (getattr(generator, "num_classes", None) or 0) if self.takes_labels else 0
         self.register_buffer("label_counts", torch.zeros(classes, dtype=torch.int64))
-        self._labelled = {network: takes_labels(network) for network in (generator, discriminator)}
         self._metrics: dict[str, Tensor] = {}
-        self._game_checked = False
+        self._checked: set[str | None] = set()  # stages whose first batch was looked at
 
     # Networks
 
@@ -132,20 +139,24 @@ class LitGAN(LightningModule):
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images of the raw generator for latents ``(N, latent_dim)`` and, where it takes them, labels."""
-        images: Tensor = self.generator(z, labels) if self._labelled[self.generator] else self.generator(z)
-        return images
+        return call(self.generator, self.passing["generator"], z, labels)
 
     def logits(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the discriminator's logits of ``images``, ``(N,)``, in float32 at least."""
-        network = self.discriminator
-        logits: Tensor = network(images, labels) if self._labelled[network] else network(images)
-        if logits.numel() != len(images):
+        logits = call(self.discriminator, self.passing["discriminator"], images, labels)
+        if not isinstance(logits, Tensor) or logits.numel() != len(images):
+            what = f"logits of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
             raise ValueError(
-                f"the discriminator ({type(network).__name__}) returns logits of shape {tuple(logits.shape)} for "
-                f"{len(images)} images: it must return (N,) or (N, 1)"
+                f"the discriminator ({type(self.discriminator).__name__}) returns {what} for {len(images)} images: "
+                "it must return logits (N,) or (N, 1)"
             )
         logits = logits.reshape(len(images))
         return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether the generator is conditional."""
+        return self.passing["generator"] != "not at all"
 
     def _augmented_logits(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.logits(images if self.augment is None else self.augment(images), labels)
@@ -165,7 +176,7 @@ class LitGAN(LightningModule):
     def configure_callbacks(self) -> list[Callback]:
         """Add none: Lightning's first call into the module, the place to refuse what cannot work."""
         if self.trainer.state.fn == TrainerFn.FITTING:
-            check_trainer(self.trainer)
+            check_trainer(self.trainer, averages=self.ema_generator is not None)
         if type(self.trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             self.trainer.strategy.checkpoint_io = PlainCheckpointIO()
         return []
@@ -191,7 +202,8 @@ class LitGAN(LightningModule):
         if self._d_steps % self.d_steps_per_g_step == 0:
             self._play("generator", real, labels)
             self._update_ema()
-        self._log_metrics()
+        if logs.due(self):
+            logs.write(self, {**self._metrics, "images_seen": torch.tensor(float(self._images_seen))})
         return None
 
     def discriminator_loss(self, turn: Turn) -> Tensor:
@@ -204,13 +216,10 @@ class LitGAN(LightningModule):
         return self.loss.generator(turn.fake_logits, turn.real_logits)
 
     def _real(self, batch: Any) -> tuple[Tensor, Tensor | None]:
-        """Return images in [-1, 1] and labels; the first batch is checked against the networks."""
-        images, labels = unpack(batch)
-        if not self._game_checked or images.device.type == "cpu":  # on a GPU a look at each batch would stall it
-            check_batch(images)
-        if not self._game_checked:
-            check_game(self, images, labels)
-            self._game_checked = True
+        """Return images in [-1, 1] and labels; the first batch of each stage is checked against the networks."""
+        stage = self.trainer.state.stage
+        images, labels = read_batch(self, batch, first=stage not in self._checked)
+        self._checked.add(stage)
         return to_float(images, self.float_type), labels
 
     def _count(self, real: Tensor, labels: Tensor | None) -> None:
@@ -320,47 +329,28 @@ class LitGAN(LightningModule):
         self._ema_images_seen = self._images_seen
         self.ema_images_seen.fill_(self._images_seen)
 
-    def _log_metrics(self) -> None:
-        """Log where Lightning will write, against generator updates; each call costs as much as a toy step."""
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if not every or (self.trainer.fit_loop.total_batch_idx + 1) % every:
-            return
-        losses = {name: m for name, m in self._metrics.items() if name.startswith("loss/")}
-        self.log_dict(losses, prog_bar=True)
-        self.log_dict({name: m for name, m in self._metrics.items() if name not in losses})
-        self.log_dict({"images_seen": float(self._images_seen), "step": float(self.trainer.global_step)})
-
     # Held-out data
 
     def on_validation_epoch_start(self) -> None:
-        """Forget the last epoch's logits, and seed the latents: V is comparable over epochs, training undisturbed."""
-        self._held_out: tuple[list[Tensor], list[Tensor]] = ([], [])
-        self._held_out_rng = torch.Generator().manual_seed(0)
+        """Forget what was judged before."""
+        self._held_out = HeldOut()
 
     on_test_epoch_start = on_validation_epoch_start
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Judge held-out images and as many of the raw generator, the discriminator in evaluation mode."""
-        real, labels = self._real(batch)
-        z = draw_latents(len(real), self.latent_dim, self.latent, like=real, rng=self._held_out_rng)
-        for logits, images in zip(self._held_out, (real, self(z, labels)), strict=True):
-            logits.append(self.logits(images, labels))
+        self._held_out.judge(self, *self._real(batch))
 
     test_step = validation_step
 
-    def on_validation_epoch_end(self) -> None:
+    def on_validation_epoch_end(self, stage: str = "val") -> None:
         """Log V(G, D), its bound of the Jensen–Shannon divergence and the discriminator's accuracy."""
-        self._log_held_out("val")
+        if not self.trainer.sanity_checking:
+            logs.write(self, {f"{stage}/{n}": metric for n, metric in self._held_out.metrics(self.loss).items()})
 
     def on_test_epoch_end(self) -> None:
         """Log the same of the test data."""
-        self._log_held_out("test")
-
-    def _log_held_out(self, prefix: str) -> None:
-        real, fake = (torch.cat(logits) for logits in self._held_out)
-        metrics = held_out_metrics(self.loss, real, fake)
-        self.log_dict({f"{prefix}/{name}": metric.float() for name, metric in metrics.items()})
-        self.log("step", float(self.trainer.global_step))
+        self.on_validation_epoch_end("test")
 
     # Sampling
 
@@ -389,29 +379,29 @@ class LitGAN(LightningModule):
         Raises:
             ValueError: an argument out of range, or labels for a generator that takes none.
         """
-        at_least("n", n, 1)
+        at_least_one(n=n, batch_size=batch_size)
         if not 0 < truncation <= 1:
             raise ValueError(f"truncation={truncation} must lie in (0, 1], 1 for no truncation")
         network = self.ema_generator if ema and self.ema_generator is not None else self.generator
         rng = None if seed is None else torch.Generator().manual_seed(seed)
         like = next(network.parameters())
         z = truncation * draw_latents(n, self.latent_dim, self.latent, like, rng)
-        if self._labelled[self.generator]:
+        if self.takes_labels:
             labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
         elif labels is not None:
             raise ValueError(f"{type(self.generator).__name__} takes no labels: leave labels out")
-        return sample_images(network, z, labels, batch_size)
+        return sample_images(network, self.passing["generator"], z, labels, batch_size)
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return as many generated images as the batch holds, of its labels where the generator takes them."""
         images, labels = unpack(batch)
-        return self.sample(len(images), labels if self._labelled[self.generator] else None)
+        return self.sample(len(images), labels if self.takes_labels else None)
 
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write every part as plain data beside the weights."""
-        checkpoint["lit_gan"] = model_description(self)
+        checkpoint["lit_gan"] = model_arguments(self, LitGAN)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse, in one sentence, weights of other networks."""
@@ -419,13 +409,13 @@ class LitGAN(LightningModule):
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
-        cls, checkpoint_path: str | Path, map_location: Any = "cpu", **parts: Any
+        cls, checkpoint_path: str | Path, map_location: torch.device | str = "cpu", **parts: Any
     ) -> Self:
         """Return the model that a checkpoint holds, rebuilt from the file alone.
 
         Args:
             checkpoint_path: a file that a Trainer wrote.
-            map_location: device for the weights.
+            map_location: device of the model.
             parts: arguments of LitGAN that take the place of those in the file. Parts that are neither lit_gan's nor
                 torch.optim's are not rebuilt from a file and must be given here.
 
@@ -433,8 +423,7 @@ class LitGAN(LightningModule):
             ValueError: the file is truncated or no checkpoint of LitGAN, a part must be given, or weights do not fit.
         """
         checkpoint = read_checkpoint(checkpoint_path, map_location)
-        saved = {name: v for name, v in checkpoint["lit_gan"].items() if name not in parts}
-        model = cls(**{name: rebuild(v, name) for name, v in saved.items()}, **parts)
+        model = cls(**saved_arguments(cls, checkpoint, parts))
         check_state(model, checkpoint)
         model.load_state_dict(checkpoint["state_dict"])
-        return model
+        return model.to(map_location)

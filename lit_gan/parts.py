@@ -77,7 +77,8 @@ def rebuild(value: Any, name: str) -> Any:
         return {k: rebuild(v, name) for k, v in value.items()}
     if value.get("init_args") is None:
         raise ValueError(
-            f"the checkpoint's {name} is a {value['class_path']}, which is not rebuilt from a file: pass {name}=..."
+            f"the checkpoint's {name} is a {value['class_path']}, which is not rebuilt from a file: load it in code, "
+            f"LitGAN.load_from_checkpoint(path, {name}=...)"
         )
     cls = _resolve(value["class_path"], name)
     init_args = {k: rebuild(v, name) for k, v in value["init_args"].items()}
@@ -100,7 +101,7 @@ def _class_path(cls: type) -> str:
 def _resolve(path: str, name: str) -> type:
     refusal = ValueError(
         f"the checkpoint's {name} is {path!r}, which is no part of lit_gan or torch.optim: nothing was imported; "
-        f"pass {name}=... if you trust it"
+        f"if you trust it, load it in code, LitGAN.load_from_checkpoint(path, {name}=...)"
     )
     if not isinstance(path, str) or not path.startswith(_TRUSTED) or not all(p.isidentifier() for p in path.split(".")):
         raise refusal

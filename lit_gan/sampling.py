@@ -7,9 +7,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Latent", "draw_latents", "evaluating", "sample_images", "sample_labels"]
+__all__ = ["LabelPassing", "Latent", "call", "draw_latents", "evaluating", "sample_images", "sample_labels"]
 
 Latent = Literal["normal", "uniform"]
+LabelPassing = Literal["by keyword", "second", "not at all"]
+
+
+def call(network: nn.Module, passing: LabelPassing, x: Tensor, labels: Tensor | None) -> Tensor:
+    """Return ``network(x)``, with ``labels`` where and how it takes them (:func:`lit_gan.inputs.label_passing`)."""
+    if passing == "not at all":
+        return network(x)
+    return network(x, labels=labels) if passing == "by keyword" else network(x, labels)
 
 
 def draw_latents(n: int, latent_dim: int, latent: Latent, like: Tensor, rng: torch.Generator | None = None) -> Tensor:
@@ -24,7 +32,7 @@ def draw_latents(n: int, latent_dim: int, latent: Latent, like: Tensor, rng: tor
             random state on the device.
     """
     device = like.device if rng is None else torch.device("cpu")
-    z = torch.empty(n, latent_dim, device=device)
+    z = torch.empty(n, latent_dim, device=device, dtype=torch.float32)  # whatever the default type is
     z = z.normal_(generator=rng) if latent == "normal" else z.uniform_(-1, 1, generator=rng)
     return z.to(like)
 
@@ -43,22 +51,24 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def sample_images(generator: nn.Module, z: Tensor, labels: Tensor | None, batch_size: int) -> Tensor:
+def sample_images(
+    generator: nn.Module, passing: LabelPassing, z: Tensor, labels: Tensor | None, batch_size: int
+) -> Tensor:
     """Return float32 images of ``generator`` in evaluation mode, ``batch_size`` latents at a time.
 
     Args:
-        generator: called with ``z``, and with ``labels`` where they are given.
+        generator: called with ``z`` and, as ``passing`` says, with ``labels``.
+        passing: how it takes labels.
         z: ``(N, latent_dim)`` on the generator's device.
         labels: ``(N,)`` there too, or None.
         batch_size: bounds the memory.
     """
     with evaluating(generator):
-        return torch.cat(
-            [
-                generator(*(t[i : i + batch_size] for t in (z, labels) if t is not None)).float()
-                for i in range(0, len(z), batch_size)
-            ]
-        )
+        parts = [
+            call(generator, passing, z[i : i + batch_size], None if labels is None else labels[i : i + batch_size])
+            for i in range(0, len(z), batch_size)
+        ]
+        return torch.cat([part.float() for part in parts])
 
 
 def sample_labels(

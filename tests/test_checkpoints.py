@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lit_gan import LitGAN
+from lit_gan.checkpoints import load_sampler
 from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
@@ -88,7 +89,9 @@ def test_a_loaded_model_trains(save, tmp_path):
 def test_parts_of_ones_own_must_be_passed(save):
     shape = (1, 16, 16)
     path = save(LitGAN(PlainGenerator(shape), PlainDiscriminator(shape)))
-    with pytest.raises(ValueError, match=r"generator is a tests.conftest.PlainGenerator.*pass generator=\.\.\."):
+    with pytest.raises(
+        ValueError, match=r"generator is a tests.conftest.PlainGenerator.*load_from_checkpoint\(path, generator=\.\.\."
+    ):
         LitGAN.load_from_checkpoint(path)
     again = LitGAN.load_from_checkpoint(path, generator=PlainGenerator(shape), discriminator=PlainDiscriminator(shape))
     assert again.sample(1).shape == (1, *shape)
@@ -100,9 +103,59 @@ def test_parameter_groups_of_ones_own_must_be_passed(save):
         return torch.optim.SGD([{"params": parameters[:1], "lr": 0.1}, {"params": parameters[1:], "lr": 0.2}])
 
     path = save(dcgan(generator_optimizer=two_groups))
-    with pytest.raises(ValueError, match="pass generator_optimizer="):
+    with pytest.raises(ValueError, match=r"load_from_checkpoint\(path, generator_optimizer="):
         LitGAN.load_from_checkpoint(path)
     assert LitGAN.load_from_checkpoint(path, generator_optimizer=two_groups)
+
+
+class Stronger(LitGAN):
+    """A subclass with an argument of its own."""
+
+    def __init__(self, *args, strength=1.0, **options):
+        super().__init__(*args, **options)
+        self.strength = strength
+
+
+class Fixed(LitGAN):
+    """A subclass that builds its own networks."""
+
+    def __init__(self, width=4):
+        super().__init__(DCGANGenerator(16, 1, 5, width=width), DCGANDiscriminator(16, 1, width=width))
+
+
+def test_subclasses_are_saved_and_loaded(save):
+    networks = DCGANGenerator(16, 1, 5, width=4), DCGANDiscriminator(16, 1, width=4)
+    assert Stronger.load_from_checkpoint(save(Stronger(*networks, strength=2.0))).strength == 2.0
+    path = save(Fixed(width=8))
+    assert Fixed.load_from_checkpoint(path, width=8).generator.width == 8
+    with pytest.raises(ValueError, match=r"another discriminator"):
+        Fixed.load_from_checkpoint(path)
+
+
+def test_a_sampler_needs_no_more_than_the_generator(save):
+    shape = (1, 16, 16)
+
+    class OwnLoss(RelativisticPaired):
+        pass
+
+    model = LitGAN(
+        DCGANGenerator(16, 1, 5, 2, width=4),
+        PlainDiscriminator(shape),
+        loss=OwnLoss(),
+        augment=nn.BatchNorm2d(1),
+        latent="uniform",
+    )
+    sampler = load_sampler(save(model), LitGAN)
+    assert torch.equal(sampler.sample(3, seed=0), model.sample(3, seed=0))
+    assert torch.equal(sampler.sample(3, seed=0, ema=False), model.sample(3, seed=0, ema=False))
+    with pytest.raises(ValueError, match=r"generator is a tests.conftest.PlainGenerator.*load it in code"):
+        load_sampler(save(LitGAN(PlainGenerator(shape), PlainDiscriminator(shape))), LitGAN)
+
+
+def test_another_augmentation_is_named(save, tmp_path):
+    path = save(dcgan(augment=nn.BatchNorm2d(1)))
+    with pytest.raises(ValueError, match=r"another augment, BatchNorm2d\(\).*augment.bias is \(1,\) there and absent"):
+        trainer(tmp_path).fit(dcgan(), loader(IMAGES), ckpt_path=path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
@@ -133,13 +186,18 @@ def test_a_file_of_another_network(save, tmp_path, way):
 
 def test_a_file_without_an_average(save, tmp_path):
     path = save(dcgan(ema_half_life=None))
-    with pytest.raises(ValueError, match=r"written without an averaged generator.*set ema_half_life to None"):
+    with pytest.raises(
+        ValueError, match=r"written without an averaged generator, this model has one: set ema_half_life to None"
+    ):
         trainer(tmp_path).fit(dcgan(), loader(IMAGES), ckpt_path=path)
 
 
 def test_other_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no checkpoint"):
         LitGAN.load_from_checkpoint(tmp_path / "none.ckpt")
+    torch.save({"weights": 1}, tmp_path / "other.ckpt")
+    with pytest.raises(ValueError, match=r"other.ckpt is no checkpoint"):
+        LitGAN.load_from_checkpoint(tmp_path / "other.ckpt")
     torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
     with pytest.raises(ValueError, match="a checkpoint, but not of LitGAN"):
         LitGAN.load_from_checkpoint(tmp_path / "foreign.ckpt")

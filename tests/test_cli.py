@@ -164,12 +164,48 @@ def test_every_config_parses_and_says_what_it_is(config, capsys):
     assert config.read_text().startswith("# ")
 
 
+def test_points_sampled_into_a_folder_are_refused(capsys):
+    points = [o for o in NETWORKS if "MLP" in o] + ["--model.generator.features=2", "--model.discriminator.features=2"]
+    Path("plane.py").write_text(PLANE)
+    main(["fit", *points, *QUICK[:3], *QUICK[4:5], "--data=plane.Plane"])
+    main(["sample", checkpoint(), "--output=points.png"])
+    assert Path("points.png").exists()
+    assert "samples of shape (2,) are no images" in refused(capsys, "sample", checkpoint(), "--output=points")
+
+
+PLANE = """
+import pytorch_lightning as pl, torch
+class Plane(pl.LightningDataModule):
+    def train_dataloader(self):
+        return torch.utils.data.DataLoader(torch.randn(64, 2), batch_size=16)
+"""
+OWN = """
+from dataclasses import dataclass
+from lit_gan.losses import Minimax
+@dataclass(frozen=True)
+class Own(Minimax):
+    pass
+"""
+
+
+def test_an_error_of_torchs_own_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr("lit_gan.cli.sample", lambda checkpoint: torch.zeros(2).reshape(3))
+    monkeypatch.setattr("lit_gan.cli.auto_cli", lambda function, **options: function("x"))
+    with pytest.raises(RuntimeError, match="shape"):
+        main(["sample", "x"])
+
+
 @pytest.mark.slow
-def test_the_installed_command(tmp_path):
+def test_the_installed_command_and_a_loss_of_ones_own(tmp_path):
     command = Path(sys.executable).with_name("lit-gan")
-    done = subprocess.run([command, "fit", *NETWORKS, *QUICK], capture_output=True, text=True, cwd=tmp_path)
+    (tmp_path / "own.py").write_text(OWN)
+    run = {"capture_output": True, "text": True, "cwd": tmp_path}
+    done = subprocess.run([command, "fit", *NETWORKS, *QUICK, "--model.loss=own.Own"], **run)
     assert done.returncode == 0, done.stderr
     assert "Samples: lightning_logs/version_0/samples/step-000004.png" in done.stderr
     assert "Warning" not in done.stderr
+    done = subprocess.run([command, "sample", checkpoint()], **run)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "samples.png").exists()
     done = subprocess.run([sys.executable, "-m", "lit_gan", "--help"], capture_output=True, text=True)
     assert "lit-gan sample CKPT" in done.stdout

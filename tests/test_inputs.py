@@ -1,13 +1,14 @@
 """Wrong uses end in one sentence with both values and the way out, before anything is trained."""
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from torch import nn
 
 from lit_gan import LitGAN
-from lit_gan.inputs import takes_labels, unpack
+from lit_gan.inputs import check_trainer, label_passing, unpack
+from lit_gan.losses import NonSaturating
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from lit_gan.penalties import R1
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.test_module import weights
 
@@ -46,6 +47,16 @@ class TakesImages(nn.Module):
 class TakesMaps(PlainGenerator):
     def forward(self, z):
         return nn.functional.conv_transpose2d(z, torch.zeros(3, 1, 4, 4))
+
+
+class Pairs(PlainGenerator):
+    def forward(self, z):
+        return super().forward(z), z
+
+
+class Twice(nn.Module):
+    def forward(self, x):
+        return x, x
 
 
 GOOD = torch.rand(8, 1, 4, 4) * 2 - 1
@@ -114,7 +125,7 @@ CASES = {
     "two logits for an image": (
         lambda: gan(discriminator=Bounded(nn.Linear(1, 2))),
         (GOOD,),
-        r"returns logits of shape \(2, 2\) for 2 images: it must return \(N,\) or \(N, 1\)",
+        r"returns logits of shape \(2, 2\) for 2 images: it must return logits \(N,\) or \(N, 1\)",
     ),
     "an empty batch": (lambda: gan(), (torch.zeros(1, 0, 4, 4),), r"a batch is empty, of shape \(1, 0, 4, 4\)"),
     "NaN": (lambda: gan(), (NAN,), r"1 of 8 images of a batch hold NaN or infinity"),
@@ -127,6 +138,23 @@ CASES = {
         r"labels lie in \[0, 3\], the generator has num_classes=3: labels must lie in \[0, 2\]",
     ),
     "three tensors": (lambda: gan(), (GOOD, LABELS, LABELS), r"a batch is a list: lit_gan takes x, \(x,\)"),
+    "labels that are numbers": (
+        lambda: dcgan(classes=4),
+        (IMAGES_16, LABELS.float()),
+        r"labels are torch.float32 \(8,\): give one class for each image, a tensor of integers of shape \(8,\)",
+    ),
+    "labels in a column": (lambda: dcgan(classes=4), (IMAGES_16, LABELS[:, None]), r"labels are torch.int64 \(8, 1\)"),
+    "other proportions": (
+        lambda: gan(),
+        (torch.rand(8, 1, 5, 4) * 2 - 1,),
+        r"makes 1×4×4 samples, the data has 1×5×4 images: set image_size",
+    ),
+    "a generator of pairs": (lambda: gan(Pairs()), (GOOD,), r"generator \(Pairs\) returns a tuple"),
+    "a discriminator of pairs": (
+        lambda: gan(discriminator=Bounded(Twice())),
+        (GOOD,),
+        r"discriminator \(Bounded\) returns tuple for 2 images: it must return logits",
+    ),
 }
 
 
@@ -150,6 +178,46 @@ def test_a_bad_batch_is_found_later_as_well(tmp_path):
     assert weights(model).isfinite().all()
 
 
+@pytest.mark.parametrize("scaled", [GOOD / 2 + 0.5, (GOOD / 2 + 0.5) * 255])
+def test_training_data_are_looked_at_even_where_validation_comes_first(tmp_path, scaled):
+    with pytest.raises(ValueError, match=r"lit_gan needs \[-1, 1\]"):
+        trainer(tmp_path, num_sanity_val_steps=2).fit(gan(), loader(scaled), loader(GOOD))
+
+
+def test_a_label_out_of_range_is_found_later_as_well(tmp_path):
+    labels = torch.tensor([0, 1, 2, 0, 1, 2, 7, 0])
+    with pytest.raises(ValueError, match=r"labels lie in \[0, 7\], the generator has num_classes=3"):
+        trainer(tmp_path).fit(dcgan(classes=3), loader(IMAGES_16, labels))
+
+
+def test_fewer_labels_than_images(tmp_path):
+    data = torch.utils.data.DataLoader([(IMAGES_16, LABELS[:3])], batch_size=None)
+    with pytest.raises(ValueError, match=r"labels are torch.int64 \(3,\)"):
+        trainer(tmp_path).fit(dcgan(classes=4), data)
+
+
+def test_labels_that_no_network_takes_are_not_looked_at(tmp_path):
+    data = torch.utils.data.DataLoader([{"image": GOOD, "label": ["a"] * 8}], batch_size=None)
+    trainer(tmp_path).fit(gan(), data)
+
+
+def test_a_class_count_means_nothing_where_no_labels_are_taken(tmp_path):
+    model = gan()
+    model.discriminator.num_classes = 1
+    trainer(tmp_path).fit(model, loader(GOOD, LABELS))
+
+
+def test_a_few_bright_images_pass(tmp_path):
+    trainer(tmp_path).fit(gan(), loader(GOOD / 2 + 0.5, batch_size=2))
+
+
+def test_a_compiled_network_still_takes_labels():
+    model = dcgan(classes=3)
+    assert label_passing(torch.compile(model.generator)) == "by keyword"
+    model.generator = torch.compile(model.generator)
+    assert model.takes_labels
+
+
 def test_black_images_and_points_of_any_range_pass(tmp_path):
     trainer(tmp_path).fit(gan(), loader(torch.full((8, 1, 4, 4), -1.0)))
     trainer(tmp_path).fit(gan(PlainGenerator((2,)), PlainDiscriminator((2,))), loader(torch.rand(8, 2) * 100))
@@ -159,6 +227,7 @@ def test_black_images_and_points_of_any_range_pass(tmp_path):
     ("options", "message"),
     [
         ({"d_steps_per_g_step": 0}, r"d_steps_per_g_step=0 must be at least 1"),
+        ({"d_steps_per_g_step": 1.5}, r"d_steps_per_g_step=1.5 must be at least 1, a whole number"),
         ({"micro_batches": 0}, r"micro_batches=0 must be at least 1"),
         ({"ema_half_life": 0}, r"ema_half_life=0 must be positive, or None"),
         ({"gradient_clip": -1.0}, r"gradient_clip=-1.0 must be positive, or None"),
@@ -169,6 +238,34 @@ def test_black_images_and_points_of_any_range_pass(tmp_path):
 def test_arguments_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         gan(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss": NonSaturating}, r"loss=<class .*NonSaturating'> is no AdversarialLoss: give an instance of one"),
+        ({"loss": "hinge"}, r"loss='hinge' is no AdversarialLoss"),
+        ({"penalties": [R1()]}, r"penalties=\[R1.*\] is no dict: .* like {\"r1\": R1\(weight=10\)}"),
+        ({"penalties": {"r1": R1}}, r"penalties\['r1'\]=<class .* is no Penalty"),
+        ({"augment": lambda x: x}, r"augment=<function .* is no Module"),
+        ({"lr_schedule": 0.5}, r"lr_schedule=0.5 is no Schedule"),
+        ({"generator_optimizer": 1e-4}, r"generator_optimizer=0.0001 is not a way to make an optimizer"),
+        ({"discriminator_optimizer": torch.optim.SGD(nn.Linear(1, 1).parameters())}, r"discriminator_optimizer=SGD"),
+        ({"generator": PlainGenerator}, r"generator=<class .* is no Module: .* like DCGANGenerator"),
+    ],
+)
+def test_parts_of_a_wrong_type(options, message):
+    with pytest.raises(TypeError, match=message):
+        gan(**options)
+
+
+def test_a_generator_that_cannot_be_averaged():
+    generator = PlainGenerator()
+    nn.utils.spectral_norm(generator.net[0])
+    generator(torch.zeros(1, 3))
+    with pytest.raises(ValueError, match=r"PlainGenerator cannot be copied .*parametrizations .*ema_half_life=None"):
+        gan(generator)
+    assert gan(generator, ema_half_life=None)
 
 
 def test_a_generator_without_a_latent_dim():
@@ -190,16 +287,24 @@ def test_trainer_options_that_cannot_serve_two_players(tmp_path, options, messag
         trainer(tmp_path, **options).fit(gan(), loader(GOOD))
 
 
-def test_more_than_one_device_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(pl.Trainer, "world_size", 2)
-    with pytest.raises(ValueError, match=r"2 devices: .* take Trainer\(devices=1\)"):
-        trainer(tmp_path).fit(gan(), loader(GOOD))
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true"])
+def test_an_average_in_half_precision_is_refused(tmp_path, precision):
+    message = rf"precision='{precision}' rounds .*: take '{precision[:-4]}mixed', or LitGAN\(ema_half_life=None\)"
+    with pytest.raises(ValueError, match=message):
+        trainer(tmp_path, precision=precision).fit(gan(), loader(GOOD))
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_strategies_for_several_devices_are_refused(tmp_path, devices):
+    with pytest.raises(ValueError, match=rf'DDPStrategy on {devices} device\(s\): .* strategy="auto"'):
+        check_trainer(trainer(tmp_path, strategy="ddp", devices=devices), averages=True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"n": 0}, r"n=0 must be at least 1"),
+        ({"n": 2, "batch_size": 0}, r"batch_size=0 must be at least 1"),
         ({"n": 2, "truncation": 0.0}, r"truncation=0.0 must lie in \(0, 1\]"),
         ({"n": 2, "labels": 1}, r"PlainGenerator takes no labels"),
     ],
@@ -243,10 +348,11 @@ def test_whether_a_network_takes_labels():
     def network(forward):
         return type("Net", (nn.Module,), {"forward": forward})()
 
-    assert takes_labels(network(lambda self, z, labels=None: z))
-    assert takes_labels(network(lambda self, z, y: z))
-    assert not takes_labels(network(lambda self, z: z))
-    assert not takes_labels(network(lambda self, z, noise=None: z))
-    assert not takes_labels(nn.Sequential())
-    assert not takes_labels(MLPGenerator(features=2))
-    assert takes_labels(MLPGenerator(features=2, num_classes=3))
+    assert label_passing(network(lambda self, z, labels=None: z)) == "by keyword"
+    assert label_passing(network(lambda self, z, *, labels: z)) == "by keyword"
+    assert label_passing(network(lambda self, z, y: z)) == "second"
+    assert label_passing(network(lambda self, z: z)) == "not at all"
+    assert label_passing(network(lambda self, z, noise=None, **rest: z)) == "not at all"
+    assert label_passing(nn.Sequential()) == "not at all"
+    assert label_passing(MLPGenerator(features=2)) == "not at all"
+    assert label_passing(MLPGenerator(features=2, num_classes=3)) == "by keyword"

@@ -17,7 +17,7 @@ from lit_gan.losses import Minimax, NonSaturating, RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
 from lit_gan.penalties import R1, R2
-from lit_gan.sampling import sample_labels
+from lit_gan.sampling import draw_latents, sample_labels
 from lit_gan.schedules import Linear
 from lit_gan.theory import accuracy, value
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
@@ -156,7 +156,8 @@ def test_global_step_counts_generator_updates(fit, images, k, batches, epochs, u
     assert gan.images_seen.dtype == torch.int64
 
 
-def test_max_steps_checkpoints_and_logged_axes_follow_generator_updates(fit, images, tmp_path):
+@pytest.mark.parametrize("log_every_n_steps", [3, 4, 100])
+def test_max_steps_checkpoints_and_logged_axes_follow_generator_updates(fit, images, tmp_path, log_every_n_steps):
     checkpoints = ModelCheckpoint(tmp_path, every_n_train_steps=2, save_top_k=-1, filename="{step}")
     fitted = fit(
         plain_gan(d_steps_per_g_step=3),
@@ -167,16 +168,37 @@ def test_max_steps_checkpoints_and_logged_axes_follow_generator_updates(fit, ima
         callbacks=[checkpoints],
         enable_checkpointing=True,
         logger=CSVLogger(tmp_path, "log"),
-        log_every_n_steps=3,
+        log_every_n_steps=log_every_n_steps,
     )
     assert fitted.global_step == 4
     assert sorted(p.name for p in tmp_path.glob("*.ckpt")) == ["step=2.ckpt", "step=4.ckpt"]
     rows = [line.split(",") for line in (tmp_path / "log/version_0/metrics.csv").read_text().splitlines()]
     steps = {name: [int(r[rows[0].index("step")]) for r in rows[1:] if r[i]] for i, name in enumerate(rows[0])}
-    assert steps["loss/g"] == [1, 2, 3, 4]
     assert steps["val/value"] == [2, 4]
-    seen = [float(r[rows[0].index("images_seen")]) for r in rows[1:] if r[rows[0].index("images_seen")]]
-    assert seen == [12, 24, 36, 48]
+    logged = {3: [1, 2, 3, 4], 4: [1, 2, 4], 100: []}[log_every_n_steps]  # batch 8 of 12 comes after update 2
+    assert steps.get("loss/g", []) == steps.get("loss/d", []) == logged
+    if logged:
+        seen = [float(r[rows[0].index("images_seen")]) for r in rows[1:] if r[rows[0].index("images_seen")]]
+        assert seen == [4 * log_every_n_steps * i for i in range(1, len(logged) + 1)]
+
+
+def test_default_checkpoints_are_named_by_generator_updates(fit, images, tmp_path):
+    fitted = fit(
+        plain_gan(d_steps_per_g_step=2),
+        loader(images),
+        loader(images),
+        max_epochs=3,
+        enable_checkpointing=True,
+        logger=CSVLogger(tmp_path, "log"),
+        log_every_n_steps=4,
+    )
+    assert fitted.checkpoint_callback.best_model_path.endswith("epoch=2-step=9.ckpt")
+
+
+def test_a_metric_of_the_held_out_data_can_be_monitored(fit, images, tmp_path):
+    best = ModelCheckpoint(tmp_path, monitor="val/jsd_lower_bound", filename="best")
+    fit(plain_gan(), loader(images), loader(images), callbacks=[best], enable_checkpointing=True)
+    assert best.best_model_score is not None
 
 
 def test_lazy_penalties_are_due_at_each_kth_update_times_k(fit, images):
@@ -214,7 +236,7 @@ def test_micro_batches_give_the_update_of_the_whole_batch(fit, images, loss, par
 def test_micro_batches_are_what_the_networks_see(fit, images):
     gan, sizes = plain_gan(micro_batches=3), []
     gan.discriminator.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
-    gan._game_checked = True
+    gan._checked.add("train")
     fit(gan, loader(images, batch_size=8), limit_train_batches=1)
     assert sizes == [3, 3, 3, 3, 2, 2, 3, 3, 2]
 
@@ -280,6 +302,7 @@ def test_a_loss_of_ones_own_and_an_exotic_game(fit, images):
     before = weights(gan.generator)
     fit(gan, loader(images))
     assert weights(gan.generator).ne(before).any()
+    assert weights(gan.generator).isfinite().all()
 
 
 def test_augmentation_comes_before_the_discriminator_in_both_turns(fit, images):
@@ -294,7 +317,7 @@ def test_augmentation_comes_before_the_discriminator_in_both_turns(fit, images):
     seen = []
     gan = plain_gan(augment=augment)
     gan.discriminator.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
-    gan._game_checked = True
+    gan._checked.add("train")
     fit(gan, loader(images), limit_train_batches=1)
     assert augment.calls == 3
     assert torch.equal(seen[0], -images[:4])
@@ -341,7 +364,7 @@ def test_logits_of_any_shape_with_one_per_image(fit, images, shape):
 def test_uint8_images_are_scaled_to_minus_one_and_one(fit):
     gan, seen = plain_gan(), []
     gan.discriminator.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
-    gan._game_checked = True
+    gan._checked.add("train")
     images = torch.tensor([0, 255], dtype=torch.uint8).repeat(4, 8).reshape(4, 1, 4, 4)
     fit(gan, loader(images))
     assert torch.equal(seen[0], torch.tensor([-1.0, 1.0]).repeat(4, 8).reshape(4, 1, 4, 4))
@@ -357,10 +380,39 @@ def test_labels_reach_networks_that_take_them_and_no_others(fit, images):
 
     labels = torch.arange(24)
     gan = LitGAN(PlainGenerator(), Conditional())
-    gan._game_checked = True
+    gan._checked.add("train")
     fit(gan, loader(images, labels), limit_train_batches=1)
     assert len(seen) == 3
     assert all(torch.equal(y, torch.arange(4)) for y in seen)
+
+
+class LabelsThird(PlainGenerator):
+    def forward(self, z, noise=None, labels=None):
+        assert noise is None
+        self.seen = labels
+        return super().forward(z)
+
+
+class LabelsByKeyword(PlainGenerator):
+    def forward(self, z, *, labels):
+        self.seen = labels
+        return super().forward(z)
+
+
+class LabelsAndMore(PlainGenerator):
+    def forward(self, z, labels, **rest):
+        assert not rest
+        self.seen = labels
+        return super().forward(z)
+
+
+@pytest.mark.parametrize("cls", [LabelsThird, LabelsByKeyword, LabelsAndMore])
+def test_labels_go_to_the_argument_of_their_name(fit, images, cls):
+    gan = LitGAN(cls(), PlainDiscriminator())
+    fit(gan, loader(images, torch.arange(24, dtype=torch.int32)), limit_train_batches=1)
+    assert gan.generator.seen.tolist() == [0, 1, 2, 3]
+    assert gan.sample(2, labels=7).shape == (2, 1, 4, 4)
+    assert gan.ema_generator.seen.tolist() == [7, 7]
 
 
 def test_a_conditional_pair_trains_and_samples_by_class(fit, images):
@@ -393,7 +445,7 @@ def test_bf16_mixed_reduces_in_float32(fit, images):
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-true"])
 def test_other_precisions_train_and_sample(fit, images, precision):
-    gan = plain_gan(penalties={"r1": R1()})
+    gan = plain_gan(penalties={"r1": R1()}, ema_half_life=None)
     fit(gan, loader(images), loader(images), precision=precision)
     assert gan.sample(2, seed=0).dtype == torch.float32
 
@@ -402,13 +454,24 @@ def test_a_penalised_turn_leaves_float16_and_the_scaler_works(fit, images):
     dtypes = []
     gan = plain_gan(penalties={"r1": R1(every=2)}, gradient_clip=1.0)
     gan.discriminator.last.register_forward_hook(lambda m, args, out: dtypes.append(out.dtype))
-    gan._game_checked = True
+    gan._checked.add("train")
     plugin = MixedPrecision("16-mixed", "cpu", scaler=torch.amp.GradScaler("cpu"))
     before = weights(gan.discriminator)
     fit(gan, loader(images), plugins=[plugin], limit_train_batches=2)
     full, half = torch.float32, torch.float16
     assert dtypes == [full, full, half, half, half, half]
     assert weights(gan.discriminator).ne(before).any()
+    assert weights(gan.discriminator).isfinite().all()
+
+
+def test_an_overflow_skips_the_players_step_and_halves_the_scale(fit, images):
+    gan = plain_gan()
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
+    before = [weights(gan.generator), weights(gan.discriminator)]
+    fit(gan, loader(images), plugins=[MixedPrecision("16-mixed", "cpu", scaler=scaler)], limit_train_batches=1)
+    assert torch.equal(weights(gan.generator), before[0])
+    assert torch.equal(weights(gan.discriminator), before[1])
+    assert scaler.get_scale() == 2.0**125
 
 
 # Held-out data
@@ -445,11 +508,35 @@ def test_validation_leaves_training_undisturbed(fit, images):
     assert torch.equal(*results)
 
 
+def test_latents_do_not_depend_on_the_default_type():
+    draws = []
+    for default in (torch.float32, torch.float64):
+        torch.set_default_dtype(default)
+        draws.append(draw_latents(4, 32, "normal", torch.zeros(1), torch.Generator().manual_seed(0)))
+    torch.set_default_dtype(torch.float32)
+    assert torch.equal(*draws)
+
+
+def test_too_little_held_out_data_is_said(fit, images):
+    with pytest.warns(UserWarning, match="3 held-out images are too few to measure"):
+        fitted = fit(plain_gan(loss=RelativisticPaired()), loader(images), loader(images[:3], batch_size=1))
+    assert "val/value" not in fitted.callback_metrics
+
+
+def test_a_sanity_check_on_little_data_passes(fit, images):
+    gan = plain_gan(loss=RelativisticPaired())
+    fitted = fit(gan, loader(images), loader(images, batch_size=1), num_sanity_val_steps=2)
+    assert "val/value" in fitted.callback_metrics
+
+
 def test_test_and_validate_without_training(tmp_path, images):
     gan = plain_gan()
-    (validated,) = trainer(tmp_path).validate(gan, loader(images), verbose=False)
-    (tested,) = trainer(tmp_path).test(gan, loader(images), verbose=False)
+    log = {"logger": CSVLogger(tmp_path)}
+    (validated,) = trainer(tmp_path, **log).validate(gan, loader(images), verbose=False)
+    (tested,) = trainer(tmp_path, **log).test(gan, loader(images), verbose=False)
     assert validated["val/value"] == tested["test/value"]
+    (unlogged,) = trainer(tmp_path).validate(gan, loader(images), verbose=False)
+    assert unlogged == validated
 
 
 # Sampling

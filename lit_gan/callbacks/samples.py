@@ -10,7 +10,9 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_only, rank_zero_warn
 from torch import Tensor
 
+from lit_gan.arguments import at_least_one
 from lit_gan.images import grid, save_png, to_uint8
+from lit_gan.inputs import read_labels, unpack
 from lit_gan.module import LitGAN
 
 __all__ = ["SampleGrid", "SampleWriter"]
@@ -33,16 +35,18 @@ class SampleGrid(Callback):
     """
 
     def __init__(self, every_n_steps: int = 500, n: int = 64, seed: int = 0) -> None:
-        for name, value in (("every_n_steps", every_n_steps), ("n", n)):
-            if value < 1:
-                raise ValueError(f"SampleGrid: {name}={value} must be at least 1")
+        at_least_one(every_n_steps=every_n_steps, n=n)
         self.every_n_steps, self.n, self.seed = every_n_steps, n, seed
         self._last: tuple[int, Path | None] = (-1, None)
+        self._labels: Tensor | None = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Write a grid at each ``every_n_steps``-th generator update."""
+        if self._labels is None and isinstance(pl_module, LitGAN) and pl_module.takes_labels:
+            images, labels = unpack(batch)
+            self._labels = read_labels(labels, len(images))[torch.arange(self.n) % len(images)]
         if trainer.global_step and trainer.global_step % self.every_n_steps == 0:
             self._write(trainer, pl_module)
 
@@ -68,10 +72,11 @@ class SampleGrid(Callback):
     def draw(self, model: LitGAN) -> Tensor | None:
         """Return the grid as a uint8 picture ``(C, H, W)``; None, with a warning, for samples without a picture.
 
-        A conditional generator shows one class in each column.
+        A conditional generator shows one class in each column, or, where it does not say how many classes there are,
+        those of the first training batch.
         """
         classes = len(model.label_counts)
-        labels = torch.arange(self.n) % classes if classes else None
+        labels = torch.arange(self.n) % classes if classes else self._labels if model.takes_labels else None
         samples = model.sample(self.n, labels, seed=self.seed)
         if samples.ndim != 4 and samples.shape[1:] != (2,):
             rank_zero_warn(f"SampleGrid draws images and points in a plane, not samples of {tuple(samples.shape[1:])}")
@@ -102,9 +107,17 @@ class SampleWriter(BasePredictionWriter):
         dataloader_idx: int,
     ) -> None:
         """Write each image of the batch."""
+        if prediction.ndim != 4:
+            raise ValueError(
+                f"samples of shape {tuple(prediction.shape[1:])} are no images: take what Trainer.predict returns"
+            )
         for image in to_uint8(prediction):
             save_png(image, self._folder(trainer) / f"{self._written:06d}.png")
             self._written += 1
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count from 0."""
+        self._written = 0
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say how many there are, and where."""

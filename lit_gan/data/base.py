@@ -8,9 +8,10 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from lit_gan.arguments import at_least_one
 from lit_gan.images import resize
 
-__all__ = ["ImageDataModule", "Split", "TensorImages"]
+__all__ = ["ImageDataModule", "Split", "TensorImages", "batch_as_it_is"]
 
 Split = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]
@@ -41,7 +42,8 @@ class TensorImages(Dataset[Batch]):
         return self.images[index], self.labels[index]
 
 
-def _as_it_is(batch: Any) -> Any:
+def batch_as_it_is(batch: Any) -> Any:
+    """Return ``batch``: the ``collate_fn`` of data sets that give whole batches."""
     return batch
 
 
@@ -69,9 +71,7 @@ class ImageDataModule(LightningDataModule, ABC):
         num_workers: int = 0,
     ) -> None:
         super().__init__()
-        for name, number in (("image_size", image_size), ("batch_size", batch_size)):
-            if number is not None and number < 1:
-                raise ValueError(f"{name}={number} must be at least 1")
+        at_least_one(image_size=image_size, batch_size=batch_size)
         self.image_size, self.batch_size = image_size, batch_size
         self.horizontal_flip, self.num_workers = horizontal_flip, num_workers
         self._splits: dict[Split, TensorImages] = {}
@@ -114,7 +114,7 @@ class ImageDataModule(LightningDataModule, ABC):
             batch_size=self.batch_size,
             shuffle=training,
             drop_last=training,
-            collate_fn=_as_it_is,
+            collate_fn=batch_as_it_is,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),

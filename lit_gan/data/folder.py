@@ -44,7 +44,8 @@ class ImageFolder(ImageDataModule):
         held_out: share of the pictures kept from training, in (0, 1); chosen by their names.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
-        max_pixels: larger pictures count as unreadable, which keeps decompression bombs out.
+        max_pixels: larger pictures count as unreadable, which keeps decompression bombs out; at most twice Pillow's
+            own ``Image.MAX_IMAGE_PIXELS``.
         cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
 
     Raises:
@@ -72,20 +73,23 @@ class ImageFolder(ImageDataModule):
             raise ValueError(f"channels={channels} must be 1 (grey) or 3 (colour)")
         if not 0 < held_out < 1:
             raise ValueError(f"held_out={held_out} must lie between 0 and 1")
+        if not 0 < max_pixels <= (most := 2 * (Image.MAX_IMAGE_PIXELS or max_pixels)):
+            raise ValueError(f"max_pixels={max_pixels} must lie in [1, {most}]: raise PIL.Image.MAX_IMAGE_PIXELS first")
         self.folder, self.channels, self.classes = folder, channels, classes
         self.size, self.crop, self.unreadable = image_size, crop, unreadable
         self.held_out, self.max_pixels, self.cache = held_out, max_pixels, cache
+        self._pictures: tuple[Tensor, Tensor] | None = None
 
     def prepare_data(self) -> None:
         """Decode the pictures into the cache, where it does not hold them yet; on one process."""
-        self._open()
+        self._once()
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
         """Return the last ``held_out`` of the pictures for ``"val"`` and ``"test"``, the others for ``"train"``.
 
         Both are views of the memory map: nothing is read before it is used.
         """
-        images, labels = self._open()
+        images, labels = self._once()
         first_held_out = len(images) - round(self.held_out * len(images))
         if not 0 < first_held_out < len(images):
             raise ValueError(
@@ -95,6 +99,11 @@ class ImageFolder(ImageDataModule):
         part = slice(first_held_out) if split == "train" else slice(first_held_out, None)
         return images[part], labels[part]
 
+    def _once(self) -> tuple[Tensor, Tensor]:
+        if self._pictures is None:
+            self._pictures = self._open()
+        return self._pictures
+
     def _files(self) -> list[Path]:
         folder = Path(self.folder)
         if not folder.is_dir():
@@ -102,7 +111,7 @@ class ImageFolder(ImageDataModule):
         files = [p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()]
         if not files:
             raise FileNotFoundError(f"{folder} holds no pictures ({', '.join(sorted(_SUFFIXES))})")
-        # In the order of their names' hashes, so that the last n are a random choice that stays when others are added.
+        # In the order of their names' hashes: the last ones, held out, are a random choice that needs no seed.
         return sorted(files, key=lambda p: hashlib.sha256(p.relative_to(folder).as_posix().encode()).digest())
 
     def _labels(self, files: list[Path]) -> list[int]:
@@ -121,7 +130,7 @@ class ImageFolder(ImageDataModule):
         files = self._files()
         labels = self._labels(files)
         path = self._cache_path(files)
-        if not path.with_suffix(".json").exists():
+        if not (path.exists() and path.with_suffix(".json").exists()):
             self._decode_all(files, path)
         skipped: dict[str, str] = json.loads(path.with_suffix(".json").read_text())
         self._report(skipped)
@@ -209,6 +218,8 @@ def decode(path: Path, size: int, channels: int, crop: str, max_pixels: int) -> 
 
 def _flat(image: Image.Image) -> Image.Image:
     """Lay transparency on white, and bring 16-bit grey to 8 bits, which Pillow's own conversion would clip."""
+    if image.mode == "F":
+        raise ValueError("a picture of floating-point numbers has no known range")
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LatentInput", "LogitHead", "check_images", "check_positive", "dcgan_init", "stages"]
+__all__ = ["LatentInput", "LogitHead", "check_images", "dcgan_init", "stages"]
 
 
 class LatentInput(nn.Module):
@@ -50,6 +50,8 @@ class LogitHead(nn.Module):
         super().__init__()
         self.linear = nn.Linear(features, 1)
         self.embedding = None if num_classes is None else nn.Embedding(num_classes, features)
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, 0.0, 0.02)  # a sum over many features: it starts small
 
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
         """Map ``features`` ``(N, features)`` and ``labels`` ``(N,)`` to logits ``(N,)``."""
@@ -73,13 +75,6 @@ def check_images(images: Tensor, shape: Sequence[int], network: nn.Module) -> No
             f"{type(network).__name__} takes {taken} inputs, it was given {given}: "
             "set image_size and channels (or features) to the same values on the data and on both networks"
         )
-
-
-def check_positive(**sizes: int | None) -> None:
-    """Raise ValueError, naming it, for the first of ``sizes`` that is below 1; None passes."""
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise ValueError(f"{name}={size} must be at least 1")
 
 
 def stages(image_size: int) -> tuple[int, int]:
@@ -111,5 +106,3 @@ def dcgan_init(module: nn.Module) -> None:
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.Embedding):
-        nn.init.normal_(module.weight, 0.0, 0.02)

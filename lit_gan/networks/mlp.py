@@ -5,13 +5,14 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from lit_gan.networks.layers import LatentInput, LogitHead, check_images, check_positive
+from lit_gan.arguments import at_least_one
+from lit_gan.networks.layers import LatentInput, LogitHead, check_images
 
 __all__ = ["MLPDiscriminator", "MLPGenerator"]
 
 
 def _data_shape(image_size: int | None, channels: int | None, features: int | None) -> tuple[int, ...]:
-    check_positive(image_size=image_size, channels=channels, features=features)
+    at_least_one(image_size=image_size, channels=channels, features=features)
     if features is not None:
         if image_size is not None or channels is not None:
             raise ValueError(
@@ -63,7 +64,7 @@ class MLPGenerator(nn.Module):
         self.image_size, self.channels, self.features = image_size, channels, features
         self.latent_dim, self.num_classes = latent_dim, num_classes
         self.width, self.depth = width, depth
-        check_positive(latent_dim=latent_dim, num_classes=num_classes, width=width, depth=depth)
+        at_least_one(latent_dim=latent_dim, num_classes=num_classes, width=width, depth=depth)
         shape = _data_shape(image_size, channels, features)
         self.input = LatentInput(latent_dim, num_classes)
         self.layers = _hidden_layers(self.input.features, width, depth)
@@ -106,7 +107,7 @@ class MLPDiscriminator(nn.Module):
         super().__init__()
         self.image_size, self.channels, self.features = image_size, channels, features
         self.num_classes, self.width, self.depth = num_classes, width, depth
-        check_positive(num_classes=num_classes, width=width, depth=depth)
+        at_least_one(num_classes=num_classes, width=width, depth=depth)
         self.shape = _data_shape(image_size, channels, features)
         self.layers = nn.Sequential(nn.Flatten(), *_hidden_layers(math.prod(self.shape), width, depth))
         self.head = LogitHead(width, num_classes)

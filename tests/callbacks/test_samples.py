@@ -54,9 +54,22 @@ def test_classes_stand_in_columns():
         MLPGenerator(4, 1, num_classes=3, latent_dim=2, width=8), MLPDiscriminator(4, 1, num_classes=3, width=8)
     )
     asked = []
-    gan.ema_generator.register_forward_pre_hook(lambda _, args: asked.append(args[1]))
+    gan.ema_generator.register_forward_pre_hook(lambda _, z, named: asked.append(named["labels"]), with_kwargs=True)
     assert SampleGrid(n=6).draw(gan).shape == (3, 2 * 6 + 2, 3 * 6 + 2)
     assert asked[0].tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_classes_that_are_not_counted_are_those_of_the_first_batch(tmp_path):
+    class Conditional(PlainGenerator):
+        def forward(self, z, labels):
+            self.labels = labels
+            return super().forward(z)
+
+    gan = LitGAN(Conditional(), PlainDiscriminator())
+    grid = SampleGrid(every_n_steps=3, n=6)
+    trainer(tmp_path, callbacks=[grid]).fit(gan, loader(DATA, torch.arange(24)))
+    assert gan.ema_generator.labels.tolist() == [0, 1, 2, 3, 0, 1]
+    assert len(names(tmp_path)) == 2
 
 
 def test_points_are_drawn_and_other_vectors_are_not(tmp_path):
@@ -118,16 +131,23 @@ def test_a_fast_dev_run_writes_nothing(tmp_path):
 
 @pytest.mark.parametrize("option", ["every_n_steps", "n"])
 def test_options_below_one_are_refused(option):
-    with pytest.raises(ValueError, match=f"SampleGrid: {option}=0 must be at least 1"):
+    with pytest.raises(ValueError, match=f"{option}=0 must be at least 1"):
         SampleGrid(**{option: 0})
+
+
+def test_points_are_not_written_as_files(tmp_path):
+    gan = LitGAN(PlainGenerator((2,)), PlainDiscriminator((2,)))
+    with pytest.raises(ValueError, match=r"samples of shape \(2,\) are no images"):
+        trainer(tmp_path, callbacks=[SampleWriter()]).predict(gan, loader(torch.rand(4, 2)))
 
 
 @pytest.mark.parametrize("folder", [None, "elsewhere"])
 def test_predictions_become_files(tmp_path, folder):
     writer = SampleWriter(None if folder is None else str(tmp_path / folder))
-    trainer(tmp_path, callbacks=[writer]).predict(
-        LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA, batch_size=10)
-    )
+    for _ in range(2):
+        trainer(tmp_path, callbacks=[writer]).predict(
+            LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA, batch_size=10)
+        )
     files = sorted((tmp_path / (folder or "predictions")).iterdir())
     assert [p.name for p in files] == [f"{i:06d}.png" for i in range(24)]
     with Image.open(files[0]) as picture:

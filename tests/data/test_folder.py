@@ -141,6 +141,12 @@ def test_transparency_becomes_white(tmp_path):
     assert decode(opaque, 8, 3, "center", 10**6)[:, 0, 0].tolist() == [255, 0, 0]
 
 
+def test_floating_point_pictures_are_refused(tmp_path):
+    Image.fromarray(np.full((10, 10), 0.5, np.float32)).save(tmp_path / "x.tif")
+    with pytest.raises(ValueError, match="floating-point numbers has no known range"):
+        decode(tmp_path / "x.tif", 8, 1, "center", 10**6)
+
+
 def test_sixteen_bit_grey_keeps_its_range(tmp_path):
     Image.fromarray(np.full((10, 10), 128 * 256, np.uint16)).save(tmp_path / "x.png")
     assert decode(tmp_path / "x.png", 8, 1, "center", 10**6).max() == 128
@@ -185,6 +191,7 @@ def test_bad_folders_are_refused(tmp_path):
     [
         ({"channels": 2}, r"channels=2 must be 1"),
         ({"held_out": 0.0}, r"held_out=0.0 must lie between 0 and 1"),
+        ({"max_pixels": 10**9}, r"max_pixels=1000000000 must lie in \[1, 178956970\]"),
         ({"image_size": 0}, r"image_size=0 must be at least 1"),
     ],
 )

@@ -1,0 +1,66 @@
+"""What the README says is run: its code, and its commands, on a few steps."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+from PIL import Image
+
+from lit_gan.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+QUICK = {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1, "accelerator": "cpu", "logger": False}
+QUIET = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = "\n".join(blocks("bash")).replace("\\\n", " ").splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("lit-gan ")]
+
+
+@pytest.mark.parametrize("block", range(len(blocks("python"))))
+def test_code(block, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    real = pl.Trainer
+    monkeypatch.setattr(pl, "Trainer", lambda **options: real(**{**options, **QUICK, **QUIET}))
+    names = {"__name__": "readme"}
+    exec(compile(blocks("python")[block], "README.md", "exec"), names)
+    if "images" in names:
+        assert names["images"].shape == (64, 1, 32, 32)
+    else:
+        assert names["Squares"]().needs_real is False
+
+
+def test_commands(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["lit-gan"])
+    monkeypatch.setenv("LIT_GAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "PICTURES").mkdir()
+    for i in range(40):
+        Image.effect_noise((70, 80 + i), 50).save(tmp_path / "PICTURES" / f"{i}.png")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    limits = [f"--trainer.{name}={value}" for name, value in QUICK.items() if name != "logger"]
+    for arguments in commands():
+        paths = [str(p) for a in arguments for p in (sorted(tmp_path.glob(a)) if "*" in a else [a])]
+        main(paths + (limits if arguments[0] == "fit" else []))
+    assert (tmp_path / "grid.png").exists()
+    assert len(list(tmp_path.glob("lightning_logs/*/samples/*.png"))) == 2
+    assert len(commands()) == 3
+
+
+def test_numbers_of_the_step_come_from_the_benchmark():
+    assert "STEP_TABLE" not in README
+    assert "DEMO_SETUP" not in README
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)(.*?)\)", README))
+def test_links_lead_somewhere(target):
+    assert (ROOT / target).exists()
