@@ -9,6 +9,7 @@ ratios is printed, so that a busy machine slows both alike.
 
 import copy
 import json
+import logging
 import platform
 import statistics
 import sys
@@ -123,6 +124,7 @@ def cases() -> Iterator[tuple[str, str, Callable[[], Pair], DataLoader[Any]]]:
 
 def main(rounds: str = "9") -> None:
     warnings.simplefilter("ignore")
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     table = []
     for name, precision, pair, batches in cases():
         rates: dict[Callable[..., float], list[float]] = {by_hand: [], by_lit_gan: []}
@@ -140,7 +142,11 @@ def main(rounds: str = "9") -> None:
             "rounds": int(rounds),
         }
         table.append(row)
-        print(json.dumps(row), flush=True)
+        print(
+            f"| {name} | {precision} | {row['by_hand_steps_per_s']:.1f} | {row['lit_gan_steps_per_s']:.1f} "
+            f"| {row['ratio']:.2f} |",
+            flush=True,
+        )
     RESULTS.parent.mkdir(exist_ok=True)
     machine = {"cpu": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
     RESULTS.write_text(json.dumps({"machine": machine, "torch": torch.__version__, "rows": table}, indent=2) + "\n")

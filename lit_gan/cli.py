@@ -4,6 +4,7 @@ import inspect
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -72,6 +73,7 @@ class LitGANCLI(LightningCLI):
             load_from_checkpoint_support=False,  # LitGAN writes its own description into checkpoints
             parser_class=LitGANParser,
             save_config_kwargs={"overwrite": True},
+            seed_everything_default=0,
             parser_kwargs={
                 "description": "Train GANs, and measure them.",
                 "epilog": "To draw from a checkpoint: lit-gan sample CKPT --n 64 --output grid.png (see lit-gan sample "
@@ -143,6 +145,7 @@ def sample(
 def main(args: Sequence[str] | None = None) -> None:
     """Run ``lit-gan``. What lit_gan refuses is one sentence on stderr and exit code 2, not a traceback."""
     arguments = list(sys.argv[1:] if args is None else args)
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # Lightning's own, which no user can mend
     sys.path.insert(0, str(Path.cwd()))  # where parts of the user's own are found by their import path
     try:
         if arguments[:1] == ["sample"]:
