@@ -110,7 +110,7 @@ def sample(
     n: int = 64,
     output: str = "samples.png",
     seed: int | None = None,
-    labels: list[int] | None = None,
+    labels: int | list[int] | None = None,
     ema: bool = True,
     truncation: float = 1.0,
 ) -> None:
@@ -121,17 +121,16 @@ def sample(
         n: number of images.
         output: a .png file for one grid, or a folder for one file each.
         seed: the same seed gives the same images.
-        labels: classes, for a conditional generator: one for all, or one for each image. As frequent as in the
-            training data where they are left out.
+        labels: classes, for a conditional generator: one for all, or a list with one for each image. As frequent as
+            in the training data where they are left out.
         ema: from the averaged generator, where there is one.
         truncation: factor of the latents in (0, 1]: below 1, more typical images and less variety.
     """
     model = load_sampler(checkpoint, LitGAN)
-    classes = labels[0] if labels and len(labels) == 1 else labels
     one_grid = Path(output).suffix.lower() == ".png"
     if Path(output).suffix and not one_grid:
         raise ValueError(f"output={output!r} must end in .png, for a grid, or be a folder, for one file each")
-    images = model.sample(n, classes, ema=ema, seed=seed, truncation=truncation)
+    images = model.sample(n, labels, ema=ema, seed=seed, truncation=truncation)
     if images.ndim != 4 and not (one_grid and images.shape[1:] == (2,)):
         raise ValueError(f"samples of shape {tuple(images.shape[1:])} are no images: use LitGAN.sample in code")
     if one_grid:

@@ -1,6 +1,5 @@
 """Logging against generator updates."""
 
-import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
@@ -25,13 +24,11 @@ def write(module: LightningModule, metrics: dict[str, Tensor]) -> None:
         module: whose trainer is running.
         metrics: scalars by name.
     """
-    metrics = {name: torch.as_tensor(metric).float() for name, metric in metrics.items()}
-    losses = {name: metric for name, metric in metrics.items() if name.startswith("loss/")}
+    losses = {name: metric.float() for name, metric in metrics.items() if name.startswith("loss/")}
+    others = {name: metric.float() for name, metric in metrics.items() if name not in losses}
     fitting = module.trainer.state.fn == TrainerFn.FITTING
     module.log_dict(losses, prog_bar=True, logger=False)
-    module.log_dict(
-        {name: metric for name, metric in metrics.items() if name not in losses}, logger=False if fitting else None
-    )
+    module.log_dict(others, logger=False if fitting else None)
     if not fitting:  # what Lightning logs is also what Trainer.validate prints and returns
         return
     scalars = {name: float(metric) for name, metric in metrics.items()}

@@ -2,30 +2,32 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from pytorch_lightning.trainer.states import TrainerFn
-from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from typing_extensions import Self
 
 from lit_gan import logs
-from lit_gan.arguments import at_least_one, positive
+from lit_gan.arguments import at_least_one
 from lit_gan.checkpoints import PlainCheckpointIO, check_state, model_arguments, read_checkpoint, saved_arguments
+from lit_gan.checks import check_parts, check_trainer, read_latent_dim
 from lit_gan.ema import start_average, update_average
 from lit_gan.equilibrium import HeldOut
 from lit_gan.images import to_float
-from lit_gan.inputs import check_parts, check_trainer, label_passing, read_batch, read_latent_dim, unpack
+from lit_gan.inputs import read_batch, unpack
+from lit_gan.labels import LabelPassing, call, label_passing, sample_labels
 from lit_gan.losses import AdversarialLoss, NonSaturating
 from lit_gan.optim import GANAdam
 from lit_gan.penalties import Penalty, Player, Turn
-from lit_gan.sampling import LabelPassing, Latent, call, draw_latents, sample_images, sample_labels
+from lit_gan.sampling import Latent, draw_latents, sample_images
 from lit_gan.schedules import Schedule
 
 __all__ = ["LitGAN"]
@@ -96,35 +98,19 @@ class LitGAN(LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        check_parts(
-            generator,
-            discriminator,
-            loss,
-            penalties,
-            augment,
-            generator_optimizer,
-            discriminator_optimizer,
-            lr_schedule,
-        )
-        at_least_one(d_steps_per_g_step=d_steps_per_g_step, micro_batches=micro_batches)
-        positive(ema_half_life=ema_half_life, gradient_clip=gradient_clip)
         self.generator, self.discriminator, self.augment = generator, discriminator, augment
-        self.loss, self.penalties = loss, dict(penalties or {})
+        self.loss, self.penalties = loss, penalties or {}
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
-        self.lr_schedule = lr_schedule
         self.d_steps_per_g_step, self.micro_batches = d_steps_per_g_step, micro_batches
-        self.ema_half_life, self.gradient_clip = ema_half_life, gradient_clip
-        self.latent_dim = read_latent_dim(generator, latent_dim)
-        if latent not in ("normal", "uniform"):
-            raise ValueError(f'latent={latent!r} is neither "normal" nor "uniform"')
+        self.ema_half_life, self.gradient_clip, self.lr_schedule = ema_half_life, gradient_clip, lr_schedule
         self.latent: Latent = latent
+        check_parts(self)
+        self.latent_dim = read_latent_dim(generator, latent_dim)
         self.ema_generator = None if ema_half_life is None else start_average(generator)
         for name in ("images_seen", "d_steps", "ema_images_seen"):
             self.register_buffer(name, torch.zeros((), dtype=torch.int64))
-        self.passing: dict[str, LabelPassing] = {
-            "generator": label_passing(generator),
-            "discriminator": label_passing(discriminator),
-        }
+        networks = {"generator": generator, "discriminator": discriminator}
+        self.passing: dict[str, LabelPassing] = {player: label_passing(n) for player, n in networks.items()}
         classes = (getattr(generator, "num_classes", None) or 0) if self.takes_labels else 0
         self.register_buffer("label_counts", torch.zeros(classes, dtype=torch.int64))
         self._metrics: dict[str, Tensor] = {}
@@ -165,13 +151,11 @@ class LitGAN(LightningModule):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return the generator's and the discriminator's optimizer, in this order."""
-        optimizers = [
-            self.generator_optimizer(self.generator.parameters()),
-            self.discriminator_optimizer(self.discriminator.parameters()),
-        ]
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+        opt_g = self.generator_optimizer(self.generator.parameters())
+        opt_d = self.discriminator_optimizer(self.discriminator.parameters())
+        for group in (*opt_g.param_groups, *opt_d.param_groups):
             group.setdefault("initial_lr", group["lr"])
-        return optimizers
+        return [opt_g, opt_d]
 
     def configure_callbacks(self) -> list[Callback]:
         """Add none: Lightning's first call into the module, the place to refuse what cannot work."""
@@ -193,7 +177,7 @@ class LitGAN(LightningModule):
         if self.ema_generator is not None:
             self.ema_generator.eval()
 
-    def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
+    def training_step(self, batch: Any, batch_idx: int) -> None:
         """Play one discriminator turn and, at each ``d_steps_per_g_step``-th one, a generator turn."""
         real, labels = self._real(batch)
         self._set_learning_rates()
@@ -203,8 +187,7 @@ class LitGAN(LightningModule):
             self._play("generator", real, labels)
             self._update_ema()
         if logs.due(self):
-            logs.write(self, {**self._metrics, "images_seen": torch.tensor(float(self._images_seen))})
-        return None
+            logs.write(self, {**self._metrics, "images_seen": self.images_seen})
 
     def discriminator_loss(self, turn: Turn) -> Tensor:
         """Return what the discriminator minimises beside its penalties, a scalar. Override for an exotic game."""
@@ -232,7 +215,7 @@ class LitGAN(LightningModule):
 
     def _play(self, player: Player, real: Tensor, labels: Tensor | None) -> None:
         """Update one player on one batch; only its parameters change, and it alone has gradients."""
-        optimizer = self._optimizer(player)
+        optimizer = cast(list[LightningOptimizer], self.optimizers())[0 if player == "generator" else 1]
         due = self._due_penalties(player)
         metrics: dict[str, Tensor] = defaultdict(lambda: real.new_zeros(()))
         z = draw_latents(len(real), self.latent_dim, self.latent, like=real)
@@ -287,13 +270,11 @@ class LitGAN(LightningModule):
         for part, y, latents in zip(real.tensor_split(parts), label_parts, z.tensor_split(parts), strict=True):
             yield len(part) / len(real), part, y, latents
 
-    def _precision(self, penalised: bool) -> torch.autocast:
+    def _precision(self, penalised: bool) -> AbstractContextManager[Any]:
         """Leave autocast alone, or off for a turn whose gradient penalty float16 would under- or overflow."""
         device = self.device.type
-        enabled = torch.is_autocast_enabled(device)
-        if penalised and torch.get_autocast_dtype(device) == torch.float16:
-            enabled = False
-        return torch.autocast(device, torch.get_autocast_dtype(device), enabled=enabled, cache_enabled=False)
+        half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+        return torch.autocast(device, enabled=False) if penalised and half else nullcontext()
 
     def _step(self, player: Player, optimizer: LightningOptimizer) -> None:
         if player == "generator":
@@ -306,19 +287,13 @@ class LitGAN(LightningModule):
         if self.gradient_clip is not None:
             self.clip_gradients(optimizer, self.gradient_clip, "norm")
 
-    def _optimizer(self, player: Player) -> LightningOptimizer:
-        optimizers = self.optimizers()
-        assert isinstance(optimizers, list)
-        optimizer = optimizers[0 if player == "generator" else 1]
-        assert isinstance(optimizer, LightningOptimizer)
-        return optimizer
-
     def _set_learning_rates(self) -> None:
         if self.lr_schedule is None:
             return
         factor = self.lr_schedule(self._images_seen)
-        for group in (group for optimizer in self.trainer.optimizers for group in optimizer.param_groups):
-            group["lr"] = factor * group["initial_lr"]
+        for optimizer in self.trainer.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = factor * group["initial_lr"]
         self._metrics["lr_factor"] = torch.tensor(factor)
 
     def _update_ema(self) -> None:

@@ -1,23 +1,17 @@
 """Latents in, images out: what training, validation and sampling share."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LabelPassing", "Latent", "call", "draw_latents", "evaluating", "sample_images", "sample_labels"]
+from lit_gan.labels import LabelPassing, call
+
+__all__ = ["Latent", "draw_latents", "evaluating", "sample_images"]
 
 Latent = Literal["normal", "uniform"]
-LabelPassing = Literal["by keyword", "second", "not at all"]
-
-
-def call(network: nn.Module, passing: LabelPassing, x: Tensor, labels: Tensor | None) -> Tensor:
-    """Return ``network(x)``, with ``labels`` where and how it takes them (:func:`lit_gan.inputs.label_passing`)."""
-    if passing == "not at all":
-        return network(x)
-    return network(x, labels=labels) if passing == "by keyword" else network(x, labels)
 
 
 def draw_latents(n: int, latent_dim: int, latent: Latent, like: Tensor, rng: torch.Generator | None = None) -> Tensor:
@@ -69,31 +63,3 @@ def sample_images(
             for i in range(0, len(z), batch_size)
         ]
         return torch.cat([part.float() for part in parts])
-
-
-def sample_labels(
-    n: int, labels: Tensor | Iterable[int] | int | None, counts: Tensor, rng: torch.Generator | None
-) -> Tensor:
-    """Return ``n`` classes, int64 ``(n,)``, to sample from a conditional generator.
-
-    Args:
-        n: how many.
-        labels: one for each, one for all, or None for classes as frequent as ``counts``.
-        counts: how often each class was seen, ``(num_classes,)``; empty where the classes are not known.
-        rng: of the draw; None for torch's own random state.
-
-    Raises:
-        ValueError: a wrong number of labels, a class that is not there, or None and no counts.
-    """
-    if labels is None:
-        if not len(counts):
-            raise ValueError("the generator takes labels and has no num_classes to draw them from: pass labels")
-        weights = counts.float() if counts.any() else torch.ones(len(counts))
-        return torch.multinomial(weights, n, replacement=True, generator=rng)
-    labels = torch.as_tensor(labels)
-    labels = labels.expand(n) if labels.ndim == 0 else labels
-    if len(labels) != n:
-        raise ValueError(f"{len(labels)} labels for {n} samples: give one, or one for each")
-    if len(counts) and not 0 <= int(labels.min()) <= int(labels.max()) < len(counts):
-        raise ValueError(f"labels {labels.unique().tolist()} must lie in [0, {len(counts) - 1}]")
-    return labels

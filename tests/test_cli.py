@@ -105,10 +105,18 @@ def test_sample_needs_nothing_but_the_checkpoint_and_is_deterministic(trained, t
     assert sorted(p.name for p in Path("folder").iterdir()) == ["000000.png", "000001.png", "000002.png"]
 
 
+def test_sample_draws_the_classes_asked_for():
+    main(["fit", *NETWORKS, *QUICK, *(f"--model.{p}.num_classes=10" for p in ("generator", "discriminator"))])
+    for name, labels in (("a", "3"), ("b", "[3,3,3,3]"), ("c", "4")):
+        main(["sample", checkpoint(), "--n=4", "--seed=0", f"--output={name}.png", f"--labels={labels}"])
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes() != Path("c.png").read_bytes()
+    main(["sample", checkpoint(), "--n=4", "--output=any.png"])
+
+
 def test_sample_refuses_in_one_sentence(trained, capsys):
     path = Path(trained[1])
     assert "error: there is no checkpoint none.ckpt" in refused(capsys, "sample", "none.ckpt")
-    assert "takes no labels" in refused(capsys, "sample", str(path), "--labels=[1]")
+    assert "takes no labels" in refused(capsys, "sample", str(path), "--labels=1")
     assert "must end in .png" in refused(capsys, "sample", str(path), "--output=x.jpg")
     Path("cut.ckpt").write_bytes(path.read_bytes()[:1000])
     for arguments in (["sample", "cut.ckpt"], ["fit", f"--config={trained[0]}", "--ckpt_path=cut.ckpt"]):

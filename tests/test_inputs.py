@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from lit_gan import LitGAN
-from lit_gan.inputs import check_trainer, label_passing, unpack
+from lit_gan.checks import check_trainer
+from lit_gan.inputs import unpack
+from lit_gan.labels import label_passing
 from lit_gan.losses import NonSaturating
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.penalties import R1

@@ -13,11 +13,12 @@ from torch import nn
 from torch.testing import assert_close
 
 from lit_gan import LitGAN
+from lit_gan.labels import sample_labels
 from lit_gan.losses import Minimax, NonSaturating, RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
 from lit_gan.penalties import R1, R2
-from lit_gan.sampling import draw_latents, sample_labels
+from lit_gan.sampling import draw_latents
 from lit_gan.schedules import Linear
 from lit_gan.theory import accuracy, value
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer

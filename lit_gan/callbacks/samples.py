@@ -12,7 +12,8 @@ from torch import Tensor
 
 from lit_gan.arguments import at_least_one
 from lit_gan.images import grid, save_png, to_uint8
-from lit_gan.inputs import read_labels, unpack
+from lit_gan.inputs import unpack
+from lit_gan.labels import read_labels
 from lit_gan.module import LitGAN
 
 __all__ = ["SampleGrid", "SampleWriter"]

@@ -1,7 +1,6 @@
 """The uint8 path that all data modules share, and the Fashion-MNIST ones."""
 
 import gzip
-import struct
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import torch
 
 from lit_gan.data import FashionMNIST, FashionMNISTSample, ImageDataModule
 from tests.conftest import PlainDiscriminator, PlainGenerator, trainer
+from tests.data.test_conformance import fashion_mnist
 
 
 class Numbers(ImageDataModule):
@@ -108,24 +108,8 @@ def test_the_sample_is_resized():
     assert "train" not in data._splits, "only what the stage needs"
 
 
-def write_idx(folder: Path, name: str, array: torch.Tensor) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    (folder / name).write_bytes(header + array.to(torch.uint8).numpy().tobytes())
-
-
-@pytest.fixture
-def fashion_mnist(tmp_path) -> Path:
-    """Files laid out as torchvision unpacks the real ones, with 36 and 5 images."""
-    for prefix, n in (("train", 36), ("t10k", 5)):
-        images = torch.arange(n)[:, None, None].expand(n, 28, 28)
-        write_idx(tmp_path / "FashionMNIST" / "raw", f"{prefix}-images-idx3-ubyte", images)
-        write_idx(tmp_path / "FashionMNIST" / "raw", f"{prefix}-labels-idx1-ubyte", torch.arange(n) % 10)
-    return tmp_path
-
-
-def test_fashion_mnist_splits(fashion_mnist):
-    data = FashionMNIST(str(fashion_mnist), image_size=28, batch_size=3)
+def test_fashion_mnist_splits(tmp_path):
+    data = FashionMNIST(str(fashion_mnist(tmp_path, 36)), image_size=28, batch_size=3)
     data.prepare_data()
     data.setup()
     which = {split: images.images[:, 0, 0, 0].tolist() for split, images in data._splits.items()}

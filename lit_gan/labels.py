@@ -1,0 +1,80 @@
+"""Classes: which networks take them and how, and which are asked for."""
+
+import inspect
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["LabelPassing", "call", "forward_parameters", "is_required", "label_passing", "read_labels", "sample_labels"]
+
+LabelPassing = Literal["by keyword", "second", "not at all"]
+
+
+def label_passing(network: nn.Module) -> LabelPassing:
+    """Tell how ``network`` takes labels: by the keyword ``labels``, as a second required argument, or not at all.
+
+    A network whose ``num_classes`` is None is unconditional, whatever its ``forward`` says.
+    """
+    if getattr(network, "num_classes", 0) is None:
+        return "not at all"
+    parameters = forward_parameters(network)
+    if any(p.name == "labels" and p.kind is not p.POSITIONAL_ONLY for p in parameters[1:]):
+        return "by keyword"
+    return "second" if sum(is_required(p) for p in parameters) > 1 else "not at all"
+
+
+def call(network: nn.Module, passing: LabelPassing, x: Tensor, labels: Tensor | None) -> Tensor:
+    """Return ``network(x)``, with ``labels`` where and how it takes them (:func:`label_passing`)."""
+    if passing == "not at all":
+        return network(x)
+    return network(x, labels=labels) if passing == "by keyword" else network(x, labels)
+
+
+def forward_parameters(network: nn.Module) -> list[inspect.Parameter]:
+    """Return the parameters of ``forward``; a compiled network hides its own behind *args."""
+    forward = getattr(network, "_orig_mod", network).forward
+    return list(inspect.signature(forward).parameters.values())
+
+
+def is_required(parameter: inspect.Parameter) -> bool:
+    """Tell whether a call must give ``parameter``."""
+    positional = (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    return parameter.kind in positional and parameter.default is parameter.empty
+
+
+def read_labels(labels: Any, n: int) -> Tensor:
+    """Return ``labels`` as int64 ``(n,)``; refused where they are not one whole number for each of ``n`` images."""
+    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.shape != (n,):
+        kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else f"a {type(labels).__name__}"
+        raise ValueError(f"labels are {kind}: give one class for each image, a tensor of integers of shape ({n},)")
+    return labels.long()
+
+
+def sample_labels(
+    n: int, labels: Tensor | Iterable[int] | int | None, counts: Tensor, rng: torch.Generator | None
+) -> Tensor:
+    """Return ``n`` classes, int64 ``(n,)``, to sample from a conditional generator.
+
+    Args:
+        n: how many.
+        labels: one for each, one for all, or None for classes as frequent as ``counts``.
+        counts: how often each class was seen, ``(num_classes,)``; empty where the classes are not known.
+        rng: of the draw; None for torch's own random state.
+
+    Raises:
+        ValueError: a wrong number of labels, a class that is not there, or None and no counts.
+    """
+    if labels is None:
+        if not len(counts):
+            raise ValueError("the generator takes labels and has no num_classes to draw them from: pass labels")
+        weights = counts.float() if counts.any() else torch.ones(len(counts))
+        return torch.multinomial(weights, n, replacement=True, generator=rng)
+    labels = torch.as_tensor(labels)
+    labels = labels.expand(n) if labels.ndim == 0 else labels
+    if len(labels) != n:
+        raise ValueError(f"{len(labels)} labels for {n} samples: give one, or one for each")
+    if len(counts) and not 0 <= int(labels.min()) <= int(labels.max()) < len(counts):
+        raise ValueError(f"labels {labels.unique().tolist()} must lie in [0, {len(counts) - 1}]")
+    return labels
