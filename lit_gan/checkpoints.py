@@ -102,7 +102,7 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
             checkpoint: Any = torch.load(file, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(f"{path} is truncated, or it holds more than tensors and plain data: {_NOT_READ}") from error
-    except (RuntimeError, EOFError, OSError, KeyError) as error:
+    except Exception as error:  # torch raises whatever comes to it on a damaged file
         raise ValueError(f"{path} is truncated or no checkpoint: {_NOT_READ}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path} is no checkpoint: {_NOT_READ}")

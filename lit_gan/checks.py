@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from lit_gan.arguments import at_least_one, instance_of, positive
 from lit_gan.images import to_float
-from lit_gan.labels import forward_parameters, is_required
+from lit_gan.labels import needs_labels
 from lit_gan.losses import AdversarialLoss
 from lit_gan.penalties import Penalty
 from lit_gan.sampling import evaluating
@@ -103,10 +103,10 @@ def check_game(model: "LitGAN", images: Tensor, labels: Tensor | None) -> None:
     for player, passing in model.passing.items():
         if labels is None and passing != "not at all":
             _check_unlabelled(player, getattr(model, player))
-    two_labels = None if labels is None else labels[:2]
-    # Validation may come first, without gradients; the walk back from the logits needs them.
+    # Validation may come first, without gradients; the walk back from the logits needs them, and tensors that allow it.
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model.generator, model.discriminator):
-        real = to_float(images[:2], model.float_type)
+        real = to_float(images[:2].clone(), model.float_type)
+        two_labels = None if labels is None else labels[:2].clone()
         fake = _generate(model, real, two_labels)
         _check_shape(fake, real, model.generator)
         try:
@@ -120,8 +120,7 @@ def check_game(model: "LitGAN", images: Tensor, labels: Tensor | None) -> None:
 
 
 def _check_unlabelled(player: str, network: nn.Module) -> None:
-    needed = [p for p in forward_parameters(network)[1:] if is_required(p)]
-    if needed or getattr(network, "num_classes", None) is not None:
+    if needs_labels(network) or getattr(network, "num_classes", None) is not None:
         raise ValueError(
             f"the {player} is conditional and the batches carry no labels: give batches (images, labels), "
             f"or an unconditional {player}"
@@ -160,7 +159,7 @@ def _check_range(images: Tensor) -> None:
             f"float images lie in [{low:.4g}, {high:.4g}], lit_gan needs [-1, 1]: "
             "give uint8, or scale them, x / 127.5 - 1 if they are in [0, 255]"
         )
-    if low >= 0 and high > 0 and len(images) >= 4:  # a few pictures may all be bright
+    if low >= 0 and high > 0 and len(images) > 1:  # one picture may be bright
         raise ValueError(
             f"float images lie in [{low:.4g}, {high:.4g}], so probably in [0, 1], lit_gan needs [-1, 1]: "
             "give uint8, or scale them, 2 * x - 1"
@@ -170,8 +169,12 @@ def _check_range(images: Tensor) -> None:
 def _check_shape(fake: Tensor, real: Tensor, generator: nn.Module) -> None:
     if fake.shape == real.shape:
         return
-    kind = "images" if real.ndim == 4 else "vectors"
-    if not real.ndim == fake.ndim == 4:
+    kind = "vectors" if real.ndim == 2 else "images"
+    if real.ndim == 3:
+        way_out = "give images (N, C, H, W), x[:, None]"
+    elif real.ndim == 4 and real.shape[-1] in (1, 3) and real.shape[1] not in (1, 3):
+        way_out = "give images (N, C, H, W), x.permute(0, 3, 1, 2)"
+    elif not real.ndim == fake.ndim == 4:
         way_out = f"give a generator of {_size(real)} {kind}"
     elif fake.shape[-2:] != real.shape[-2:]:
         way_out = f"set image_size={fake.shape[-1]} on the data or {real.shape[-1]} on the generator"
@@ -183,7 +186,10 @@ def _check_shape(fake: Tensor, real: Tensor, generator: nn.Module) -> None:
     )
 
 
-_RESHAPING = ("View", "Reshape", "Squeeze", "Unsqueeze", "Select", "Slice", "ToCopy", "Clone", "Permute", "TBackward")
+_RESHAPING = (
+    *("View", "Reshape", "Squeeze", "Unsqueeze", "Select", "Slice", "Permute", "TBackward"),
+    *("ToCopy", "Clone", "Clamp"),
+)
 _BOUNDED = {"Sigmoid": "a sigmoid", "Tanh": "a tanh", "Softmax": "a softmax", "Hardsigmoid": "a hard sigmoid"}
 
 

@@ -5,7 +5,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,6 +48,8 @@ class LitGANParser(LightningArgumentParser):
                 f"--{key}: there is no {unknown[1]!r}; take one of {', '.join(_names(key))}, "
                 "or the import path of a class of your own"
             )
+        elif key and (detail := re.search(r"Option '.+?' is not accepted|the following arguments .+", message)):
+            message = f"--{key}: {detail[0]}"
         super().error(message, ex)
 
     def print_usage(self, file: Any = None) -> None:
@@ -152,9 +154,22 @@ def main(args: Sequence[str] | None = None) -> None:
         else:
             LitGANCLI(args=args)
     except (ValueError, TypeError, RuntimeError, OSError) as error:
-        origin = traceback.extract_tb(error.__traceback__)[-1]
-        ours = Path(origin.filename).is_relative_to(Path(__file__).parent) and str(origin.line).startswith("raise ")
-        if not ours:
+        sentence = next((str(e) for e in _chain(error) if _is_refusal(e)), None)
+        if sentence is None:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence}", file=sys.stderr)
         sys.exit(2)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield ``error`` and what it was raised from: jsonargparse wraps what a part's constructor raises."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Tell whether lit_gan raised ``error`` itself, by a ``raise`` in one of its files."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = Path(__file__).parent
+    return bool(frames) and Path(frames[-1].filename).is_relative_to(ours) and str(frames[-1].line).startswith("raise ")

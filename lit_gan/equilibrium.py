@@ -32,11 +32,11 @@ class HeldOut:
 
     def metrics(self, loss: AdversarialLoss) -> dict[str, Tensor]:
         """Return :func:`held_out_metrics` of all batches; none, with a warning, of fewer than four images."""
-        real, fake = torch.cat(self._real), torch.cat(self._fake)
-        if len(real) < 4:
-            rank_zero_warn(f"{len(real)} held-out images are too few to measure V(G, D): give four or more")
+        images = sum(map(len, self._real))
+        if images < 4:
+            rank_zero_warn(f"{images} held-out images are too few to measure V(G, D): give four or more")
             return {}
-        return held_out_metrics(loss, real, fake)
+        return held_out_metrics(loss, torch.cat(self._real), torch.cat(self._fake))
 
 
 def held_out_metrics(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ from lit_gan.ema import start_average, update_average
 from lit_gan.equilibrium import HeldOut
 from lit_gan.images import to_float
 from lit_gan.inputs import read_batch, unpack
-from lit_gan.labels import LabelPassing, call, label_passing, sample_labels
+from lit_gan.labels import LabelPassing, call, label_passing, needs_labels, sample_labels
 from lit_gan.losses import AdversarialLoss, NonSaturating
 from lit_gan.optim import GANAdam
 from lit_gan.penalties import Penalty, Player, Turn
@@ -159,6 +159,7 @@ class LitGAN(LightningModule):
 
     def configure_callbacks(self) -> list[Callback]:
         """Add none: Lightning's first call into the module, the place to refuse what cannot work."""
+        self._checked.clear()
         if self.trainer.state.fn == TrainerFn.FITTING:
             check_trainer(self.trainer, averages=self.ema_generator is not None)
         if type(self.trainer.strategy.checkpoint_io) is TorchCheckpointIO:
@@ -361,10 +362,10 @@ class LitGAN(LightningModule):
         rng = None if seed is None else torch.Generator().manual_seed(seed)
         like = next(network.parameters())
         z = truncation * draw_latents(n, self.latent_dim, self.latent, like, rng)
-        if self.takes_labels:
-            labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
-        elif labels is not None:
+        if labels is not None and not self.takes_labels:
             raise ValueError(f"{type(self.generator).__name__} takes no labels: leave labels out")
+        if labels is not None or len(self.label_counts) or needs_labels(self.generator):
+            labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
         return sample_images(network, self.passing["generator"], z, labels, batch_size)
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:

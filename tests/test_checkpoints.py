@@ -173,6 +173,13 @@ def test_a_truncated_file(save, tmp_path, share, way):
             trainer(tmp_path).validate(dcgan(), loader(IMAGES), ckpt_path=path)
 
 
+@pytest.mark.parametrize("content", [b"", b"\x80", b"abcd", b"\x00\x00\x80\x02", b"PK\x03\x04rest", bytes(range(256))])
+def test_a_file_of_anything_else(tmp_path, content):
+    (tmp_path / "any.ckpt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"any\.ckpt is truncated"):
+        LitGAN.load_from_checkpoint(tmp_path / "any.ckpt")
+
+
 @pytest.mark.parametrize("way", ["load", "fit"])
 def test_a_file_of_another_network(save, tmp_path, way):
     path = save(dcgan(width=4))

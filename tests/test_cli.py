@@ -1,5 +1,6 @@
 """The command, run in this process, and once as a stranger runs it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +147,10 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
         (["--model.generator.image_size=32"], "the generator (MLPGenerator) makes 1×32×32 samples, the data has 1×16"),
         (["--trainer.gradient_clip_val=1"], "use LitGAN(gradient_clip=1"),
         (["--trainer.accumulate_grad_batches=2"], "LitGAN(micro_batches=2)"),
+        (["--model.penalties.r1=R1", "--model.penalties.r1.every=0"], "error: R1: every=0 must be at least 1"),
+        (["--model.penalties.r1=R1", "--model.penalties.r1.wieght=1"], "--model.penalties: Option 'wieght' is not"),
+        (["--model.lr_schedule=Cosine", "--model.lr_schedule.images=0"], "error: Cosine: images=0 must be at least 1"),
+        (["--data=ImageFolder"], "folder"),
         (["--ckpt_path=none.ckpt"], "there is no checkpoint none.ckpt"),
         (["--data=ImageFolder", "--data.folder=nowhere"], "there is no folder nowhere"),
     ],
@@ -207,7 +212,7 @@ def test_an_error_of_torchs_own_keeps_its_traceback(monkeypatch):
 def test_the_installed_command_and_a_loss_of_ones_own(tmp_path):
     command = Path(sys.executable).with_name("lit-gan")
     (tmp_path / "own.py").write_text(OWN)
-    run = {"capture_output": True, "text": True, "cwd": tmp_path}
+    run = {"capture_output": True, "text": True, "cwd": tmp_path, "env": {**os.environ, "CUDA_VISIBLE_DEVICES": ""}}
     done = subprocess.run([command, "fit", *NETWORKS, *QUICK, "--model.loss=own.Own"], **run)
     assert done.returncode == 0, done.stderr
     assert "Samples: lightning_logs/version_0/samples/step-000004.png" in done.stderr

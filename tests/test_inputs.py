@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from lit_gan import LitGAN
+from lit_gan.callbacks import SampleGrid
 from lit_gan.checks import check_trainer
 from lit_gan.inputs import unpack
 from lit_gan.labels import label_passing
@@ -54,6 +55,11 @@ class TakesMaps(PlainGenerator):
 class Pairs(PlainGenerator):
     def forward(self, z):
         return super().forward(z), z
+
+
+class Clamped(nn.Module):
+    def forward(self, x):
+        return torch.sigmoid(x).clamp(1e-6, 1)
 
 
 class Twice(nn.Module):
@@ -151,6 +157,21 @@ CASES = {
         (torch.rand(8, 1, 5, 4) * 2 - 1,),
         r"makes 1×4×4 samples, the data has 1×5×4 images: set image_size",
     ),
+    "channels last": (
+        lambda: gan(),
+        (torch.zeros(8, 4, 4, 1, dtype=torch.uint8),),
+        r"the data has 4×4×1 images: give images \(N, C, H, W\), x.permute\(0, 3, 1, 2\)",
+    ),
+    "no channel axis": (
+        lambda: gan(),
+        (torch.zeros(8, 4, 4, dtype=torch.uint8),),
+        r"the data has 4×4 images: give images \(N, C, H, W\), x\[:, None\]",
+    ),
+    "a clamped sigmoid": (
+        lambda: gan(discriminator=Bounded(Clamped())),
+        (GOOD,),
+        r"ends in a sigmoid",
+    ),
     "a generator of pairs": (lambda: gan(Pairs()), (GOOD,), r"generator \(Pairs\) returns a tuple"),
     "a discriminator of pairs": (
         lambda: gan(discriminator=Bounded(Twice())),
@@ -209,8 +230,35 @@ def test_a_class_count_means_nothing_where_no_labels_are_taken(tmp_path):
     trainer(tmp_path).fit(model, loader(GOOD, LABELS))
 
 
-def test_a_few_bright_images_pass(tmp_path):
-    trainer(tmp_path).fit(gan(), loader(GOOD / 2 + 0.5, batch_size=2))
+def test_one_bright_image_passes(tmp_path):
+    trainer(tmp_path).fit(gan(), loader(GOOD / 2 + 0.5, batch_size=1))
+
+
+def test_another_data_set_is_looked_at_again(tmp_path):
+    model = gan()
+    trainer(tmp_path).fit(model, loader(GOOD))
+    with pytest.raises(ValueError, match=r"lit_gan needs \[-1, 1\]"):
+        trainer(tmp_path).fit(model, loader(GOOD + 5))
+
+
+class OptionalLabels(PlainGenerator):
+    def forward(self, z, labels=None):
+        assert labels is None
+        return super().forward(z)
+
+
+def test_labels_that_are_optional_may_be_missing(tmp_path):
+    model = gan(OptionalLabels())
+    trainer(tmp_path, callbacks=[SampleGrid(every_n_steps=1)]).fit(model, loader(GOOD), loader(GOOD))
+    assert model.sample(3).shape == (3, 1, 4, 4)
+    assert len(trainer(tmp_path).predict(model, loader(GOOD))) == 2
+
+
+@pytest.mark.parametrize("way", ["validate", "test"])
+def test_a_conditional_pair_is_validated_in_inference_mode(tmp_path, way):
+    model = dcgan(classes=4)
+    (metrics,) = getattr(trainer(tmp_path), way)(model, loader(IMAGES_16, LABELS), verbose=False)
+    assert {"val", "test"} & {name.split("/")[0] for name in metrics}
 
 
 def test_a_compiled_network_still_takes_labels():

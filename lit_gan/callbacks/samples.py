@@ -41,13 +41,18 @@ class SampleGrid(Callback):
         self._last: tuple[int, Path | None] = (-1, None)
         self._labels: Tensor | None = None
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget another run."""
+        self._last, self._labels = (-1, None), None
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Write a grid at each ``every_n_steps``-th generator update."""
         if self._labels is None and isinstance(pl_module, LitGAN) and pl_module.takes_labels:
             images, labels = unpack(batch)
-            self._labels = read_labels(labels, len(images))[torch.arange(self.n) % len(images)]
+            if labels is not None:
+                self._labels = read_labels(labels, len(images))[torch.arange(self.n) % len(images)]
         if trainer.global_step and trainer.global_step % self.every_n_steps == 0:
             self._write(trainer, pl_module)
 

@@ -28,6 +28,14 @@ def test_grids_come_with_generator_updates_and_at_the_end(tmp_path, k, written):
         assert picture.size == (3 * 6 + 2, 3 * 6 + 2)
 
 
+def test_a_second_run_is_shown_as_well(tmp_path):
+    grid = SampleGrid()
+    for name in "ab":
+        gan = LitGAN(PlainGenerator(), PlainDiscriminator())
+        trainer(tmp_path, default_root_dir=tmp_path / name, callbacks=[grid]).fit(gan, loader(DATA))
+        assert (tmp_path / name / "samples" / "step-000006.png").exists()
+
+
 def test_grids_lie_in_the_loggers_folder(tmp_path):
     log = CSVLogger(tmp_path, "log")
     trainer(tmp_path, logger=log, callbacks=[SampleGrid()]).fit(
