@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PlainCheckpointIO",
-    "argument_names",
     "check_state",
     "load_sampler",
     "model_arguments",
@@ -27,7 +26,7 @@ __all__ = [
 _NOT_READ = "nothing was read from it, take another one"
 
 
-def argument_names(cls: type) -> list[str]:
+def _argument_names(cls: type) -> list[str]:
     """Return the named arguments of a class, without ``*args`` and ``**kwargs``."""
     parameters = inspect.signature(cls).parameters.values()
     return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
@@ -40,8 +39,8 @@ def model_arguments(model: "LitGAN", base: type) -> dict[str, Any]:
         model: perhaps of a subclass of ``base``, whose own arguments are kept where they are attributes.
         base: LitGAN.
     """
-    own = [name for name in argument_names(type(model)) if hasattr(model, name)]
-    arguments = {name: describe(getattr(model, name)) for name in dict.fromkeys([*argument_names(base), *own])}
+    own = [name for name in _argument_names(type(model)) if hasattr(model, name)]
+    arguments = {name: describe(getattr(model, name)) for name in dict.fromkeys([*_argument_names(base), *own])}
     for player in ("generator", "discriminator"):
         factory, network = getattr(model, f"{player}_optimizer"), getattr(model, player)
         arguments[f"{player}_optimizer"] = describe_optimizer(factory, network.parameters())
@@ -53,8 +52,8 @@ def saved_arguments(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]
     _check_ours(checkpoint)
     parameters = inspect.signature(cls).parameters.values()
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    wanted = {name for name in checkpoint["lit_gan"] if takes_all or name in argument_names(cls)} - given.keys()
-    saved = {name: value for name, value in checkpoint["lit_gan"].items() if name in wanted}
+    known = checkpoint["lit_gan"].keys() if takes_all else _argument_names(cls)
+    saved = {name: value for name, value in checkpoint["lit_gan"].items() if name in known and name not in given}
     return {**{name: rebuild(value, name) for name, value in saved.items()}, **given}
 
 

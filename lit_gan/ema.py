@@ -35,6 +35,6 @@ def update_average(average: nn.Module, network: nn.Module, images: int, half_lif
     Reference: Karras et al. 2017, arXiv:1710.10196, appendix A.1; the half-life in images is StyleGAN's.
     """
     move = get_ema_multi_avg_fn(0.5 ** (images / half_life))
-    move(list(average.parameters()), list(network.parameters()), torch.tensor(0))
+    move(list(average.parameters()), list(network.parameters()), None)
     for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(buffer)

@@ -1,5 +1,6 @@
 """Batches of any form, understood or refused in one sentence."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from lit_gan.labels import read_labels
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["read_batch", "unpack"]
+__all__ = ["read_batch", "split", "unpack"]
 
 
 def unpack(batch: Any) -> tuple[Tensor, Any]:
@@ -56,6 +57,23 @@ def read_batch(model: "LitGAN", batch: Any, first: bool) -> tuple[Tensor, Tensor
     if first:
         check_game(model, images, labels)
     return images, labels
+
+
+def split(
+    parts: int, real: Tensor, labels: Tensor | None, z: Tensor
+) -> Iterator[tuple[float, Tensor, Tensor | None, Tensor]]:
+    """Yield micro-batches ``(share, real, labels, z)`` of a batch, ``share`` being its part of the whole in (0, 1].
+
+    Args:
+        parts: how many; as many as there are images where they are fewer.
+        real: images, ``(N, ...)``.
+        labels: ``(N,)``, or None.
+        z: latents, ``(N, latent_dim)``.
+    """
+    parts = min(parts, len(real))
+    label_parts = [None] * parts if labels is None else labels.tensor_split(parts)
+    for part, y, latents in zip(real.tensor_split(parts), label_parts, z.tensor_split(parts), strict=True):
+        yield len(part) / len(real), part, y, latents
 
 
 def _check_images(images: Tensor, values: bool) -> None:

@@ -1,7 +1,7 @@
 """LitGAN: two networks and a game, trained by Lightning. The file to read first."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -22,17 +22,15 @@ from lit_gan.checks import check_parts, check_trainer, read_latent_dim
 from lit_gan.ema import start_average, update_average
 from lit_gan.equilibrium import HeldOut
 from lit_gan.images import to_float
-from lit_gan.inputs import read_batch, unpack
+from lit_gan.inputs import read_batch, split, unpack
 from lit_gan.labels import LabelPassing, call, label_passing, needs_labels, sample_labels
 from lit_gan.losses import AdversarialLoss, NonSaturating
-from lit_gan.optim import GANAdam
+from lit_gan.optim import GANAdam, OptimizerFactory
 from lit_gan.penalties import Penalty, Player, Turn
 from lit_gan.sampling import Latent, draw_latents, sample_images
 from lit_gan.schedules import Schedule
 
 __all__ = ["LitGAN"]
-
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 class LitGAN(LightningModule):
@@ -221,7 +219,7 @@ class LitGAN(LightningModule):
         metrics: dict[str, Tensor] = defaultdict(lambda: real.new_zeros(()))
         z = draw_latents(len(real), self.latent_dim, self.latent, like=real)
         with self.toggled_optimizer(optimizer):
-            for share, real_part, label_part, z_part in self._micro_batches(real, labels, z):
+            for share, real_part, label_part, z_part in split(self.micro_batches, real, labels, z):
                 with self._precision(penalised=bool(due)):
                     turn = self._turn(player, real_part, label_part, z_part, penalised=bool(due))
                     objective = self._objective(player, turn, due, share, metrics)
@@ -262,14 +260,6 @@ class LitGAN(LightningModule):
     def _due_penalties(self, player: Player) -> dict[str, Penalty]:
         update = self._d_steps - 1 if player == "discriminator" else self._d_steps // self.d_steps_per_g_step - 1
         return {n: p for n, p in self.penalties.items() if p.player == player and update % p.every == 0}
-
-    def _micro_batches(
-        self, real: Tensor, labels: Tensor | None, z: Tensor
-    ) -> Iterator[tuple[float, Tensor, Tensor | None, Tensor]]:
-        parts = min(self.micro_batches, len(real))
-        label_parts = [None] * parts if labels is None else labels.tensor_split(parts)
-        for part, y, latents in zip(real.tensor_split(parts), label_parts, z.tensor_split(parts), strict=True):
-            yield len(part) / len(real), part, y, latents
 
     def _precision(self, penalised: bool) -> AbstractContextManager[Any]:
         """Leave autocast alone, or off for a turn whose gradient penalty float16 would under- or overflow."""

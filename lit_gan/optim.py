@@ -1,11 +1,14 @@
 """The default optimizer of both players."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from torch import nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
-__all__ = ["GANAdam"]
+__all__ = ["GANAdam", "OptimizerFactory"]
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+"""Makes an optimizer from a player's parameters: a class, or a class with some arguments given."""
 
 
 class GANAdam(Adam):

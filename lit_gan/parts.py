@@ -5,7 +5,7 @@ and must be passed when it is loaded.
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lit_gan.losses import AdversarialLoss
+from lit_gan.optim import OptimizerFactory
 from lit_gan.penalties import Penalty
 from lit_gan.schedules import Schedule
 
@@ -44,9 +45,7 @@ def describe(value: Any) -> Any:
     }
 
 
-def describe_optimizer(
-    factory: Callable[[Iterable[nn.Parameter]], Optimizer], parameters: Iterable[nn.Parameter]
-) -> Any:
+def describe_optimizer(factory: OptimizerFactory, parameters: Iterable[nn.Parameter]) -> Any:
     """Return the optimizer that ``factory`` makes as plain data; its arguments are the defaults it holds."""
     optimizer = factory(parameters)
     path = _class_path(type(optimizer))
