@@ -1,29 +1,20 @@
-"""Checkpoints: read without pickled objects, and refused in one sentence where they do not fit."""
+"""What a checkpoint holds of a model: plain data to rebuild it from, and weights, refused where they do not fit."""
 
 import inspect
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric.plugins import TorchCheckpointIO
-from lightning_fabric.utilities.cloud_io import get_filesystem
 
+from lit_gan.files import read_checkpoint
 from lit_gan.parts import describe, describe_optimizer, rebuild, summary
 
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = [
-    "PlainCheckpointIO",
-    "check_state",
-    "load_sampler",
-    "model_arguments",
-    "read_checkpoint",
-    "saved_arguments",
-]
+__all__ = ["check_state", "load_sampler", "load_weights", "model_arguments", "saved_arguments"]
 
-_NOT_READ = "nothing was read from it, take another one"
+_NOT_SAVED = "warm_start"  # the weights are in the file; a name in it would have another one read
 
 
 def _argument_names(cls: type) -> list[str]:
@@ -40,7 +31,8 @@ def model_arguments(model: "LitGAN", base: type) -> dict[str, Any]:
         base: LitGAN.
     """
     own = [name for name in _argument_names(type(model)) if hasattr(model, name)]
-    arguments = {name: describe(getattr(model, name)) for name in dict.fromkeys([*_argument_names(base), *own])}
+    names = [name for name in dict.fromkeys([*_argument_names(base), *own]) if name != _NOT_SAVED]
+    arguments = {name: describe(getattr(model, name)) for name in names}
     for player in ("generator", "discriminator"):
         factory, network = getattr(model, f"{player}_optimizer"), getattr(model, player)
         arguments[f"{player}_optimizer"] = describe_optimizer(factory, network.parameters())
@@ -53,7 +45,8 @@ def saved_arguments(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]
     parameters = inspect.signature(cls).parameters.values()
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
     known = checkpoint["lit_gan"].keys() if takes_all else _argument_names(cls)
-    saved = {name: value for name, value in checkpoint["lit_gan"].items() if name in known and name not in given}
+    names = [name for name in checkpoint["lit_gan"] if name in known and name not in (*given, _NOT_SAVED)]
+    saved = {name: checkpoint["lit_gan"][name] for name in names}
     return {**{name: rebuild(value, name) for name, value in saved.items()}, **given}
 
 
@@ -82,47 +75,35 @@ def load_sampler(path: str | Path, cls: type["LitGAN"]) -> "LitGAN":
     return model
 
 
-def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Return a checkpoint's content; nothing but tensors and plain data is read from it.
+def load_weights(model: "LitGAN", path: str | Path) -> None:
+    """Give ``model`` the networks of a checkpoint and nothing else of it: counters and optimizers start anew.
 
     Args:
-        path: a file, or the address of one that fsspec can open.
-        map_location: device for the tensors.
+        model: of the same networks; its average starts at the file's, or at the file's generator.
+        path: of a checkpoint.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: it is truncated, holds pickled objects, or is no checkpoint.
+        ValueError: what :func:`lit_gan.files.read_checkpoint` and :func:`check_state` refuse.
     """
-    files = get_filesystem(path)
-    if not files.isfile(str(path)):
-        raise FileNotFoundError(f"there is no checkpoint {path}")
-    try:
-        with files.open(str(path), "rb") as file:
-            checkpoint: Any = torch.load(file, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(f"{path} is truncated, or it holds more than tensors and plain data: {_NOT_READ}") from error
-    except Exception as error:  # torch raises whatever comes to it on a damaged file
-        raise ValueError(f"{path} is truncated or no checkpoint: {_NOT_READ}") from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise ValueError(f"{path} is no checkpoint: {_NOT_READ}")
-    return checkpoint
+    checkpoint = read_checkpoint(path)
+    _check_ours(checkpoint)
+    saved, average = checkpoint["state_dict"], "ema_generator."
+    generator = {name.removeprefix("generator."): t for name, t in saved.items() if name.startswith("generator.")}
+    state = {average + name: tensor for name, tensor in generator.items()} if model.ema_generator is not None else {}
+    state |= {name: tensor for name, tensor in saved.items() if name.startswith(("generator.", "discriminator."))}
+    state |= {name: tensor for name, tensor in saved.items() if name in state}
+    networks = ("generator.", "discriminator.", average)
+    state |= {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(networks)}
+    check_state(model, {**checkpoint, "state_dict": state})
+    model.load_state_dict(state)
 
 
 def _check_ours(checkpoint: dict[str, Any]) -> None:
-    if "lit_gan" not in checkpoint:
+    if not isinstance(checkpoint.get("lit_gan"), dict):
         raise ValueError("this is a checkpoint, but not of LitGAN: a Trainer that fits a LitGAN writes one")
-
-
-class PlainCheckpointIO(TorchCheckpointIO):
-    """Lightning's reader and writer of checkpoints, with one sentence where a file cannot be read."""
-
-    def load_checkpoint(
-        self, path: Any, map_location: Any = lambda storage, _: storage, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        """Return a checkpoint's content as :func:`read_checkpoint` does, unless ``weights_only`` is False."""
-        if weights_only is False:
-            return super().load_checkpoint(path, map_location, weights_only)
-        return read_checkpoint(path, map_location)
+    state = checkpoint["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise ValueError("the checkpoint's state_dict holds more than tensors: nothing was read from it")
 
 
 def check_state(model: "LitGAN", checkpoint: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.strategies import SingleDeviceStrategy
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -43,6 +43,8 @@ def check_parts(model: "LitGAN") -> None:
             )
     if model.latent not in ("normal", "uniform"):
         raise ValueError(f'latent={model.latent!r} is neither "normal" nor "uniform"')
+    if model.on_non_finite not in ("stop", "skip"):
+        raise ValueError(f'on_non_finite={model.on_non_finite!r} is neither "stop" nor "skip"')
     at_least_one(d_steps_per_g_step=model.d_steps_per_g_step, micro_batches=model.micro_batches)
     positive(ema_half_life=model.ema_half_life, gradient_clip=model.gradient_clip)
 
@@ -60,7 +62,7 @@ def read_latent_dim(generator: nn.Module, given: int | None) -> int:
 
 
 def check_trainer(trainer: Trainer, averages: bool) -> None:
-    """Refuse options of the Trainer that a two-player game needs on LitGAN instead, and more than one device.
+    """Refuse options of the Trainer that a two-player game needs on LitGAN instead, and strategies for one network.
 
     Args:
         trainer: about to fit.
@@ -76,15 +78,28 @@ def check_trainer(trainer: Trainer, averages: bool) -> None:
             f"Trainer(accumulate_grad_batches={trainer.accumulate_grad_batches}) cannot accumulate for two players: "
             f"multiply the batch size by it and use LitGAN(micro_batches={trainer.accumulate_grad_batches})"
         )
-    if not isinstance(trainer.strategy, SingleDeviceStrategy):
-        raise ValueError(
-            f"{type(trainer.strategy).__name__} on {trainer.world_size} device(s): this version of lit_gan trains on "
-            'one device, take Trainer(devices=1, strategy="auto")'
-        )
+    check_strategy(trainer.strategy)
     if averages and trainer.precision in ("bf16-true", "16-true"):
         raise ValueError(
             f"precision={trainer.precision!r} rounds the steps of the moving average away: take "
             f"{trainer.precision.replace('true', 'mixed')!r}, or LitGAN(ema_half_life=None)"
+        )
+
+
+def check_strategy(strategy: Strategy) -> None:
+    """Refuse strategies that split one network with one optimizer over devices, and what LitGAN's averaging ignores."""
+    if isinstance(strategy, SingleDeviceStrategy):
+        return
+    name = type(strategy).__name__
+    if type(strategy) is not DDPStrategy:
+        raise ValueError(
+            f"{name} wraps the model for one optimizer and one backward pass, and a GAN has two of each: take "
+            'Trainer(strategy="ddp"), in which each device holds both networks'
+        )
+    if strategy._ddp_comm_hook is not None or strategy._model_averaging_period is not None:
+        raise ValueError(
+            f"{name}: LitGAN averages gradients itself, so ddp_comm_hook and model_averaging_period would do nothing: "
+            'take Trainer(strategy="ddp")'
         )
 
 

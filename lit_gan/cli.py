@@ -13,11 +13,13 @@ from jsonargparse import auto_cli
 from pytorch_lightning import LightningDataModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
 import lit_gan
 from lit_gan import data, losses, networks, optim, penalties, schedules
 from lit_gan.callbacks import SampleGrid, SampleWriter
-from lit_gan.checkpoints import load_sampler, read_checkpoint
+from lit_gan.checkpoints import load_sampler
+from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
 from lit_gan.images import grid, save_png, to_uint8
 from lit_gan.module import LitGAN
 from lit_gan.penalties import Turn
@@ -95,6 +97,20 @@ class LitGANCLI(LightningCLI):
         if path and path not in ("best", "last", "hpc"):
             read_checkpoint(path)
 
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        """Take ``--ckpt_path last`` for the newest readable checkpoint of this and earlier runs, in any version folder.
+
+        Lightning looks into the new run's own folder, which is empty.
+        """
+        kwargs = super()._prepare_subcommand_kwargs(subcommand)
+        if kwargs.get("ckpt_path") == "last":
+            folders = checkpoint_folders(self.trainer)
+            kwargs["ckpt_path"] = newest_checkpoint(*folders)
+            if kwargs["ckpt_path"] is None:
+                places = ", ".join(map(str, folders))
+                rank_zero_warn(f"ckpt_path=last: no checkpoint in {places} yet, so this run starts from scratch")
+        return kwargs
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add a CSV log where no logger is named, and what shows samples where the config does not."""
         if self._get(self.config_init, "trainer").logger in (None, True):
@@ -153,7 +169,7 @@ def main(args: Sequence[str] | None = None) -> None:
             auto_cli(sample, args=arguments[1:], prog="lit-gan sample", parser_class=LitGANParser)
         else:
             LitGANCLI(args=args)
-    except (ValueError, TypeError, RuntimeError, OSError) as error:
+    except (ValueError, TypeError, RuntimeError, OSError, FloatingPointError) as error:
         sentence = next((str(e) for e in _chain(error) if _is_refusal(e)), None)
         if sentence is None:
             raise

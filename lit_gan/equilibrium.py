@@ -6,6 +6,7 @@ import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
+from lit_gan.distributed import gather_rows
 from lit_gan.losses import AdversarialLoss
 from lit_gan.sampling import draw_latents
 from lit_gan.theory import accuracy, calibrate, jsd_lower_bound, value
@@ -17,26 +18,36 @@ __all__ = ["HeldOut", "held_out_metrics"]
 
 
 class HeldOut:
-    """Logits of held-out images and of as many generated ones, from latents that are the same in each validation."""
+    """Logits of held-out images and of as many generated ones, from latents that are the same in each validation.
 
-    def __init__(self) -> None:
+    Args:
+        rank: of this process.
+        world_size: number of processes, among which the images are dealt.
+    """
+
+    def __init__(self, rank: int, world_size: int) -> None:
+        self._rank, self._world_size = rank, world_size
         self._real: list[Tensor] = []
         self._fake: list[Tensor] = []
         self._rng = torch.Generator().manual_seed(0)  # its own: training is undisturbed
 
     def judge(self, model: "LitGAN", real: Tensor, labels: Tensor | None) -> None:
         """Add a batch: real images, and images of the raw generator, of the same ``labels``."""
-        z = draw_latents(len(real), model.latent_dim, model.latent, like=real, rng=self._rng)
+        n = len(real) * self._world_size
+        z = draw_latents(n, model.latent_dim, model.latent, like=real, rng=self._rng)[self._rank :: self._world_size]
         self._real.append(model.logits(real, labels))
         self._fake.append(model.logits(model(z, labels), labels))
 
     def metrics(self, loss: AdversarialLoss) -> dict[str, Tensor]:
-        """Return :func:`held_out_metrics` of all batches; none, with a warning, of fewer than four images."""
-        images = sum(map(len, self._real))
+        """Return :func:`held_out_metrics` of all images of all processes; none, with a warning, of fewer than four."""
+        real, fake = (torch.cat([torch.empty(0), *logits]) for logits in (self._real, self._fake))
+        if self._world_size > 1:
+            real, fake = gather_rows(real), gather_rows(fake)
+        images = len(real)
         if images < 4:
             rank_zero_warn(f"{images} held-out images are too few to measure V(G, D): give four or more")
             return {}
-        return held_out_metrics(loss, torch.cat(self._real), torch.cat(self._fake))
+        return held_out_metrics(loss, real, fake)
 
 
 def held_out_metrics(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:

@@ -1,10 +1,13 @@
 """Logging against generator updates."""
 
+from typing import cast
+
+import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
-__all__ = ["due", "write"]
+__all__ = ["averaged", "due", "write"]
 
 
 def due(module: LightningModule) -> bool:
@@ -12,6 +15,15 @@ def due(module: LightningModule) -> bool:
     trainer = module.trainer
     every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
     return every > 0 and (trainer.fit_loop.total_batch_idx + 1) % every == 0
+
+
+def averaged(module: LightningModule, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the means of ``metrics`` over all processes; every process must ask, for the same names."""
+    if module.trainer.world_size == 1:
+        return metrics
+    values = torch.stack([metric.float().to(module.device) for metric in metrics.values()])
+    means = cast(Tensor, module.trainer.strategy.reduce(values, reduce_op="mean"))
+    return dict(zip(metrics, means, strict=True))
 
 
 def write(module: LightningModule, metrics: dict[str, Tensor]) -> None:
@@ -28,7 +40,7 @@ def write(module: LightningModule, metrics: dict[str, Tensor]) -> None:
     others = {name: metric.float() for name, metric in metrics.items() if name not in losses}
     fitting = module.trainer.state.fn == TrainerFn.FITTING
     module.log_dict(losses, prog_bar=True, logger=False)
-    module.log_dict(others, logger=False if fitting else None)
+    module.log_dict(others, logger=False if fitting else None, sync_dist=module.trainer.world_size > 1)
     if not fitting:  # what Lightning logs is also what Trainer.validate prints and returns
         return
     scalars = {name: float(metric) for name, metric in metrics.items()}

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,16 +18,22 @@ from typing_extensions import Self
 
 from lit_gan import logs
 from lit_gan.arguments import at_least_one
-from lit_gan.checkpoints import PlainCheckpointIO, check_state, model_arguments, read_checkpoint, saved_arguments
+from lit_gan.buffers import Kept, buffers_of
+from lit_gan.checkpoints import check_state, load_weights, model_arguments, saved_arguments
 from lit_gan.checks import check_parts, check_trainer, read_latent_dim
+from lit_gan.distributed import average
 from lit_gan.ema import start_average, update_average
+from lit_gan.ending import GracefulEnd
 from lit_gan.equilibrium import HeldOut
+from lit_gan.files import PlainCheckpointIO, read_checkpoint
+from lit_gan.health import Health, NonFinite
 from lit_gan.images import to_float
 from lit_gan.inputs import read_batch, split, unpack
 from lit_gan.labels import LabelPassing, call, label_passing, needs_labels, sample_labels
 from lit_gan.losses import AdversarialLoss, NonSaturating
 from lit_gan.optim import GANAdam, OptimizerFactory
 from lit_gan.penalties import Penalty, Player, Turn
+from lit_gan.run import Run
 from lit_gan.sampling import Latent, draw_latents, sample_images
 from lit_gan.schedules import Schedule
 
@@ -58,12 +65,17 @@ class LitGAN(LightningModule):
             those of the whole batch, except where samples of a batch are coupled (batch norm).
         gradient_clip: largest L2 norm of a player's gradient, each player for itself; None for no limit.
         lr_schedule: factor of both learning rates by images seen; None keeps them constant.
+        on_non_finite: what a NaN or an infinity in a loss or gradient does: ``"stop"`` ends the run with an error that
+            names player, layer and last good step; ``"skip"`` leaves that turn out, with a warning, and reads a number
+            at each turn, for which a GPU must wait.
+        warm_start: a checkpoint whose networks to start from; its counters and optimizers are not read.
 
     Hooks that a subclass overrides must call ``super()``: clipping and counting live in them.
 
     Raises:
         TypeError: a part of a wrong type, a class in place of an object for instance.
         ValueError: an argument out of its range, or ``latent_dim`` that is missing or contradicts the generator.
+        FloatingPointError: in training, a loss or gradient that is not finite (``on_non_finite``).
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1.
     """
@@ -93,6 +105,8 @@ class LitGAN(LightningModule):
         micro_batches: int = 1,
         gradient_clip: float | None = None,
         lr_schedule: Schedule | None = None,
+        on_non_finite: NonFinite = "stop",
+        warm_start: str | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -102,6 +116,7 @@ class LitGAN(LightningModule):
         self.d_steps_per_g_step, self.micro_batches = d_steps_per_g_step, micro_batches
         self.ema_half_life, self.gradient_clip, self.lr_schedule = ema_half_life, gradient_clip, lr_schedule
         self.latent: Latent = latent
+        self.on_non_finite: NonFinite = on_non_finite
         check_parts(self)
         self.latent_dim = read_latent_dim(generator, latent_dim)
         self.ema_generator = None if ema_half_life is None else start_average(generator)
@@ -113,6 +128,9 @@ class LitGAN(LightningModule):
         self.register_buffer("label_counts", torch.zeros(classes, dtype=torch.int64))
         self._metrics: dict[str, Tensor] = {}
         self._checked: set[str | None] = set()  # stages whose first batch was looked at
+        self._run, self._health = Run(self), Health(self)
+        if warm_start is not None:
+            load_weights(self, warm_start)
 
     # Networks
 
@@ -156,25 +174,38 @@ class LitGAN(LightningModule):
         return [opt_g, opt_d]
 
     def configure_callbacks(self) -> list[Callback]:
-        """Add none: Lightning's first call into the module, the place to refuse what cannot work."""
+        """Refuse what cannot work: this is Lightning's first call into the module."""
         self._checked.clear()
         if self.trainer.state.fn == TrainerFn.FITTING:
             check_trainer(self.trainer, averages=self.ema_generator is not None)
         if type(self.trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             self.trainer.strategy.checkpoint_io = PlainCheckpointIO()
-        return []
+        self._run.prepare()
+        return [GracefulEnd()]
+
+    def teardown(self, stage: str) -> None:
+        """Leave the Trainer as it was."""
+        self._run.leave()
 
     def on_fit_start(self) -> None:
         """Read the counters, from a checkpoint perhaps, once: reading a buffer at each step would stall a GPU."""
         self._images_seen, self._d_steps = int(self.images_seen), int(self.d_steps)
         self._ema_images_seen = int(self.ema_images_seen)
+        self._new_labels = torch.zeros_like(self.label_counts)
+        self._health = Health(self)
+        self._run.start()
         if self.ema_generator is not None:
             self.ema_generator.train()  # Lightning warns of what is in evaluation mode between this hook and the next
 
     def on_train_start(self) -> None:
-        """Put the averaged generator back into the evaluation mode that it is meant for."""
+        """Put random states back and the averaged generator into the evaluation mode that it is meant for."""
+        self._run.go_on()
         if self.ema_generator is not None:
             self.ema_generator.eval()
+
+    def on_train_end(self) -> None:
+        """Look at the numbers of the last turns."""
+        self._health.read()
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Play one discriminator turn and, at each ``d_steps_per_g_step``-th one, a generator turn."""
@@ -186,7 +217,8 @@ class LitGAN(LightningModule):
             self._play("generator", real, labels)
             self._update_ema()
         if logs.due(self):
-            logs.write(self, {**self._metrics, "images_seen": self.images_seen})
+            self._health.read()
+            logs.write(self, {**logs.averaged(self, self._metrics), "images_seen": self.images_seen})
 
     def discriminator_loss(self, turn: Turn) -> Tensor:
         """Return what the discriminator minimises beside its penalties, a scalar. Override for an exotic game."""
@@ -210,23 +242,47 @@ class LitGAN(LightningModule):
         self.images_seen.fill_(self._images_seen)
         self.d_steps.fill_(self._d_steps)
         if labels is not None and len(self.label_counts):
-            self.label_counts.index_add_(0, labels, torch.ones_like(labels))
+            self._new_labels.index_add_(0, labels, torch.ones_like(labels))
+            if self.trainer.world_size == 1:
+                self._count_labels()
+
+    def _count_labels(self) -> None:
+        """Add what every process has counted since the last time to ``label_counts``."""
+        self.label_counts += cast(Tensor, self.trainer.strategy.reduce(self._new_labels, reduce_op="sum"))
+        self._new_labels.zero_()
 
     def _play(self, player: Player, real: Tensor, labels: Tensor | None) -> None:
-        """Update one player on one batch; only its parameters change, and it alone has gradients."""
+        """Update one player on one batch; only its parameters and buffers change, and it alone has gradients."""
         optimizer = cast(list[LightningOptimizer], self.optimizers())[0 if player == "generator" else 1]
         due = self._due_penalties(player)
         metrics: dict[str, Tensor] = defaultdict(lambda: real.new_zeros(()))
-        z = draw_latents(len(real), self.latent_dim, self.latent, like=real)
+        z = self._run.latents(len(real), player, self._d_steps, like=real)
+        theirs = Kept(*self._side("discriminator" if player == "generator" else "generator"))
+        ours = Kept(*(self._side(player) if self.on_non_finite == "skip" else ()))
         with self.toggled_optimizer(optimizer):
+            loss = real.new_zeros(())
             for share, real_part, label_part, z_part in split(self.micro_batches, real, labels, z):
                 with self._precision(penalised=bool(due)):
                     turn = self._turn(player, real_part, label_part, z_part, penalised=bool(due))
                     objective = self._objective(player, turn, due, share, metrics)
                 self.manual_backward(objective)
-            self._step(player, optimizer)
+                loss = loss + objective.detach()
+            if self.trainer.world_size > 1:
+                average(getattr(self, player).parameters(), buffers_of(self._side(player)), loss)
+            again = partial(self._turn, player, real, labels, z, penalised=False)
+            if self._health.passes(player, self._d_steps, loss, again):
+                self._step(player, optimizer)
+            else:
+                ours.put_back()
             optimizer.zero_grad()
+        theirs.put_back()
         self._metrics.update(metrics)
+
+    def _side(self, player: Player) -> list[nn.Module]:
+        """Return the networks that belong to a player: augmentation is the discriminator's."""
+        if player == "generator":
+            return [self.generator]
+        return [self.discriminator] if self.augment is None else [self.discriminator, self.augment]
 
     def _turn(self, player: Player, real: Tensor, labels: Tensor | None, z: Tensor, penalised: bool) -> Turn:
         """Run both networks for ``player``; the other one's work is done without gradients."""
@@ -299,7 +355,8 @@ class LitGAN(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget what was judged before."""
-        self._held_out = HeldOut()
+        self._health.read()
+        self._held_out = HeldOut(self.trainer.global_rank, self.trainer.world_size)
 
     on_test_epoch_start = on_validation_epoch_start
 
@@ -366,12 +423,17 @@ class LitGAN(LightningModule):
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write every part as plain data beside the weights."""
+        """Write every part as plain data beside the weights, and what an exact resume needs."""
+        self._health.read()
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self._count_labels()
+            checkpoint["lit_gan_run"] = self._run.state()
         checkpoint["lit_gan"] = model_arguments(self, LitGAN)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse, in one sentence, weights of other networks."""
         check_state(self, checkpoint)
+        self._run.load_state(checkpoint.get("lit_gan_run"))
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]

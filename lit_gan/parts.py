@@ -10,6 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from pytorch_lightning import LightningModule
 from torch import nn
 from torch.optim import Optimizer
 
@@ -80,8 +81,11 @@ def rebuild(value: Any, name: str) -> Any:
             f"LitGAN.load_from_checkpoint(path, {name}=...)"
         )
     cls = _resolve(value["class_path"], name)
-    init_args = {k: rebuild(v, name) for k, v in value["init_args"].items()}
-    return partial(cls, **init_args) if issubclass(cls, Optimizer) else cls(**init_args)
+    try:
+        init_args = {k: rebuild(v, name) for k, v in value["init_args"].items()}
+        return partial(cls, **init_args) if issubclass(cls, Optimizer) else cls(**init_args)
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"the checkpoint's {name} is no {cls.__name__} of this version of lit_gan: {error}") from error
 
 
 def summary(description: Any) -> str:
@@ -109,6 +113,7 @@ def _resolve(path: str, name: str) -> type:
         cls = getattr(import_module(module), class_name)
     except (ImportError, AttributeError):
         raise refusal from None
-    if not (isinstance(cls, type) and _class_path(cls) == path and issubclass(cls, _BASES)):
+    part = isinstance(cls, type) and issubclass(cls, _BASES) and not issubclass(cls, LightningModule)
+    if not part or _class_path(cls) != path:
         raise refusal
     return cls

@@ -22,10 +22,10 @@ def draw_latents(n: int, latent_dim: int, latent: Latent, like: Tensor, rng: tor
         latent_dim: length of each.
         latent: ``"normal"`` or ``"uniform"``.
         like: a tensor of the device and dtype wanted.
-        rng: draws on the CPU, so that a seed gives the same latents on every device; None draws from torch's own
-            random state on the device.
+        rng: draws on its own device; one of the CPU gives the same latents on every device. None draws from torch's
+            random state on the device of ``like``.
     """
-    device = like.device if rng is None else torch.device("cpu")
+    device = like.device if rng is None else rng.device
     z = torch.empty(n, latent_dim, device=device, dtype=torch.float32)  # whatever the default type is
     z = z.normal_(generator=rng) if latent == "normal" else z.uniform_(-1, 1, generator=rng)
     return z.to(like)

@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import sys
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 from lit_gan import LitGAN
 from lit_gan.checkpoints import load_sampler
+from lit_gan.cli import main
 from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
@@ -239,7 +241,12 @@ def test_a_hostile_pickle_is_not_run(tmp_path):
         "lit_gan..losses.Hinge",
         "torch.optim.lr_scheduler.StepLR",
         "torch.optimizer.Evil",
+        "lit_gan.module.LitGAN",  # whose arguments name files
+        "lit_gan.data.folder.ImageFolder",
+        "lit_gan.run.Run",
         "tests.conftest.PlainGenerator",
+        7,
+        None,
     ],
 )
 @pytest.mark.parametrize("nested", [False, True])
@@ -248,6 +255,117 @@ def test_a_class_path_from_elsewhere_is_not_imported(class_path, nested):
     outer = {"class_path": "lit_gan.networks.mlp.MLPGenerator", "init_args": {"features": part}}
     with pytest.raises(ValueError, match=r"no part of lit_gan or torch.optim: nothing was imported"):
         rebuild(outer if nested else part, "generator")
+
+
+EVIL = {"class_path": "evil_part.Evil", "init_args": {}}
+ELSEWHERE = {"class_path": "lit_gan.checks.nn.Linear", "init_args": {"in_features": 1, "out_features": 1}}
+
+
+@pytest.mark.parametrize("evil", [EVIL, ELSEWHERE])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda parts, evil: parts.update(generator=evil),
+        lambda parts, evil: parts.update(loss=evil),
+        lambda parts, evil: parts.update(augment=evil),
+        lambda parts, evil: parts.update(generator_optimizer=evil),
+        lambda parts, evil: parts.update(ema_half_life=evil),
+        lambda parts, evil: parts.update(latent_dim=[evil]),
+        lambda parts, evil: parts["penalties"].update(r1=evil),
+        lambda parts, evil: parts["penalties"]["r1"]["init_args"].update(weight={"deep": [[evil]]}),
+        lambda parts, evil: parts["lr_schedule"]["init_args"].update(end=evil),
+        lambda parts, evil: parts["discriminator"]["init_args"].update(width={"class_path": "x", "init_args": evil}),
+        lambda parts, evil: parts["generator"]["init_args"].update(width=evil),
+    ],
+)
+@pytest.mark.parametrize("way", ["code", "command"])
+def test_a_doctored_file_imports_nothing(save, tmp_path, monkeypatch, capsys, place, evil, way):
+    """The parts are vetted at any depth, whichever way the file is loaded; the command needs the generator alone."""
+    path = save(dcgan(**OPTIONS))
+    (tmp_path / "evil_part.py").write_text("raise SystemExit('it ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    checkpoint = torch.load(path, weights_only=True)
+    place(checkpoint["lit_gan"], evil)
+    torch.save(checkpoint, path)
+    if way == "code":
+        with pytest.raises(ValueError, match=r"(nothing was imported|load_from_checkpoint\(path, discriminator=)"):
+            LitGAN.load_from_checkpoint(path)
+    else:
+        monkeypatch.chdir(tmp_path)
+        code = 0
+        try:
+            main(["sample", str(path), "--n=1"])
+        except SystemExit as exit:
+            code = exit.code
+        needed = repr(evil) in repr({n: checkpoint["lit_gan"][n] for n in ("generator", "ema_half_life", "latent_dim")})
+        assert code == (2 if needed else 0)
+        assert ("nothing was imported" in capsys.readouterr().err) == needed
+    assert "evil_part" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("init_args", "message"),
+    [
+        ({"wrong": 1}, "is no R1 of this version of lit_gan: .*'wrong'"),
+        ([], "is no R1 .*list"),
+        ({"every": 0}, "every"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_said(init_args, message):
+    with pytest.raises(ValueError, match=message):
+        rebuild({"class_path": "lit_gan.penalties.R1", "init_args": init_args}, "penalties")
+
+
+def test_a_file_cannot_have_another_one_read(save, tmp_path):
+    path = save(dcgan())
+    checkpoint = torch.load(path, weights_only=True)
+    assert "warm_start" not in checkpoint["lit_gan"]
+    checkpoint["lit_gan"]["warm_start"] = str(tmp_path / "other.ckpt")
+    torch.save(checkpoint, path)
+    assert LitGAN.load_from_checkpoint(path)
+
+
+@pytest.mark.parametrize("change", [{"lit_gan": [1]}, {"state_dict": [1]}, {"state_dict": {"a": 1}}])
+def test_a_file_of_another_shape(save, change):
+    path = save(dcgan())
+    torch.save({**torch.load(path, weights_only=True), **change}, path)
+    with pytest.raises(ValueError, match=r"(not of LitGAN|holds more than tensors)"):
+        LitGAN.load_from_checkpoint(path)
+
+
+# Warm start
+
+
+def test_a_warm_start_takes_the_networks_alone(save, tmp_path):
+    model = dcgan(**OPTIONS)
+    path = save(model)
+    warm = dcgan(warm_start=str(path), loss=RelativisticPaired())
+    for name, tensor in model.state_dict().items():
+        if name.startswith(("generator.", "discriminator.", "ema_generator.")):
+            assert tensor.equal(warm.state_dict()[name])
+    assert (warm.images_seen, warm.d_steps, warm.ema_images_seen) == (0, 0, 0)
+    path.unlink()  # it is not needed again
+    fitted = trainer(tmp_path)
+    fitted.fit(warm, loader(IMAGES))
+    fitted.save_checkpoint(tmp_path / "warm.ckpt")
+    assert LitGAN.load_from_checkpoint(tmp_path / "warm.ckpt").images_seen == 8
+
+
+@pytest.mark.parametrize(("before", "now"), [(None, 50.0), (50.0, None)])
+def test_a_warm_start_with_another_average(save, before, now):
+    model = dcgan(ema_half_life=before)
+    warm = dcgan(ema_half_life=now, warm_start=str(save(model)))
+    expected = model.generator if before is None else warm.generator
+    average = warm.ema_generator or warm.generator
+    for a, b in zip(average.state_dict().values(), expected.state_dict().values(), strict=True):
+        assert a.equal(b)
+
+
+def test_a_warm_start_of_other_networks_is_refused(save, tmp_path):
+    with pytest.raises(ValueError, match=r"another generator, DCGANGenerator\(.*width=4\).*width=8"):
+        dcgan(width=8, warm_start=str(save(dcgan(width=4))))
+    with pytest.raises(FileNotFoundError, match="there is no checkpoint"):
+        dcgan(warm_start=str(tmp_path / "none.ckpt"))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 from torch import nn
 
 from lit_gan import LitGAN
 from lit_gan.callbacks import SampleGrid
-from lit_gan.checks import check_trainer
+from lit_gan.checks import check_strategy, check_trainer
 from lit_gan.inputs import unpack
 from lit_gan.labels import label_passing
 from lit_gan.losses import NonSaturating
@@ -344,10 +345,21 @@ def test_an_average_in_half_precision_is_refused(tmp_path, precision):
         trainer(tmp_path, precision=precision).fit(gan(), loader(GOOD))
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_strategies_for_several_devices_are_refused(tmp_path, devices):
-    with pytest.raises(ValueError, match=rf'DDPStrategy on {devices} device\(s\): .* strategy="auto"'):
-        check_trainer(trainer(tmp_path, strategy="ddp", devices=devices), averages=True)
+@pytest.mark.parametrize("strategy", [object.__new__(DeepSpeedStrategy), FSDPStrategy(), ModelParallelStrategy()])
+def test_strategies_for_one_network_are_refused(strategy):
+    with pytest.raises(ValueError, match=rf'{type(strategy).__name__} .* a GAN has two .*strategy="ddp"'):
+        check_strategy(strategy)
+
+
+@pytest.mark.parametrize("options", [{"ddp_comm_hook": print}, {"model_averaging_period": 2}])
+def test_what_averaging_would_ignore_is_refused(options):
+    with pytest.raises(ValueError, match=r"ddp_comm_hook and model_averaging_period would do nothing"):
+        check_strategy(DDPStrategy(**options))
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_find_unused_parameters_true", "ddp_spawn", "auto"])
+def test_plain_strategies_are_taken(tmp_path, strategy):
+    check_trainer(trainer(tmp_path, strategy=strategy, devices=1), averages=True)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import BasePredictionWriter
-from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_only, rank_zero_warn
+from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from lit_gan.arguments import at_least_one
@@ -41,9 +41,17 @@ class SampleGrid(Callback):
         self._last: tuple[int, Path | None] = (-1, None)
         self._labels: Tensor | None = None
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget another run."""
         self._last, self._labels = (-1, None), None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the classes that are shown, where the first batch chose them."""
+        return {} if self._labels is None else {"labels": self._labels}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Show the same classes again."""
+        self._labels = state_dict["labels"]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -62,16 +70,15 @@ class SampleGrid(Callback):
         if self._last[1] is not None:
             rank_zero_info(f"Samples: {self._last[1]}")
 
-    @rank_zero_only
     def _write(self, trainer: Trainer, model: LightningModule) -> None:
-        step = trainer.global_step
+        step, folder = trainer.global_step, run_folder(trainer)  # on every process: they agree on the folder
         if self._last[0] == step or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         assert isinstance(model, LitGAN)
-        picture = self.draw(model)
+        picture = self.draw(model) if trainer.is_global_zero else None
         path = None
         if picture is not None:
-            path = save_png(picture, run_folder(trainer) / "samples" / f"step-{step:06d}.png")
+            path = save_png(picture, folder / "samples" / f"step-{step:06d}.png")
             log_image(trainer, "samples", picture, step)
         self._last = (step, path)
 
@@ -117,9 +124,11 @@ class SampleWriter(BasePredictionWriter):
             raise ValueError(
                 f"samples of shape {tuple(prediction.shape[1:])} are no images: take what Trainer.predict returns"
             )
-        for image in to_uint8(prediction):
-            save_png(image, self._folder(trainer) / f"{self._written:06d}.png")
-            self._written += 1
+        folder = self._folder(trainer)
+        numbers = batch_indices or range(self._written, self._written + len(prediction))
+        for number, image in zip(numbers, to_uint8(prediction), strict=True):
+            save_png(image, folder / f"{number:06d}.png")
+        self._written += len(prediction)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count from 0."""

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -18,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lit_gan.data.base import ImageDataModule, Split
+from lit_gan.files import beside
 
 __all__ = ["ImageFolder", "decode"]
 
@@ -150,7 +150,7 @@ class ImageFolder(ImageDataModule):
         rank_zero_info(f"Decoding {len(files)} pictures of {self.folder} into {path}, once")
         path.parent.mkdir(parents=True, exist_ok=True)
         skipped: dict[str, str] = {}
-        with _beside(path) as partial:
+        with beside(path) as partial:
             shape = (self.channels, self.size, self.size)
             with partial.open("wb") as file:
                 _write_header(file, (len(files), *shape))
@@ -163,7 +163,7 @@ class ImageFolder(ImageDataModule):
                     raise ValueError(f"none of {len(files)} pictures in {self.folder} can be read: {_some(skipped)}")
                 file.seek(0)
                 _write_header(file, (len(files) - len(skipped), *shape))
-        with _beside(path.with_suffix(".json")) as partial:
+        with beside(path.with_suffix(".json")) as partial:
             partial.write_text(json.dumps(skipped))
 
     def _decoded(self, files: list[Path]) -> Iterator[np.ndarray | str]:
@@ -226,17 +226,6 @@ def _flat(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return image
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Give a path to write to beside ``path``; renamed to it when all went well, removed when not."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -1,0 +1,149 @@
+"""NaN and infinity in losses and gradients: found, named, and the turn skipped or the run stopped."""
+
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
+from torch import Tensor, nn
+
+from lit_gan.buffers import Kept
+from lit_gan.penalties import Player
+
+if TYPE_CHECKING:
+    from lit_gan.module import LitGAN
+
+__all__ = ["Health", "NonFinite", "first_bad_layer"]
+
+NonFinite = Literal["stop", "skip"]
+
+_LATER = 50  # turns between two looks where a look would stall the device
+_MOST_SKIPPED = 20  # turns of one player in succession
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The loss of a turn, then the largest gradient of each parameter."""
+
+    player: Player
+    turn: int
+    last_good: int
+    parameters: list[nn.Parameter]
+    values: Tensor
+
+
+class Health:
+    """Looks at a few numbers of each turn: the loss and the largest gradient of each parameter.
+
+    Reading a number stalls a GPU. There the numbers are kept, and read together every 50 turns and before a log or a
+    checkpoint is written; the report still names the turn where it began. A turn that is to be skipped must be read at
+    once. A CPU never waits.
+
+    Args:
+        model: whose turns are watched.
+    """
+
+    def __init__(self, model: "LitGAN") -> None:
+        self.model = model
+        self.defers = model.device.type != "cpu" and model.on_non_finite == "stop"
+        self._unread: list[_Numbers] = []
+        self._skipped: dict[Player, int] = {"generator": 0, "discriminator": 0}
+
+    def passes(self, player: Player, turn: int, loss: Tensor, again: Callable[[], Any]) -> bool:
+        """Tell whether the numbers of a turn are finite, or not known yet.
+
+        Args:
+            player: whose turn it is; its gradients are there.
+            turn: its number, counted by the discriminator's.
+            loss: with penalties, a scalar.
+            again: runs the turn's forward pass once more, to find the layer where it began.
+
+        Raises:
+            FloatingPointError: they are not and the run is to stop, or 20 turns of a player were skipped in succession.
+        """
+        if self._scaled and self.model.on_non_finite == "skip":
+            return True  # float16's scaler leaves such turns out itself
+        numbers = self._numbers(player, turn, loss)
+        if self.defers:
+            self._unread.append(numbers)
+            if len(self._unread) >= _LATER:
+                self.read()
+        elif not numbers.values.isfinite().all():
+            self._report(numbers, None if loss.isfinite() else first_bad_layer(self.model, again))
+            return False
+        else:
+            self._skipped[player] = 0
+        return True
+
+    @property
+    def _scaled(self) -> bool:
+        return getattr(self.model.trainer.precision_plugin, "scaler", None) is not None
+
+    def read(self) -> None:
+        """Read what was not read yet; raises what :meth:`passes` does."""
+        unread, self._unread = self._unread, []
+        if unread and not torch.cat([numbers.values for numbers in unread]).isfinite().all():
+            self._report(next(numbers for numbers in unread if not numbers.values.isfinite().all()), None)
+
+    def _numbers(self, player: Player, turn: int, loss: Tensor) -> _Numbers:
+        parameters: list[nn.Parameter] = []
+        if not self._scaled:  # a scaler makes gradients infinite now and then, and looks after them
+            parameters = [p for p in getattr(self.model, player).parameters() if p.grad is not None and p.numel()]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        largest = torch._foreach_norm(gradients, ord=float("inf")) if gradients else []
+        values = torch.stack([loss.detach().float(), *(norm.float() for norm in largest)])
+        return _Numbers(player, turn, self.model.trainer.global_step, parameters, values)
+
+    def _report(self, numbers: _Numbers, layer: str | None) -> None:
+        """Raise, or warn of a turn that is skipped."""
+        report = (
+            f"{self._what(numbers, layer)} in the {numbers.player}'s turn {numbers.turn}; the last good step is "
+            f"generator update {numbers.last_good}"
+        )
+        if self.model.on_non_finite == "stop":
+            raise FloatingPointError(
+                f"{report}: lower the learning rate, set gradient_clip, or LitGAN(on_non_finite='skip')"
+            )
+        self._skipped[numbers.player] += 1
+        if self._skipped[numbers.player] >= _MOST_SKIPPED:
+            raise FloatingPointError(
+                f"{report}, and {_MOST_SKIPPED} turns in succession were skipped: resume from a checkpoint with a "
+                "lower learning rate or gradient_clip"
+            )
+        rank_zero_warn(f"{report}; the turn is skipped")
+
+    def _what(self, numbers: _Numbers, layer: str | None) -> str:
+        loss, *gradients = numbers.values.tolist()
+        if not math.isfinite(loss):
+            return f"the loss is {loss}" + (f", first seen in the output of {layer}," if layer else "")
+        names = {id(p): name for name, p in getattr(self.model, numbers.player).named_parameters()}
+        bad = [names[id(p)] for p, g in zip(numbers.parameters, gradients, strict=True) if not math.isfinite(g)]
+        others = f" and {len(bad) - 1} layers before it" if len(bad) > 1 else ""
+        return f"the gradient of {bad[-1]}{others} is not finite"
+
+
+@torch.no_grad()
+def first_bad_layer(model: "LitGAN", again: Callable[[], Any]) -> str | None:
+    """Return the first module whose output is not finite while ``again()`` runs, ``"discriminator.net.2"`` say."""
+    found: list[str] = []
+
+    def look(name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            if not found and isinstance(output, Tensor) and not output.isfinite().all():
+                found.append(f"{name} ({type(module).__name__})")
+
+        return hook
+
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=[]))
+        for player in ("generator", "discriminator"):
+            network = getattr(model, player)
+            stack.callback(Kept(network).put_back)
+            for name, module in network.named_modules(prefix=player):
+                if not list(module.children()):
+                    stack.callback(module.register_forward_hook(look(name)).remove)
+        again()
+    return found[0] if found else None

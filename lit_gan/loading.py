@@ -1,0 +1,160 @@
+"""Batches that a seed, the epoch and their number decide: any DataLoader goes on in the middle of an epoch.
+
+Lightning counts epochs and batches and saves both, so the loaders here have no state of their own.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, cast
+
+import torch
+from lightning_fabric.utilities.distributed import DistributedSamplerWrapper
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    get_worker_info,
+)
+from torch.utils.data.distributed import DistributedSampler
+
+from lit_gan.randomness import mix, seed_all
+
+__all__ = ["Position", "ResumableLoader", "is_replayable"]
+
+Position = Callable[[], tuple[int, int]]
+"""Returns (epoch, number of the next batch in it), both from 0."""
+
+
+def is_replayable(loader: Any) -> bool:
+    """Tell whether ``loader`` is an ordinary DataLoader, whose samples can be dealt by :class:`ResumableLoader`."""
+    return (
+        type(loader) is DataLoader
+        and not isinstance(loader.dataset, IterableDataset)
+        and type(loader.batch_sampler) is BatchSampler
+        and hasattr(loader.sampler, "__len__")
+    )
+
+
+class ResumableLoader:
+    """The batches of a DataLoader in an order that depends on (seed, epoch) alone, each process its own samples.
+
+    A batch over all processes is ``world_size · batch_size`` samples in a row of the epoch's order, of which process r
+    takes the r-th and each ``world_size``-th after it: the same samples at any number of processes. Nothing is drawn
+    from torch's global random state. In worker processes each batch has its own seed, so that random transforms are
+    the same at any number of workers, and after a resume.
+
+    Args:
+        loader: for which :func:`is_replayable` holds.
+        seed: of the order.
+        position: where to go on, asked when the first batch is asked for.
+        rank: of this process.
+        world_size: number of processes.
+        even: leave out samples at the end of an epoch that cannot be dealt evenly: training needs as many on each.
+    """
+
+    def __init__(
+        self, loader: DataLoader[Any], seed: int, position: Position, rank: int, world_size: int, even: bool
+    ) -> None:
+        self.dataset, self.batch_size = loader.dataset, loader.batch_size
+        self._position = position
+        self._deal = _Deal(loader, seed, rank, world_size, even)
+        self._loader = DataLoader(
+            _SeededInWorkers(loader.dataset),
+            batch_sampler=self._deal,
+            num_workers=loader.num_workers,
+            collate_fn=loader.collate_fn,
+            pin_memory=loader.pin_memory,
+            timeout=loader.timeout,
+            worker_init_fn=partial(_start_worker, then=loader.worker_init_fn),
+            multiprocessing_context=loader.multiprocessing_context,
+            generator=torch.Generator(),  # that the workers' base seed is drawn from: not the global one
+            prefetch_factor=loader.prefetch_factor,
+            persistent_workers=loader.persistent_workers,
+        )
+
+    def __len__(self) -> int:
+        return len(self._deal)
+
+    def __iter__(self) -> Iterator[Any]:
+        self._deal.epoch, self._deal.first = self._position()
+        yield from self._loader
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: Lightning's counters are the state. That there is this method says it can be resumed."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Load nothing."""
+
+
+class _Deal(Sampler[Any]):
+    """Yields (seed of the batch, numbers of this process's samples)."""
+
+    def __init__(self, loader: DataLoader[Any], seed: int, rank: int, world_size: int, even: bool) -> None:
+        self.sampler = _without_distribution(loader.sampler)
+        self.batch_size: int = loader.batch_size or 1
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+        self.even, self.drop_last = even, loader.drop_last
+        self.epoch = self.first = 0
+
+    def __len__(self) -> int:
+        samples, whole = len(self.sampler), self.batch_size * self.world_size
+        rest = samples % whole
+        last = rest >= self.world_size if self.even else rest > self.rank
+        return samples // whole + int(last and not self.drop_last)
+
+    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
+        order = self._order()
+        whole = self.batch_size * self.world_size
+        for number in range(self.first, len(self)):
+            samples = order[number * whole : (number + 1) * whole]
+            if self.even:
+                samples = samples[: len(samples) // self.world_size * self.world_size]
+            yield mix(self.seed, self.epoch, number, self.rank), samples[self.rank :: self.world_size]
+
+    def _order(self) -> list[int]:
+        """Return the sampler's order of this epoch, whatever it draws from; torch's state is left as it was."""
+        seed = mix(self.seed, self.epoch)
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(self.epoch)
+        if isinstance(generator := getattr(self.sampler, "generator", None), torch.Generator):
+            generator.manual_seed(seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return list(self.sampler)
+
+
+def _without_distribution(sampler: Any) -> Any:
+    """Return the sampler that Lightning, or the user, made a DistributedSampler of."""
+    if isinstance(sampler, DistributedSamplerWrapper):
+        return cast(Any, sampler.dataset)._sampler
+    if isinstance(sampler, DistributedSampler):
+        return (RandomSampler if sampler.shuffle else SequentialSampler)(cast(Any, sampler.dataset))
+    return sampler
+
+
+class _SeededInWorkers(Dataset[Any]):
+    """The samples of a data set, asked for as (seed, numbers); the seed counts in worker processes."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __getitems__(self, batch: tuple[int, list[int]]) -> Any:
+        seed, numbers = batch
+        if get_worker_info() is not None:
+            seed_all(seed)
+        if getattr(self.dataset, "__getitems__", None):
+            return self.dataset.__getitems__(numbers)
+        return [self.dataset[number] for number in numbers]
+
+
+def _start_worker(worker: int, then: Callable[[int], None] | None) -> None:
+    """Show the user's own ``worker_init_fn`` and data set the data set they know."""
+    info: Any = get_worker_info()
+    object.__setattr__(info, "dataset", info.dataset.dataset)  # it guards its own attributes
+    if then is not None:
+        then(worker)

@@ -1,0 +1,58 @@
+"""Random numbers that can be had again: seeds from counters, and torch's, numpy's and Python's states as plain data."""
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+
+__all__ = ["mix", "random_states", "seed_all", "set_random_states"]
+
+_64_BITS = 2**64 - 1
+
+
+def mix(*numbers: int) -> int:
+    """Return a seed of 32 bits, all that torch's CPU generator takes, that looks unrelated for any other ``numbers``.
+
+    Reference: SplitMix64, Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", figure 17.
+    """
+    x = 0
+    for number in numbers:
+        x = (x + number + 0x9E3779B97F4A7C15) & _64_BITS
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _64_BITS
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _64_BITS
+        x ^= x >> 31
+    return x >> 32
+
+
+def seed_all(seed: int) -> None:
+    """Seed the global states of torch, numpy and Python with 32 bits."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def random_states(device: torch.device) -> dict[str, Any]:
+    """Return this process's global random states, of torch on the CPU and on ``device``, of numpy and of Python.
+
+    They are tensors and plain data, so that a checkpoint that holds them loads with ``weights_only=True``.
+    """
+    name, keys, *rest = np.random.get_state()
+    states = {
+        "torch": torch.get_rng_state(),
+        "python": random.getstate(),
+        "numpy": [name, torch.from_numpy(np.asarray(keys, dtype=np.int64)), *rest],
+    }
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_random_states(states: dict[str, Any], device: torch.device) -> None:
+    """Put back what :func:`random_states` returned."""
+    torch.set_rng_state(states["torch"].cpu())
+    random.setstate(states["python"])
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), *rest))
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"].cpu(), device)

@@ -1,0 +1,114 @@
+"""SIGTERM saves and ends a run, in code and for the command; resuming goes on where it was."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning import Callback
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch.utils.data import DataLoader, TensorDataset
+
+from lit_gan import LitGAN
+from lit_gan.networks import MLPDiscriminator, MLPGenerator
+from tests.conftest import trainer
+from tests.processes import on_ranks
+from tests.test_resume import differing
+
+
+class Terminate(Callback):
+    """Sends SIGTERM to its own process in the middle of a batch."""
+
+    def __init__(self, turn, ranks=(0,)):
+        self.turn, self.ranks = turn, ranks
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        if int(pl_module.d_steps) == self.turn and trainer.global_rank in self.ranks:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def train(folder, callbacks=(), ckpt_path=None, world_size=1):
+    pl.seed_everything(1, verbose=False)
+    gan = LitGAN(MLPGenerator(features=2, latent_dim=3, width=8), MLPDiscriminator(features=2, width=8))
+    fitted = trainer(
+        folder,
+        max_epochs=2,
+        strategy="ddp" if world_size > 1 else "auto",
+        devices=world_size,
+        enable_checkpointing=True,
+        callbacks=[ModelCheckpoint(folder, filename="{step}"), *callbacks],
+    )
+    data = DataLoader(TensorDataset(torch.linspace(-1, 1, 48).reshape(24, 2)), 4 // world_size, shuffle=True)
+    fitted.fit(gan, data, ckpt_path=ckpt_path)
+    fitted.save_checkpoint(folder / "end.ckpt")
+
+
+def terminated(folder, ranks, world_size):
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        train(folder, [Terminate(3, ranks)], world_size=world_size)
+    assert signal.getsignal(signal.SIGTERM) == handler
+    return ended.value.code, sorted(p.name for p in folder.iterdir())
+
+
+@pytest.mark.parametrize(("world_size", "ranks"), [(1, (0,)), (2, (0,)), (2, (0, 1))])
+def test_sigterm_saves_and_exits(tmp_path, world_size, ranks):
+    for code, files in on_ranks(terminated, tmp_path / "ended", ranks, world_size, world_size=world_size):
+        assert not code
+        assert files == ["last.ckpt"]
+    last = torch.load(tmp_path / "ended" / "last.ckpt", weights_only=True)
+    assert last["state_dict"]["d_steps"] == 3
+    on_ranks(train, tmp_path / "ended", (), tmp_path / "ended" / "last.ckpt", world_size, world_size=world_size)
+    on_ranks(train, tmp_path / "whole", (), None, world_size, world_size=world_size)
+    ends = [torch.load(tmp_path / name / "end.ckpt", weights_only=True) for name in ("ended", "whole")]
+    assert [name for name in differing(*ends) if not name.startswith(".callbacks")] == []
+
+
+def unsaved(folder):
+    gan = LitGAN(MLPGenerator(features=2, latent_dim=3), MLPDiscriminator(features=2))
+    with pytest.raises(SystemExit):
+        trainer(folder, callbacks=[Terminate(2)]).fit(gan, DataLoader(TensorDataset(torch.randn(24, 2)), 4))
+    return list(folder.iterdir())
+
+
+def test_a_run_without_checkpoints_just_ends(tmp_path):
+    assert on_ranks(unsaved, tmp_path, world_size=1) == [[]]
+
+
+CONFIG = """
+trainer: {max_epochs: -1, accelerator: cpu, limit_train_batches: 3, limit_val_batches: 0, enable_progress_bar: false}
+model:
+  generator: {class_path: MLPGenerator, init_args: {image_size: 8, channels: 1, width: 8}}
+  discriminator: {class_path: MLPDiscriminator, init_args: {image_size: 8, channels: 1, width: 8}}
+data: {class_path: FashionMNISTSample, init_args: {image_size: 8}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_command_goes_on_after_any_end(tmp_path, how):
+    """Ended from outside once it has written a checkpoint; the second run goes on where the first one was."""
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    command = [Path(sys.executable).with_name("lit-gan"), "fit", "--config=config.yaml", "--ckpt_path=last"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    folder = tmp_path / "lightning_logs" / "version_0" / "checkpoints"
+    while not list(folder.glob("*.ckpt")):
+        assert process.poll() is None, process.stderr.read()
+    process.send_signal(how)
+    errors = process.communicate()[1]
+    assert "no checkpoint in lightning_logs yet, so this run starts from scratch" in errors
+    assert process.returncode == (0 if how == signal.SIGTERM else -how)
+    assert (folder / "last.ckpt").exists() == (how == signal.SIGTERM)
+    newest = max(folder.glob("*.ckpt"), key=lambda p: p.stat().st_mtime_ns)
+    done = torch.load(newest, weights_only=True)["global_step"]
+    again = [*command, f"--trainer.max_steps={done + 2}"]
+    finished = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=True)
+    assert f"Restored all states from the checkpoint at lightning_logs/version_0/checkpoints/{newest.name}" in (
+        finished.stderr
+    )
+    (end,) = (tmp_path / "lightning_logs" / "version_1" / "checkpoints").glob("*.ckpt")
+    assert torch.load(end, weights_only=True)["global_step"] == done + 2

@@ -1,0 +1,213 @@
+"""A run that is killed and resumed ends with the bits of one that was not: every tensor, counter and random state."""
+
+import os
+import random
+import signal
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning import Callback
+from pytorch_lightning.plugins import MixedPrecision
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset, WeightedRandomSampler
+
+from lit_gan import LitGAN
+from lit_gan.callbacks import SampleGrid
+from lit_gan.data import FashionMNISTSample
+from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from lit_gan.penalties import R1
+from lit_gan.schedules import Cosine
+from tests.conftest import trainer
+from tests.processes import on_ranks
+
+SIZE, BATCH = 44, 8  # 5 batches an epoch, and a rest
+
+
+class Noisy(Dataset):
+    """Points that are moved at random, by every kind of random number, wherever they are loaded."""
+
+    def __len__(self):
+        return SIZE
+
+    def __getitem__(self, index):
+        moved = index / SIZE + 0.1 * torch.randn(2) + 0.1 * random.random() + 0.1 * np.random.rand()
+        return moved.float()
+
+
+def points(workers=0, world_size=1):
+    return DataLoader(Noisy(), BATCH // world_size, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+
+
+def weighted():
+    weights = WeightedRandomSampler(torch.rand(SIZE) + 0.1, SIZE, generator=torch.Generator())
+    return DataLoader(TensorDataset(torch.linspace(-1, 1, 2 * SIZE).reshape(SIZE, 2)), BATCH, sampler=weights)
+
+
+def pictures():
+    torch.manual_seed(8)
+    return FashionMNISTSample(image_size=16, batch_size=BATCH, horizontal_flip=True, num_workers=2)
+
+
+CASES = {
+    "plain": {},
+    "every third turn": {"k": 3},
+    "workers": {"data": lambda: points(2)},
+    "weighted sampler": {"data": weighted},
+    "validation between": {"val": True, "trainer": {"val_check_interval": 2}},
+    "validation each epoch": {"val": True},
+    "data module": {"data": pictures, "images": True, "trainer": {"limit_train_batches": 5, "limit_val_batches": 1}},
+    "fp16": {"precision": "16-mixed", "k": 2},
+    "bf16": {"precision": "bf16-mixed"},
+    "two processes": {"world_size": 2, "k": 2, "val": True, "data": lambda: points(0, 2)},
+    "two processes, workers": {"world_size": 2, "data": lambda: points(1, 2)},
+}
+
+
+class KillAt(Callback):
+    """Saves after some batches and kills its process at a later one, before, in the midst of or after its turns."""
+
+    def __init__(self, folder, save=(), kill=None, where="on_train_batch_end"):
+        self.folder, self.save, self.kill = folder, save, kill
+        setattr(self, where, partial(self._kill, getattr(self, where)))
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if int(pl_module.d_steps) in self.save:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+
+    def _kill(self, hook, trainer, pl_module, *args):
+        hook(trainer, pl_module, *args)
+        if self.kill is not None and int(pl_module.d_steps) >= self.kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def networks(images):
+    if images:
+        return DCGANGenerator(16, 1, 5, 10, width=4), DCGANDiscriminator(16, 1, 10, width=4)
+    discriminator = nn.Sequential(MLPDiscriminator(features=2, width=16), nn.Dropout(0.1))
+    return MLPGenerator(features=2, latent_dim=3, width=16), discriminator
+
+
+def train(folder, case, save=(), kill=None, where="on_train_batch_end", resume=False, world_size=None, epochs=3):
+    """Fit, and save what is there at the end."""
+    options = CASES[case]
+    precision, world_size = options.get("precision", "32-true"), world_size or options.get("world_size", 1)
+    pl.seed_everything(1, verbose=False)
+    g, d = networks(options.get("images", False))
+    gan = LitGAN(
+        g,
+        d,
+        d_steps_per_g_step=options.get("k", 1),
+        penalties={"r1": R1(0.1, every=3)},
+        lr_schedule=Cosine(end=0.1, images=200),
+        gradient_clip=1.0,
+        ema_half_life=50,
+    )
+    plugins = {"precision": precision}
+    if precision == "16-mixed":  # Lightning has no scaler for the CPU
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20, growth_interval=3)
+        plugins = {"plugins": MixedPrecision("16-mixed", "cpu", scaler=scaler)}
+    fitted = trainer(
+        folder,
+        max_epochs=epochs,
+        strategy="ddp" if world_size > 1 else "auto",
+        devices=world_size,
+        callbacks=[SampleGrid(every_n_steps=3, n=4), KillAt(folder, save, kill, where)],
+        **plugins,
+        **options.get("trainer", {}),
+    )
+    data = options.get("data", points)()
+    val = DataLoader(Noisy(), BATCH, num_workers=1) if options.get("val") else None
+    fitted.fit(gan, data, val, ckpt_path=folder / "last.ckpt" if resume else None)
+    fitted.save_checkpoint(folder / "end.ckpt")
+    return fitted.global_step, int(gan.images_seen), int(gan.d_steps), fitted.current_epoch
+
+
+# Lightning, resumed from behind an epoch's last batch, leaves out that epoch's validation and the next one's start.
+NOT_OURS = (".loops.fit_loop.epoch_progress", ".loops.fit_loop.epoch_loop.val_loop")
+
+
+def differing(a, b, name=""):
+    """Return the names of all leaves of two checkpoints that are not the same bits."""
+    if name.startswith(NOT_OURS):
+        return []
+    if isinstance(a, dict) and isinstance(b, dict):
+        return [d for key in a.keys() | b.keys() for d in differing(a.get(key), b.get(key), f"{name}.{key}")]
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
+        return [d for i, (x, y) in enumerate(zip(a, b, strict=True)) for d in differing(x, y, f"{name}.{i}")]
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return [] if a.dtype == b.dtype and torch.equal(a, b) else [name]
+    return [] if a == b else [name]
+
+
+def killed_and_resumed(folder, case, save, kill, where):
+    """Return what differs between an undisturbed run's end and that of one killed after ``kill`` batches."""
+    world_size = CASES[case].get("world_size", 1)
+    undisturbed, disturbed = folder / "undisturbed", folder / f"killed-{kill}-{where}"
+    if not (undisturbed / "end.ckpt").exists():
+        on_ranks(train, undisturbed, case, world_size=world_size)
+    with pytest.raises((EOFError, AssertionError)):
+        on_ranks(train, disturbed, case, save, kill, where, world_size=world_size)
+    on_ranks(train, disturbed, case, (), None, where, True, world_size=world_size)
+    ends = [torch.load(path / "end.ckpt", weights_only=True) for path in (undisturbed, disturbed)]
+    grids = [{p.name: p.read_bytes() for p in path.rglob("samples/*.png")} for path in (undisturbed, disturbed)]
+    return differing(*ends), [name for name in grids[0] if grids[0][name] != grids[1].get(name)]
+
+
+HOOKS = ("on_train_batch_start", "on_before_optimizer_step", "on_train_batch_end", "on_validation_batch_start")
+_random = random.Random(2026)
+POINTS = [(case, _random.randint(1, 12), _random.choice(HOOKS[: 3 + ("val" in CASES[case])])) for case in CASES]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("resume")
+
+
+@pytest.mark.parametrize(("case", "saved", "where"), POINTS)
+def test_a_killed_run_ends_with_the_same_bits(folder, case, saved, where):
+    tensors, grids = killed_and_resumed(folder / case, case, {saved}, saved + 1, where)
+    assert (tensors, grids) == ([], [])
+
+
+def test_the_comparison_finds_what_differs(folder):
+    ends = []
+    for kill in (None, 3):
+        on_ranks(
+            train,
+            folder / f"apart-{kill}",
+            "plain",
+            (),
+            None,
+            "on_train_batch_end",
+            False,
+            None,
+            kill or 2,
+            world_size=1,
+        )
+        ends.append(torch.load(folder / f"apart-{kill}" / "end.ckpt", weights_only=True))
+    names = differing(*ends)
+    for part in (".state_dict.generator.", ".state_dict.ema_generator.", ".optimizer_states.0.", ".random_states."):
+        assert any(part in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "saved", "d_steps", "images_seen"),
+    [(1, 2, 3, 3 + 2 + 3, 24 + 28 + 44), (2, 1, 1, 1 + 4 + 6, 16 + 28 + 44)],
+)
+def test_other_devices_are_said_and_counted(folder, before, after, saved, d_steps, images_seen):
+    """An epoch of 44 images is 6 batches of one process, 3 of two; the resumed run goes on at the same share of it."""
+    there = folder / f"from-{before}-to-{after}"
+    on_ranks(train, there, "plain", {saved}, None, HOOKS[2], False, before, 1, world_size=before)
+    counts, warned = on_ranks(resume_elsewhere, there, after, world_size=after)[0]
+    assert counts == (d_steps, images_seen, d_steps, 2)
+    assert any(f"not bit-exact: the run had {before} devices and has {after} now" in message for message in warned)
+
+
+def resume_elsewhere(folder, world_size):
+    with warnings.catch_warnings(record=True) as caught:
+        counts = train(folder, "plain", resume=True, world_size=world_size, epochs=2)
+    return counts, [str(warning.message) for warning in caught]
