@@ -21,7 +21,7 @@ from torch.utils.data import (
 )
 from torch.utils.data.distributed import DistributedSampler
 
-from lit_gan.randomness import mix, seed_all
+from lit_gan.randomness import mix, seed_all, seeded
 
 __all__ = ["Position", "ResumableLoader", "is_replayable"]
 
@@ -117,14 +117,13 @@ class _Deal(Sampler[Any]):
             yield mix(self.seed, self.epoch, number, self.rank), samples[self.rank :: self.world_size]
 
     def _order(self) -> list[int]:
-        """Return the sampler's order of this epoch, whatever it draws from; torch's state is left as it was."""
+        """Return the sampler's order of this epoch, whatever random numbers it draws."""
         seed = mix(self.seed, self.epoch)
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(self.epoch)
         if isinstance(generator := getattr(self.sampler, "generator", None), torch.Generator):
             generator.manual_seed(seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             return list(self.sampler)
 
 

@@ -415,6 +415,11 @@ class LitGAN(LightningModule):
             labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
         return sample_images(network, self.passing["generator"], z, labels, batch_size)
 
+    def on_predict_start(self) -> None:
+        """Let several processes draw different samples."""
+        if self.trainer.world_size > 1:
+            self._run.seed_this_process()
+
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return as many generated images as the batch holds, of its labels where the generator takes them."""
         images, labels = unpack(batch)

@@ -1,14 +1,17 @@
 """Random numbers that can be had again: seeds from counters, and torch's, numpy's and Python's states as plain data."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 
-__all__ = ["mix", "random_states", "seed_all", "set_random_states"]
+__all__ = ["mix", "random_states", "seed_all", "seeded", "set_random_states"]
 
 _64_BITS = 2**64 - 1
+_CPU = torch.device("cpu")
 
 
 def mix(*numbers: int) -> int:
@@ -25,14 +28,28 @@ def mix(*numbers: int) -> int:
     return x >> 32
 
 
-def seed_all(seed: int) -> None:
-    """Seed the global states of torch, numpy and Python with 32 bits."""
-    torch.manual_seed(seed)
+def seed_all(seed: int, device: torch.device = _CPU) -> None:
+    """Seed the global states of torch, on the CPU and on ``device``, of numpy and of Python with 32 bits."""
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every device there is
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
     np.random.seed(seed)
     random.seed(seed)
 
 
-def random_states(device: torch.device) -> dict[str, Any]:
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Have what is drawn on the CPU depend on ``seed`` alone, and put the global states back afterwards."""
+    before = random_states()
+    seed_all(seed)
+    try:
+        yield
+    finally:
+        set_random_states(before)
+
+
+def random_states(device: torch.device = _CPU) -> dict[str, Any]:
     """Return this process's global random states, of torch on the CPU and on ``device``, of numpy and of Python.
 
     They are tensors and plain data, so that a checkpoint that holds them loads with ``weights_only=True``.
@@ -48,7 +65,7 @@ def random_states(device: torch.device) -> dict[str, Any]:
     return states
 
 
-def set_random_states(states: dict[str, Any], device: torch.device) -> None:
+def set_random_states(states: dict[str, Any], device: torch.device = _CPU) -> None:
     """Put back what :func:`random_states` returned."""
     torch.set_rng_state(states["torch"].cpu())
     random.setstate(states["python"])

@@ -65,12 +65,13 @@ class Run:
             loop: Any = trainer.fit_loop
             return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
 
+        dealt = trainer._accelerator_connector.use_distributed_sampler  # else each process brings its own data
         return ResumableLoader(
             loader,
             seed=self.seed,
             position=position if training else lambda: (0, 0),
-            rank=trainer.global_rank,
-            world_size=self.world_size,
+            rank=trainer.global_rank if dealt else 0,
+            world_size=self.world_size if dealt else 1,
             even=training,
         )
 
@@ -83,7 +84,7 @@ class Run:
         if self.world_size > 1:
             start_equal(self.model)
             self.seed = on_all(self.seed)[0]
-            self._seed_this_process(0)
+            self.seed_this_process()
 
     def latents(self, n: int, player: Player, turn: int, like: Tensor) -> Tensor:
         """Return this process's z ``(n, latent_dim)`` for a turn.
@@ -95,8 +96,10 @@ class Run:
         z = draw_latents(n * self.world_size, self.model.latent_dim, self.model.latent, like, rng)
         return z[self.model.trainer.global_rank :: self.world_size]
 
-    def _seed_this_process(self, images_seen: int) -> None:
-        seed_all(mix(self.seed, images_seen, self.model.trainer.global_rank))
+    def seed_this_process(self) -> None:
+        """Let this process draw other random numbers than the others, which seed_everything has made equal."""
+        rank, images_seen = self.model.trainer.global_rank, int(self.model.images_seen)
+        seed_all(mix(self.seed, images_seen, rank), self.model.device)
 
     # Checkpoints
 
@@ -125,7 +128,7 @@ class Run:
             set_random_states(saved["random_states"][trainer.global_rank], self.model.device)
             return
         rank_zero_warn(f"resuming, not bit-exact: {'; '.join(reasons)}. Weights, optimizers and counters are exact")
-        self._seed_this_process(int(self.model.images_seen))
+        self.seed_this_process()
         self._rescale_epoch(saved["batches_per_epoch"], trainer.num_training_batches)
 
     def _differences(self, saved: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,12 +19,12 @@ QUICK = {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1, "acc
 QUIET = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def commands() -> list[list[str]]:
-    lines = "\n".join(blocks("bash")).replace("\\\n", " ").splitlines()
+def commands(text: str = README) -> list[list[str]]:
+    lines = "\n".join(blocks("bash", text)).replace("\\\n", " ").splitlines()
     return [shlex.split(line)[1:] for line in lines if line.startswith("lit-gan ")]
 
 
@@ -55,6 +56,23 @@ def test_commands(monkeypatch, tmp_path):
     assert (tmp_path / "grid.png").exists()
     assert len(list(tmp_path.glob("lightning_logs/*/samples/*.png"))) == 2
     assert len(commands()) == 3
+
+
+@pytest.mark.slow
+def test_commands_about_runs(tmp_path):
+    """In processes of their own: the first starts another one, the second goes on with what it left."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    several, last = commands((ROOT / "docs" / "runs.md").read_text())
+    lit_gan = [str(Path(sys.executable).with_name("lit-gan"))]
+    for epochs, arguments in enumerate((several, last), start=1):
+        limits = [f"--trainer.{name}={value}" for name, value in QUICK.items() if name != "logger"]
+        limits += [f"--trainer.max_epochs={epochs}"]
+        done = subprocess.run(
+            [*lit_gan, *arguments, *limits], cwd=tmp_path, capture_output=True, text=True, timeout=100
+        )
+        assert done.returncode == 0, done.stderr
+    assert "the run had 2 devices and has 1 now" in done.stderr
+    assert len(list(tmp_path.glob("lightning_logs/version_1/checkpoints/epoch=1-step=4.ckpt"))) == 1
 
 
 def test_the_table_of_the_step_is_what_the_benchmark_wrote():

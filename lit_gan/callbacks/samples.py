@@ -11,6 +11,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from lit_gan.arguments import at_least_one
+from lit_gan.distributed import on_all
 from lit_gan.images import grid, save_png, to_uint8
 from lit_gan.inputs import unpack
 from lit_gan.labels import read_labels
@@ -124,22 +125,20 @@ class SampleWriter(BasePredictionWriter):
             raise ValueError(
                 f"samples of shape {tuple(prediction.shape[1:])} are no images: take what Trainer.predict returns"
             )
-        folder = self._folder(trainer)
         numbers = batch_indices or range(self._written, self._written + len(prediction))
         for number, image in zip(numbers, to_uint8(prediction), strict=True):
-            save_png(image, folder / f"{number:06d}.png")
+            save_png(image, self._folder / f"{number:06d}.png")
         self._written += len(prediction)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count from 0."""
+        """Count from 0, and ask where to write, which several processes must do together."""
         self._written = 0
+        self._folder = Path(self.folder) if self.folder else run_folder(trainer) / "predictions"
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say how many there are, and where."""
-        rank_zero_info(f"Wrote {self._written} images to {self._folder(trainer)}")
-
-    def _folder(self, trainer: Trainer) -> Path:
-        return Path(self.folder) if self.folder else run_folder(trainer) / "predictions"
+        written = sum(on_all(self._written)) if trainer.world_size > 1 else self._written
+        rank_zero_info(f"Wrote {written} images to {self._folder}")
 
 
 def run_folder(trainer: Trainer) -> Path:
