@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-__all__ = ["average", "gather_rows", "on_all", "start_equal"]
+__all__ = ["average", "gather", "gather_rows", "start_equal", "total"]
 
 
 @torch.no_grad()
@@ -50,15 +50,23 @@ def average(parameters: Iterable[nn.Parameter], buffers: Iterable[Tensor], loss:
             tensor.copy_(part.view_as(tensor))
 
 
-def on_all(value: Any) -> list[Any]:
+def gather(value: Any) -> list[Any]:
     """Return the ``value`` of every process, in the order of their ranks."""
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values
 
 
+def total(value: Tensor) -> Tensor:
+    """Return the sum of ``value`` over all processes."""
+    if dist.is_initialized() and dist.get_world_size() > 1:
+        value = value.clone()
+        dist.all_reduce(value)
+    return value
+
+
 def gather_rows(rows: Tensor) -> Tensor:
     """Return the rows of every process in the order in which samples are dealt: one to each in turn."""
-    parts = on_all(rows.cpu())
+    parts = gather(rows.cpu())
     order = torch.cat([torch.arange(len(part)) * len(parts) + rank for rank, part in enumerate(parts)]).argsort()
     return torch.cat(parts)[order].to(rows.device)

@@ -4,8 +4,8 @@ import contextlib
 import signal
 import subprocess
 import threading
-from pathlib import Path
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -13,6 +13,9 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
+
+if TYPE_CHECKING:
+    from lit_gan.run import Run
 
 __all__ = ["GracefulEnd"]
 
@@ -24,9 +27,13 @@ class GracefulEnd(Callback):
 
     On several devices the first process decides for all. A process that fails takes the others that the Trainer started
     down with it, within seconds.
+
+    Args:
+        run: of the model.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: "Run") -> None:
+        self.run = run
         self._asked = False
         self._before: Any = None
 
@@ -48,7 +55,7 @@ class GracefulEnd(Callback):
         path = _last(trainer)
         if path is not None:
             trainer.save_checkpoint(path, weights_only=False)
-        rank_zero_info(f"SIGTERM: saved {path}, resume with ckpt_path={str(path)!r}" if path else "SIGTERM: not saved")
+        rank_zero_info(f"SIGTERM: saved {path}, resume with ckpt_path={path!r}" if path else "SIGTERM: not saved")
         raise SIGTERMException
 
     def _all_asked(self, device: torch.device, world_size: int) -> bool:
@@ -65,18 +72,20 @@ class GracefulEnd(Callback):
             self._before = None
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """End the processes that this one started: they would wait for it."""
+        """End the processes that this one started: they would wait for it. Nothing is saved that needs them all."""
         self.on_train_end(trainer, pl_module)
+        self.run.fail()
         launcher = trainer.strategy.launcher
         if not isinstance(launcher, _SubprocessScriptLauncher) or isinstance(exception, SIGTERMException):
             return
+        deadline = time.monotonic() + _SECONDS_TO_FAIL
         for process in launcher.procs:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_SECONDS_TO_FAIL)
+                process.wait(max(0, deadline - time.monotonic()))
         launcher.kill(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 
 
-def _last(trainer: Trainer) -> Path | None:
+def _last(trainer: Trainer) -> str | None:
     """Return where the run's last checkpoint goes; None for a run that writes none."""
-    callback = trainer.checkpoint_callback
-    return Path(folder) / "last.ckpt" if (folder := getattr(callback, "dirpath", None)) else None
+    folder = getattr(trainer.checkpoint_callback, "dirpath", None)
+    return f"{folder}/last.ckpt" if folder else None

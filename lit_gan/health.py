@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 
-from lit_gan.buffers import Kept
+from lit_gan.buffers import Kept, buffers_of
 from lit_gan.penalties import Player
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MOST_SKIPPED = 20  # turns of one player in succession
 
 @dataclass(frozen=True)
 class _Numbers:
-    """The loss of a turn, then the largest gradient of each parameter."""
+    """The loss of a turn, then the norm of each parameter's gradient."""
 
     player: Player
     turn: int
@@ -36,7 +36,7 @@ class _Numbers:
 
 
 class Health:
-    """Looks at a few numbers of each turn: the loss and the largest gradient of each parameter.
+    """Looks at a few numbers of each turn: the loss and the norm of each parameter's gradient.
 
     Reading a number stalls a GPU. There the numbers are kept, and read together every 50 turns and before a log or a
     checkpoint is written; the report still names the turn where it began. A turn that is to be skipped must be read at
@@ -52,34 +52,46 @@ class Health:
         self._unread: list[_Numbers] = []
         self._skipped: dict[Player, int] = {"generator": 0, "discriminator": 0}
 
-    def passes(self, player: Player, turn: int, loss: Tensor, again: Callable[[], Any]) -> bool:
+    def passes(
+        self, player: Player, turn: int, loss: Tensor, parameters: list[nn.Parameter], again: Callable[[], Any]
+    ) -> bool:
         """Tell whether the numbers of a turn are finite, or not known yet.
 
         Args:
-            player: whose turn it is; its gradients are there.
+            player: whose turn it is.
             turn: its number, counted by the discriminator's.
             loss: with penalties, a scalar.
+            parameters: of the player, with their gradients.
             again: runs the turn's forward pass once more, to find the layer where it began.
 
         Raises:
             FloatingPointError: they are not and the run is to stop, or 20 turns of a player were skipped in succession.
         """
-        if self._scaled and self.model.on_non_finite == "skip":
-            return True  # float16's scaler leaves such turns out itself
-        numbers = self._numbers(player, turn, loss)
+        if self.scaled and self.model.on_non_finite == "skip":
+            return self._statistics_are_finite(player, turn)
+        numbers = self._numbers(player, turn, loss, parameters)
         if self.defers:
             self._unread.append(numbers)
             if len(self._unread) >= _LATER:
                 self.read()
         elif not numbers.values.isfinite().all():
-            self._report(numbers, None if loss.isfinite() else first_bad_layer(self.model, again))
+            alone = self.model.trainer.world_size == 1  # else a layer may wait for other processes
+            self._report(numbers, first_bad_layer(self.model, again) if alone and not loss.isfinite() else None)
             return False
         else:
             self._skipped[player] = 0
         return True
 
+    def _statistics_are_finite(self, player: Player, turn: int) -> bool:
+        """Judge what a scaler does not look after; buffers are equal on all processes, a loss is not."""
+        finite = all(bool(buffer.isfinite().all()) for buffer in buffers_of(self.model._side(player)))
+        if not finite:
+            rank_zero_warn(f"the {player}'s buffers are not finite in its turn {turn}: they are put back")
+        return finite
+
     @property
-    def _scaled(self) -> bool:
+    def scaled(self) -> bool:
+        """Whether float16's scaler looks after gradients that are not finite."""
         return getattr(self.model.trainer.precision_plugin, "scaler", None) is not None
 
     def read(self) -> None:
@@ -88,13 +100,12 @@ class Health:
         if unread and not torch.cat([numbers.values for numbers in unread]).isfinite().all():
             self._report(next(numbers for numbers in unread if not numbers.values.isfinite().all()), None)
 
-    def _numbers(self, player: Player, turn: int, loss: Tensor) -> _Numbers:
-        parameters: list[nn.Parameter] = []
-        if not self._scaled:  # a scaler makes gradients infinite now and then, and looks after them
-            parameters = [p for p in getattr(self.model, player).parameters() if p.grad is not None and p.numel()]
+    def _numbers(self, player: Player, turn: int, loss: Tensor, parameters: list[nn.Parameter]) -> _Numbers:
+        # A scaler makes gradients infinite now and then, and looks after them.
+        parameters = [] if self.scaled else [p for p in parameters if p.grad is not None]
         gradients = [p.grad for p in parameters if p.grad is not None]
-        largest = torch._foreach_norm(gradients, ord=float("inf")) if gradients else []
-        values = torch.stack([loss.detach().float(), *(norm.float() for norm in largest)])
+        norms = torch._foreach_norm(gradients) if gradients else ()
+        values = torch.stack([loss.detach().float(), *(norm.float() for norm in norms)])
         return _Numbers(player, turn, self.model.trainer.global_step, parameters, values)
 
     def _report(self, numbers: _Numbers, layer: str | None) -> None:

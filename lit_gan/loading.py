@@ -95,7 +95,9 @@ class _Deal(Sampler[Any]):
     """Yields (seed of the batch, numbers of this process's samples)."""
 
     def __init__(self, loader: DataLoader[Any], seed: int, rank: int, world_size: int, even: bool) -> None:
-        self.sampler = _without_distribution(loader.sampler)
+        self.sampler: Any = loader.sampler if world_size == 1 else _whole(loader.sampler)
+        if isinstance(self.sampler, DistributedSampler):  # of the user's own kind: it deals itself
+            rank, world_size = 0, 1
         self.batch_size: int = loader.batch_size or 1
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.even, self.drop_last = even, loader.drop_last
@@ -114,11 +116,11 @@ class _Deal(Sampler[Any]):
             samples = order[number * whole : (number + 1) * whole]
             if self.even:
                 samples = samples[: len(samples) // self.world_size * self.world_size]
-            yield mix(self.seed, self.epoch, number, self.rank), samples[self.rank :: self.world_size]
+            yield mix(3, self.seed, self.epoch, number, self.rank), samples[self.rank :: self.world_size]
 
     def _order(self) -> list[int]:
         """Return the sampler's order of this epoch, whatever random numbers it draws."""
-        seed = mix(self.seed, self.epoch)
+        seed = mix(2, self.seed, self.epoch)
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(self.epoch)
         if isinstance(generator := getattr(self.sampler, "generator", None), torch.Generator):
@@ -127,11 +129,11 @@ class _Deal(Sampler[Any]):
             return list(self.sampler)
 
 
-def _without_distribution(sampler: Any) -> Any:
-    """Return the sampler that Lightning, or the user, made a DistributedSampler of."""
+def _whole(sampler: Any) -> Any:
+    """Return the sampler of which an ordinary DistributedSampler, Lightning's or the user's, deals a part."""
     if isinstance(sampler, DistributedSamplerWrapper):
         return cast(Any, sampler.dataset)._sampler
-    if isinstance(sampler, DistributedSampler):
+    if type(sampler) is DistributedSampler:
         return (RandomSampler if sampler.shuffle else SequentialSampler)(cast(Any, sampler.dataset))
     return sampler
 

@@ -1,11 +1,11 @@
 """Logging against generator updates."""
 
-from typing import cast
-
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
+
+from lit_gan.distributed import total
 
 __all__ = ["averaged", "due", "write"]
 
@@ -22,7 +22,7 @@ def averaged(module: LightningModule, metrics: dict[str, Tensor]) -> dict[str, T
     if module.trainer.world_size == 1:
         return metrics
     values = torch.stack([metric.float().to(module.device) for metric in metrics.values()])
-    means = cast(Tensor, module.trainer.strategy.reduce(values, reduce_op="mean"))
+    means = total(values) / module.trainer.world_size
     return dict(zip(metrics, means, strict=True))
 
 

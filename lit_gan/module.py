@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from pytorch_lightning.trainer.states import TrainerFn
@@ -21,11 +20,11 @@ from lit_gan.arguments import at_least_one
 from lit_gan.buffers import Kept, buffers_of
 from lit_gan.checkpoints import check_state, load_weights, model_arguments, saved_arguments
 from lit_gan.checks import check_parts, check_trainer, read_latent_dim
-from lit_gan.distributed import average
+from lit_gan.distributed import average, total
 from lit_gan.ema import start_average, update_average
 from lit_gan.ending import GracefulEnd
 from lit_gan.equilibrium import HeldOut
-from lit_gan.files import PlainCheckpointIO, read_checkpoint
+from lit_gan.files import read_checkpoint
 from lit_gan.health import Health, NonFinite
 from lit_gan.images import to_float
 from lit_gan.inputs import read_batch, split, unpack
@@ -67,7 +66,7 @@ class LitGAN(LightningModule):
         lr_schedule: factor of both learning rates by images seen; None keeps them constant.
         on_non_finite: what a NaN or an infinity in a loss or gradient does: ``"stop"`` ends the run with an error that
             names player, layer and last good step; ``"skip"`` leaves that turn out, with a warning, and reads a number
-            at each turn, for which a GPU must wait.
+            at each turn, for which a GPU must wait. Infinite gradients in float16 are its scaler's affair.
         warm_start: a checkpoint whose networks to start from; its counters and optimizers are not read.
 
     Hooks that a subclass overrides must call ``super()``: clipping and counting live in them.
@@ -81,13 +80,14 @@ class LitGAN(LightningModule):
     """
 
     images_seen: Tensor
-    """Real images the discriminator has learned from, over all devices: int64 scalar."""
+    """Real images that the discriminator was shown, over all devices: int64 scalar."""
     d_steps: Tensor
-    """Discriminator updates so far: int64 scalar."""
+    """Turns of the discriminator so far, skipped ones included: int64 scalar."""
     ema_images_seen: Tensor
     """``images_seen`` when ``ema_generator`` was last updated: int64 scalar."""
     label_counts: Tensor
-    """Real images of each class seen, int64 ``(num_classes,)``; empty for an unconditional generator."""
+    """Real images of each class seen, int64 ``(num_classes,)``; empty for an unconditional generator. Several processes
+    add theirs before a validation or a checkpoint and at the end."""
 
     def __init__(
         self,
@@ -178,13 +178,15 @@ class LitGAN(LightningModule):
         self._checked.clear()
         if self.trainer.state.fn == TrainerFn.FITTING:
             check_trainer(self.trainer, averages=self.ema_generator is not None)
-        if type(self.trainer.strategy.checkpoint_io) is TorchCheckpointIO:
-            self.trainer.strategy.checkpoint_io = PlainCheckpointIO()
         self._run.prepare()
-        return [GracefulEnd()]
+        return [GracefulEnd(self._run)]
+
+    def setup(self, stage: str) -> None:
+        """Agree with the other processes on a seed."""
+        self._run.agree()
 
     def teardown(self, stage: str) -> None:
-        """Leave the Trainer as it was."""
+        """Leave the Trainer to another model."""
         self._run.leave()
 
     def on_fit_start(self) -> None:
@@ -204,8 +206,9 @@ class LitGAN(LightningModule):
             self.ema_generator.eval()
 
     def on_train_end(self) -> None:
-        """Look at the numbers of the last turns."""
+        """Look at the numbers of the last turns, and count their labels."""
         self._health.read()
+        self._count_labels()
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Play one discriminator turn and, at each ``d_steps_per_g_step``-th one, a generator turn."""
@@ -248,12 +251,14 @@ class LitGAN(LightningModule):
 
     def _count_labels(self) -> None:
         """Add what every process has counted since the last time to ``label_counts``."""
-        self.label_counts += cast(Tensor, self.trainer.strategy.reduce(self._new_labels, reduce_op="sum"))
-        self._new_labels.zero_()
+        if len(self.label_counts):
+            self.label_counts += total(self._new_labels)
+            self._new_labels.zero_()
 
     def _play(self, player: Player, real: Tensor, labels: Tensor | None) -> None:
         """Update one player on one batch; only its parameters and buffers change, and it alone has gradients."""
         optimizer = cast(list[LightningOptimizer], self.optimizers())[0 if player == "generator" else 1]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
         due = self._due_penalties(player)
         metrics: dict[str, Tensor] = defaultdict(lambda: real.new_zeros(()))
         z = self._run.latents(len(real), player, self._d_steps, like=real)
@@ -268,11 +273,12 @@ class LitGAN(LightningModule):
                 self.manual_backward(objective)
                 loss = loss + objective.detach()
             if self.trainer.world_size > 1:
-                average(getattr(self, player).parameters(), buffers_of(self._side(player)), loss)
+                average(parameters, buffers_of(self._side(player)), loss)
             again = partial(self._turn, player, real, labels, z, penalised=False)
-            if self._health.passes(player, self._d_steps, loss, again):
+            passes = self._health.passes(player, self._d_steps, loss, parameters, again)
+            if passes or self._health.scaled:  # a scaler leaves out what is not finite, and learns from it
                 self._step(player, optimizer)
-            else:
+            if not passes:
                 ours.put_back()
             optimizer.zero_grad()
         theirs.put_back()
@@ -353,9 +359,19 @@ class LitGAN(LightningModule):
 
     # Held-out data
 
+    def on_validation_start(self) -> None:
+        """Look at the numbers of the last turns; what is drawn from here on does not count."""
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self._health.read()
+            self._count_labels()
+        self._run.validating(begins=True)
+
+    def on_validation_end(self) -> None:
+        """Go on drawing where training was."""
+        self._run.validating(begins=False)
+
     def on_validation_epoch_start(self) -> None:
         """Forget what was judged before."""
-        self._health.read()
         self._held_out = HeldOut(self.trainer.global_rank, self.trainer.world_size)
 
     on_test_epoch_start = on_validation_epoch_start
@@ -415,11 +431,6 @@ class LitGAN(LightningModule):
             labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
         return sample_images(network, self.passing["generator"], z, labels, batch_size)
 
-    def on_predict_start(self) -> None:
-        """Let several processes draw different samples."""
-        if self.trainer.world_size > 1:
-            self._run.seed_this_process()
-
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return as many generated images as the batch holds, of its labels where the generator takes them."""
         images, labels = unpack(batch)
@@ -429,8 +440,10 @@ class LitGAN(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write every part as plain data beside the weights, and what an exact resume needs."""
+        if self._run.failed and self.trainer.world_size > 1:
+            raise RuntimeError("no checkpoint is written after a failure: it would need every process, and one failed")
         self._health.read()
-        if self.trainer.state.fn == TrainerFn.FITTING:
+        if self._run.fitted:
             self._count_labels()
             checkpoint["lit_gan_run"] = self._run.state()
         checkpoint["lit_gan"] = model_arguments(self, LitGAN)
@@ -438,7 +451,7 @@ class LitGAN(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse, in one sentence, weights of other networks."""
         check_state(self, checkpoint)
-        self._run.load_state(checkpoint.get("lit_gan_run"))
+        self._run.load(checkpoint)
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]

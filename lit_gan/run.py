@@ -3,12 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning import Callback
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
+from torch.utils.data.distributed import DistributedSampler
 
-from lit_gan.distributed import on_all, start_equal
+from lit_gan.distributed import gather, start_equal
+from lit_gan.ending import GracefulEnd
+from lit_gan.files import PlainCheckpointIO
 from lit_gan.loading import ResumableLoader, is_replayable
 from lit_gan.penalties import Player
 from lit_gan.randomness import mix, random_states, seed_all, set_random_states
@@ -19,11 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
+_STATE = {"seed", "world_size", "batches_per_epoch", "random_states"}
+
 
 class Run:
     """What a LitGAN is to its Trainer: one object for each model, started anew by each fit.
 
-    Its seed is drawn from torch's random state when the model is made, where all processes have the same state still.
+    Its seed is drawn from torch's random state when the model is made; several processes take the first one's.
 
     Args:
         model: whose runs it looks after.
@@ -32,7 +39,9 @@ class Run:
     def __init__(self, model: "LitGAN") -> None:
         self.model = model
         self.seed = int(torch.randint(2**31, ()))
+        self.fitted = self.failed = False
         self._saved: dict[str, Any] | None = None
+        self._before_validation: dict[str, Any] | None = None
 
     @property
     def world_size(self) -> int:
@@ -42,30 +51,50 @@ class Run:
     # Into Lightning and out of it
 
     def prepare(self) -> None:
-        """Take the place of Lightning's loaders, which forget where they are, and of its wrapper for one loss."""
-        self._saved = None
+        """Take the place of Lightning's loaders, which forget where they are, its wrapper for one loss, its files."""
+        self._saved, self.failed = None, False
         strategy = self.model.trainer.strategy
+        if type(strategy.checkpoint_io) is TorchCheckpointIO:
+            strategy.checkpoint_io = PlainCheckpointIO()
+        if isinstance(strategy.checkpoint_io, PlainCheckpointIO):
+            strategy.checkpoint_io.strict = True
         strategy.process_dataloader = self.loader  # type: ignore[method-assign, assignment]
         if isinstance(strategy, DDPStrategy):
             strategy.configure_ddp = lambda: None  # type: ignore[method-assign]
 
     def leave(self) -> None:
-        """Leave the Trainer as it was, for another model."""
+        """Leave the Trainer to another model; what is saved after fit is still written as a whole."""
+        trainer = self.model.trainer
         for name in ("process_dataloader", "configure_ddp"):
-            vars(self.model.trainer.strategy).pop(name, None)
+            vars(trainer.strategy).pop(name, None)
+        if isinstance(trainer.strategy.checkpoint_io, PlainCheckpointIO):
+            trainer.strategy.checkpoint_io.strict = False
+        own: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        own[:] = [callback for callback in own if not isinstance(callback, GracefulEnd)]
+
+    def fail(self) -> None:
+        """Leave after an exception, for which Lightning has no teardown."""
+        self.failed = True
+        self.leave()
 
     def loader(self, loader: Any) -> Any:
         """Return a loader that can go on in the middle of an epoch, where ``loader`` is an ordinary DataLoader."""
         trainer = self.model.trainer
-        if trainer.state.fn == TrainerFn.PREDICTING or not is_replayable(loader):
-            return loader
         training = bool(trainer.training)
+        dealt = trainer._accelerator_connector.use_distributed_sampler  # else each process brings its own data
+        if trainer.state.fn == TrainerFn.PREDICTING or not is_replayable(loader):
+            deals_itself = isinstance(getattr(loader, "sampler", None), DistributedSampler)
+            if training and dealt and self.world_size > 1 and not deals_itself:
+                rank_zero_warn(
+                    f"a {type(loader).__name__} cannot be dealt to {self.world_size} processes, each reads it as it "
+                    "is: let it read its own share, and set Trainer(use_distributed_sampler=False) to say that it does"
+                )
+            return loader
 
         def position() -> tuple[int, int]:
             loop: Any = trainer.fit_loop
             return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
 
-        dealt = trainer._accelerator_connector.use_distributed_sampler  # else each process brings its own data
         return ResumableLoader(
             loader,
             seed=self.seed,
@@ -77,14 +106,19 @@ class Run:
 
     # Noise
 
+    def agree(self) -> None:
+        """Take the first process's seed, and let each draw other random numbers, which seed_everything made equal."""
+        if self.world_size > 1:
+            self.seed = gather(self.seed)[0]
+            self._seed_this_process()
+
     def start(self) -> None:
-        """Let all processes start equal but for their random states; another fit of a model gets another seed."""
-        if self._saved is None:
-            self.seed = mix(self.seed, int(self.model.d_steps)) if self.model.d_steps else self.seed
+        """Let all processes hold the same networks; another fit of a model gets another seed."""
+        self.fitted = True
+        if self._saved is None and self.model.d_steps:
+            self.seed = mix(0, self.seed, int(self.model.d_steps))
         if self.world_size > 1:
             start_equal(self.model)
-            self.seed = on_all(self.seed)[0]
-            self.seed_this_process()
 
     def latents(self, n: int, player: Player, turn: int, like: Tensor) -> Tensor:
         """Return this process's z ``(n, latent_dim)`` for a turn.
@@ -92,43 +126,56 @@ class Run:
         Seed and turn decide the latents of the whole batch, over all processes, and each takes its own of them: the
         noise is the same at any number of processes, and whatever else draws random numbers.
         """
-        rng = torch.Generator(like.device).manual_seed(mix(self.seed, turn, player == "generator"))
+        rng = torch.Generator(like.device).manual_seed(mix(1, self.seed, turn, player == "generator"))
         z = draw_latents(n * self.world_size, self.model.latent_dim, self.model.latent, like, rng)
         return z[self.model.trainer.global_rank :: self.world_size]
 
-    def seed_this_process(self) -> None:
-        """Let this process draw other random numbers than the others, which seed_everything has made equal."""
+    def _seed_this_process(self) -> None:
         rank, images_seen = self.model.trainer.global_rank, int(self.model.images_seen)
-        seed_all(mix(self.seed, images_seen, rank), self.model.device)
+        seed_all(mix(4, self.seed, images_seen, rank), self.model.device)
+
+    def validating(self, begins: bool) -> None:
+        """Have what a validation draws leave training as it was."""
+        if begins:
+            self._before_validation = random_states(self.model.device)
+        elif self._before_validation is not None:
+            set_random_states(self._before_validation, self.model.device)
+            self._before_validation = None
 
     # Checkpoints
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint needs beside Lightning's counters; every process must ask."""
-        states = random_states(self.model.device)
+        states = self._before_validation or random_states(self.model.device)
         return {
             "seed": self.seed,
             "world_size": self.world_size,
             "batches_per_epoch": self.model.trainer.num_training_batches,
-            "random_states": on_all(states) if self.world_size > 1 else [states],
+            "random_states": gather(states) if self.world_size > 1 else [states],
         }
 
-    def load_state(self, state: dict[str, Any] | None) -> None:
-        """Take what :meth:`state` returned; None from a file without it."""
-        self._saved = state
-        self.seed = self.seed if state is None else state["seed"]
+    def load(self, checkpoint: dict[str, Any]) -> None:
+        """Take what :meth:`state` returned from a checkpoint, before Lightning looks for its counters there."""
+        state = checkpoint.get("lit_gan_run")
+        if not isinstance(state, dict) or state.keys() != _STATE:
+            return
+        self._saved, self.seed = state, state["seed"]
+        _undo_early_end(checkpoint["loops"]["fit_loop"])
 
     def go_on(self) -> None:
         """Put the random states back; say so where the run will not have the bits of an undisturbed one."""
-        if self._saved is None:
-            return
         trainer, saved = self.model.trainer, self._saved
+        _leave_finished_epoch(trainer.fit_loop)
+        if saved is None:
+            if trainer.ckpt_path is not None:
+                rank_zero_warn("resuming, not bit-exact: the checkpoint says nothing of the run that it is from")
+            return
         reasons = self._differences(saved)
         if not reasons:
             set_random_states(saved["random_states"][trainer.global_rank], self.model.device)
             return
         rank_zero_warn(f"resuming, not bit-exact: {'; '.join(reasons)}. Weights, optimizers and counters are exact")
-        self.seed_this_process()
+        self._seed_this_process()
         self._rescale_epoch(saved["batches_per_epoch"], trainer.num_training_batches)
 
     def _differences(self, saved: dict[str, Any]) -> list[str]:
@@ -152,3 +199,23 @@ class Run:
         ready = progress.ready * int(now) // int(before)
         for name in ("started", "processed", "completed", "ready"):
             setattr(progress, name, ready - (progress.ready - getattr(progress, name)))
+
+
+def _undo_early_end(loop: dict[str, Any]) -> None:
+    """Put Lightning's counters back into an epoch that ``max_steps`` or ``should_stop`` ended, as if it were over."""
+    epochs, batches = loop["epoch_progress"], loop["epoch_loop.batch_progress"]
+    if batches["is_last_batch"] or epochs["current"]["processed"] != epochs["current"]["ready"]:
+        return
+    for counts in epochs.values():
+        counts["processed"] = counts["completed"] = counts["ready"] - 1
+
+
+def _leave_finished_epoch(loop: Any) -> None:
+    """Have the next epoch begin where the last one is over; with ``max_steps`` Lightning would play an empty one."""
+    epoch, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
+    if not loop.restarting or epoch.ready != epoch.processed or batches.ready != batches.completed:
+        return
+    if epoch.completed < epoch.processed:
+        loop.epoch_progress.increment_completed()
+    loop._restarting = loop.epoch_loop.restarting = False
+    loop.reset_restart_stage()

@@ -71,7 +71,6 @@ def train(folder, world_size, k, micro_batches, every, resumed):
     if fitted.is_global_zero:
         with (folder / f"resumed-{resumed}" / "metrics.csv").open() as file:
             rows = [(int(row["step"]), int(float(row["images_seen"]))) for row in csv.DictReader(file)]
-    gan._count_labels()
     return {
         "global_step": fitted.global_step,
         "epoch": fitted.current_epoch,

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch.distributed as dist
 from pytorch_lightning import Callback
 from torch import nn
 from torch.testing import assert_close
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lit_gan import LitGAN
 from lit_gan.callbacks import SampleGrid, SampleWriter
@@ -214,10 +215,64 @@ def test_predicting_and_validating(tmp_path):
     assert first == second
 
 
+class Stream(IterableDataset):
+    """Deals itself, where it is told to."""
+
+    def __init__(self, dealt):
+        self.dealt = dealt
+
+    def __iter__(self):
+        rank, world_size = (dist.get_rank(), dist.get_world_size()) if self.dealt else (0, 1)
+        return iter(data()[i] for i in range(rank, SAMPLES, world_size))
+
+
+def watch_stream(folder, dealt):
+    gan = LitGAN(MLPGenerator(features=2, latent_dim=4, width=8), MLPDiscriminator(features=2, width=8))
+    watch = Watch()
+    options = {"strategy": "ddp", "devices": 2, "callbacks": [watch], "use_distributed_sampler": not dealt}
+    with warnings.catch_warnings(record=True) as caught:
+        trainer(folder, **options).fit(gan, DataLoader(Stream(dealt), 8))
+    return watch.seen, [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("dealt", [False, True])
+def test_a_stream_that_every_process_reads_whole_is_said(tmp_path, dealt):
+    (first, warned), (second, _) = on_ranks(watch_stream, tmp_path, dealt)
+    said = any("a DataLoader cannot be dealt to 2 processes, each reads it as it is" in message for message in warned)
+    assert said == bool(set(first) & set(second)) == (not dealt)
+
+
+class Judged(Callback):
+    def __init__(self):
+        self.seen = []
+
+    def on_validation_batch_start(self, trainer, pl_module, batch, batch_idx, dataloader_idx=0):
+        self.seen += batch[0][:, 0].tolist()
+
+
+def validate_shuffled(folder):
+    gan = LitGAN(MLPGenerator(features=2, latent_dim=4, width=8), MLPDiscriminator(features=2, width=8))
+    judged = Judged()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's advice against it
+        trainer(folder, strategy="ddp", devices=2, callbacks=[judged]).validate(
+            gan, DataLoader(data(), 4, shuffle=True), verbose=False
+        )
+    return judged.seen, torch.rand(2)
+
+
+def test_validation_judges_each_image_once(tmp_path):
+    """Nothing is seeded: the processes agree on an order, and draw different random numbers."""
+    (first, noise), (second, other_noise) = on_ranks(validate_shuffled, tmp_path)
+    assert len(set(first + second)) == len(first + second) == SAMPLES
+    assert not noise.equal(other_noise)
+
+
 SCRIPT = """
 import os, signal, sys
 import torch
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import OnExceptionCheckpoint
 from torch.utils.data import DataLoader, TensorDataset
 from lit_gan import LitGAN
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
@@ -233,7 +288,7 @@ torch.set_num_threads(1)
 gan = LitGAN(MLPGenerator(features=2, latent_dim=3, width=8), MLPDiscriminator(features=2, width=8))
 Trainer(
     accelerator="cpu", devices=2, strategy="ddp", max_epochs=-1, logger=False, enable_progress_bar=False,
-    enable_checkpointing=False, callbacks=[Fail()],
+    callbacks=[Fail(), OnExceptionCheckpoint(sys.argv[3])],
 ).fit(gan, DataLoader(TensorDataset(torch.randn(64, 2)), batch_size=8))
 """
 
@@ -241,10 +296,10 @@ Trainer(
 @pytest.mark.slow
 @pytest.mark.parametrize(("rank", "how"), [(0, "raise"), (1, "raise"), (0, "kill"), (1, "kill")])
 def test_a_process_that_fails_takes_the_run_down(tmp_path, rank, how):
-    """The real launcher; without an end in bounded time the run would go on for ever, and ``timeout`` fails."""
+    """The real launcher, and a callback that saves after a failure, for which it would need the others."""
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
-    command = [sys.executable, str(script), str(rank), how]
+    command = [sys.executable, str(script), str(rank), how, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1])
     assert done.returncode != 0
     assert ("this is why" in done.stderr) == (how == "raise")

@@ -107,8 +107,6 @@ def test_the_command_goes_on_after_any_end(tmp_path, how):
     done = torch.load(newest, weights_only=True)["global_step"]
     again = [*command, f"--trainer.max_steps={done + 2}"]
     finished = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=True)
-    assert f"Restored all states from the checkpoint at lightning_logs/version_0/checkpoints/{newest.name}" in (
-        finished.stderr
-    )
+    assert f"Restored all states from the checkpoint at {newest}" in finished.stderr
     (end,) = (tmp_path / "lightning_logs" / "version_1" / "checkpoints").glob("*.ckpt")
     assert torch.load(end, weights_only=True)["global_step"] == done + 2

@@ -65,7 +65,7 @@ def test_a_kill_while_writing_leaves_a_whole_file(tmp_path, function, old):
         result(process, reading)
     assert process.exitcode == -signal.SIGKILL
     assert is_before(path) == old
-    assert newest_checkpoint(tmp_path) == path
+    assert newest_checkpoint(tmp_path) == str(path)
 
 
 def write_on_a_full_disk(folder):
@@ -97,6 +97,21 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         save(tmp_path / "file" / "folder")
 
 
+class Rich(Callback):
+    def state_dict(self):
+        return {"folder": Path()}
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path):
+    """A callback of the user's own may have any state; better now than after a kill."""
+    path = save(tmp_path)
+    fitted = trainer(tmp_path, callbacks=[Rich()])
+    fitted.fit(gan(), loader(torch.randn(8, 2)))
+    with pytest.raises(TypeError, match=r"would hold pathlib\.PosixPath, which is not read back from a file: let the"):
+        fitted.save_checkpoint(path)
+    assert is_before(path)
+
+
 def test_what_fails_beside_a_file_leaves_nothing(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("before")
@@ -112,7 +127,7 @@ def test_a_damaged_byte_is_found(tmp_path, share):
     content = bytearray(path.read_bytes())
     content[int(len(content) * share)] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"last\.ckpt is truncated or no checkpoint"):
+    with pytest.raises(ValueError, match=r"last\.ckpt is (truncated|damaged) or no checkpoint"):
         read_checkpoint(path)
 
 
@@ -121,11 +136,11 @@ def test_the_newest_that_can_be_read_is_taken(tmp_path):
     paths = [save(tmp_path / f"version_{i}" / "checkpoints", name=f"step={i}.ckpt") for i in range(3)]
     for i, path in enumerate(paths):
         os.utime(path, ns=(i, i))
-    assert newest_checkpoint(tmp_path) == paths[2]
+    assert newest_checkpoint(tmp_path) == str(paths[2])
     paths[2].write_bytes(paths[2].read_bytes()[:-10])
     os.utime(paths[2], ns=(3, 3))
     with pytest.warns(UserWarning, match=r"step=2\.ckpt is truncated .*: not resumed from, the one before it is tried"):
-        assert newest_checkpoint(tmp_path) == paths[1]
+        assert newest_checkpoint(tmp_path) == str(paths[1])
     for path in paths[:2]:
         path.write_bytes(b"")
     with (
@@ -138,10 +153,10 @@ def test_the_newest_that_can_be_read_is_taken(tmp_path):
 def test_where_checkpoints_are_looked_for(tmp_path):
     logger = pl.loggers.CSVLogger(tmp_path / "runs", name="faces")
     own = pl.callbacks.ModelCheckpoint(dirpath=tmp_path / "own")
-    assert checkpoint_folders(trainer(tmp_path)) == [tmp_path]
-    assert checkpoint_folders(trainer(tmp_path, logger=logger)) == [tmp_path / "runs" / "faces"]
+    assert checkpoint_folders(trainer(tmp_path)) == [f"{tmp_path}/checkpoints"]
+    assert checkpoint_folders(trainer(tmp_path, logger=logger)) == [f"{tmp_path}/runs/faces"]
     fitted = trainer(tmp_path, logger=logger, callbacks=[own], enable_checkpointing=True)
-    assert checkpoint_folders(fitted) == [tmp_path / "own", tmp_path / "runs" / "faces"]
+    assert checkpoint_folders(fitted) == [f"{tmp_path}/own", f"{tmp_path}/runs/faces"]
 
 
 def gan():
@@ -162,6 +177,35 @@ def test_a_remote_checkpoint_is_written_and_read(tmp_path, remote):
     again = gan()
     trainer(tmp_path, max_epochs=2).fit(again, loader(torch.randn(8, 2)), ckpt_path=f"{remote}/last.ckpt")
     assert again.images_seen == 16
+
+
+def test_the_newest_remote_one_is_found(remote):
+    assert newest_checkpoint(remote) is None
+    for name in ("a", "b"):
+        PlainCheckpointIO().save_checkpoint(BEFORE, f"{remote}/version_0/{name}.ckpt")
+    assert newest_checkpoint(remote).endswith("/checkpoints/version_0/b.ckpt")
+    MemoryFileSystem().pipe("/checkpoints/version_0/b.ckpt", b"cut")
+    with pytest.warns(UserWarning, match=r"b\.ckpt is truncated or no checkpoint: not resumed from"):
+        assert read_checkpoint(newest_checkpoint(remote)).keys() == BEFORE.keys()
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+def test_a_device_that_is_not_there_is_not_blamed_on_the_file(tmp_path, device):
+    with pytest.raises((RuntimeError, AssertionError), match=r"(?i)cuda|data location"):
+        read_checkpoint(save(tmp_path), device)
+
+
+def test_a_folder_is_not_removed(tmp_path):
+    """Nor any other file: its name may come from a checkpoint."""
+    files = PlainCheckpointIO()
+    files.save_checkpoint(BEFORE, tmp_path / "a.ckpt")
+    (tmp_path / "source.ckpt").mkdir()
+    (tmp_path / "notes.txt").touch()
+    for name in ("source.ckpt", "notes.txt"):
+        with pytest.warns(UserWarning, match=f"{name} is not removed"):
+            files.remove_checkpoint(str(tmp_path / name))
+    files.remove_checkpoint(str(tmp_path / "a.ckpt"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "source.ckpt"]
 
 
 @pytest.mark.parametrize("way", ["load", "fit", "warm start"])
@@ -202,9 +246,7 @@ def test_names_from_a_checkpoint_do_not_leave_the_folder(tmp_path, remote, remot
 
     callback = pl.callbacks.ModelCheckpoint(folder, filename="{step}")
     fitted = trainer(tmp_path, callbacks=[callback, Doctored()], enable_checkpointing=True, max_epochs=3)
-    with pytest.warns(
-        UserWarning, match="precious is not removed: it lies outside the folder of this run's checkpoints"
-    ):
+    with pytest.warns(UserWarning, match="precious is not removed: it is no checkpoint in the folder of this run"):
         fitted.fit(gan(), loader(torch.randn(8, 2)))
     assert (tmp_path / "precious").exists()
     assert MemoryFileSystem().exists("/checkpoints/precious")

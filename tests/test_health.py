@@ -207,6 +207,33 @@ def test_a_scaler_looks_after_its_own_infinities(fit, images, on_non_finite):
     assert weights(model).ne(before).any()
 
 
+class Overflow:
+    """A hook that makes one output infinite while training."""
+
+    def __init__(self, call):
+        self.call, self.count = call, 0
+
+    def __call__(self, module, inputs, output):
+        self.count += module.training
+        return output * float("inf") if module.training and self.count == self.call else output
+
+
+def test_statistics_are_put_back_where_a_scaler_skips(fit):
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    model = LitGAN(
+        DCGANGenerator(16, 1, 4, width=4), DCGANDiscriminator(16, 1, width=4), on_non_finite="skip", ema_half_life=None
+    )
+    next(m for m in model.discriminator.modules() if isinstance(m, nn.Conv2d)).register_forward_hook(Overflow(4))
+    with pytest.warns(UserWarning, match="the discriminator's buffers are not finite in its turn 2: they are put back"):
+        fit(
+            model,
+            loader(torch.rand(24, 1, 16, 16) * 2 - 1),
+            plugins=MixedPrecision("16-mixed", "cpu", scaler=scaler),
+            max_epochs=2,
+        )
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+
+
 def test_other_words_are_refused():
     with pytest.raises(ValueError, match='on_non_finite=\'ignore\' is neither "stop" nor "skip"'):
         gan(on_non_finite="ignore")

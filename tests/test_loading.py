@@ -90,6 +90,24 @@ def test_a_sampler_for_several_devices_is_unwrapped(shuffle, expected):
     assert batches(by_hand, world_size=2) == batches(plain, world_size=2) == batches(wrapped, world_size=2)
 
 
+class Backwards(DistributedSampler):
+    """Deals in a way of its own."""
+
+    def __iter__(self):
+        return iter(list(super().__iter__())[::-1])
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_sampler_that_deals_itself_is_left_its_way(rank):
+    """One of the user's own kind, and an ordinary one where the Trainer was told not to deal."""
+    own = DataLoader(DATA, 4, sampler=Backwards(DATA, 2, rank, shuffle=False))
+    assert flat(batches(own, rank=rank, world_size=2)) == list(own.sampler)
+    ordinary = DataLoader(DATA, 4, sampler=DistributedSampler(DATA, 2, rank))
+    first, second = (flat(batches(ordinary, epoch=epoch)) for epoch in (0, 1))
+    assert first == list(DistributedSampler(DATA, 2, rank))
+    assert first != second
+
+
 class Noise(Dataset):
     """Random numbers of each kind, and what the worker knows."""
 

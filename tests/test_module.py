@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -613,3 +614,18 @@ def test_predict_makes_one_image_for_each_of_the_batch(tmp_path, images):
     ):
         predicted = trainer(tmp_path).predict(gan, loader(images, labels, batch_size=10))
         assert [len(p) for p in predicted] == [10, 10, 4]
+
+
+class Fails(Callback):
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        raise RuntimeError("as asked")
+
+
+@pytest.mark.parametrize("callbacks", [[], [Fails()]])
+def test_a_trainer_is_left_to_other_models(tmp_path, images, callbacks):
+    fitted = trainer(tmp_path, callbacks=callbacks)
+    before = set(vars(fitted.strategy)), list(fitted.callbacks)
+    with pytest.raises(RuntimeError, match="as asked") if callbacks else nullcontext():
+        fitted.fit(plain_gan(), loader(images))
+    assert (set(vars(fitted.strategy)), list(fitted.callbacks)) == before
+    assert not fitted.strategy.checkpoint_io.strict

@@ -5,6 +5,7 @@ import random
 import signal
 import warnings
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,6 +193,75 @@ def test_the_comparison_finds_what_differs(folder):
     names = differing(*ends)
     for part in (".state_dict.generator.", ".state_dict.ema_generator.", ".optimizer_states.0.", ".random_states."):
         assert any(part in name for name in names)
+
+
+class Stop(Callback):
+    """Ends a run in mid-epoch, as EarlyStopping, a Timer and Ctrl-C do."""
+
+    def __init__(self, turn):
+        self.turn = turn
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        trainer.should_stop = int(pl_module.d_steps) == self.turn
+
+
+def train_on(folder, turns, how, resume=False, validate_before_saving=False, val=False):
+    """Fit up to some turns, by ``max_steps`` or by a callback, ModelCheckpoint saving at the end as it does."""
+    pl.seed_everything(1, verbose=False)
+    gan = LitGAN(*networks(False), ema_half_life=50)
+    ends = {"max_steps": turns} if how == "max_steps" else {"callbacks": [Stop(turns)]}
+    fitted = trainer(folder, enable_checkpointing=True, max_epochs=9, **ends)
+    fitted.fit(gan, points(), points() if val else None, ckpt_path=folder / "last.ckpt" if resume else None)
+    if validate_before_saving:
+        fitted.validate(gan, points(), verbose=False)
+    fitted.save_checkpoint(folder / "last.ckpt")
+    return torch.load(folder / "last.ckpt", weights_only=True), fitted.checkpoint_callback.best_model_path
+
+
+@pytest.mark.parametrize("how", ["max_steps", "should_stop"])
+@pytest.mark.parametrize("turns", [1, 4, 6, 7, 12])
+@pytest.mark.parametrize("saved_by", ["hand", "ModelCheckpoint", "hand after validating"])
+@pytest.mark.parametrize("val", [False, True])
+def test_a_run_that_was_stopped_goes_on(folder, tmp_path, how, turns, saved_by, val):
+    """Lightning calls an epoch finished in which it stops; an epoch has six batches."""
+    whole, _ = on_ranks(train_on, tmp_path / "whole", 15, how, False, False, val, world_size=1)[0]
+    _, path = on_ranks(train_on, tmp_path, turns, how, False, "validating" in saved_by, val, world_size=1)[0]
+    if saved_by == "ModelCheckpoint":
+        Path(path).rename(tmp_path / "last.ckpt")
+    end, _ = on_ranks(train_on, tmp_path, 15, how, True, False, val, world_size=1)[0]
+    assert [name for name in differing(whole, end) if not name.startswith(".callbacks")] == []
+    assert end["state_dict"]["images_seen"] == 15 * 8 - 4 * (15 // 6)  # an epoch's last batch holds four
+
+
+def with_noisy_validation(folder, saved=(), resume=False):
+    pl.seed_everything(1, verbose=False)
+    gan = LitGAN(*networks(False))
+    fitted = trainer(folder, max_epochs=2, val_check_interval=2, callbacks=[KillAt(folder, saved)])
+    fitted.fit(gan, points(), points(), ckpt_path=folder / "last.ckpt" if resume else None)
+    fitted.save_checkpoint(folder / "end.ckpt")
+
+
+def test_what_validation_draws_does_not_count(tmp_path):
+    """Saved in the hook before a validation that draws from the global random states, which the resumed run skips."""
+    ends = []
+    for resume in (False, True):
+        on_ranks(with_noisy_validation, tmp_path, () if resume else {4}, resume, world_size=1)
+        ends.append(torch.load(tmp_path / "end.ckpt", weights_only=True))
+    assert differing(*ends) == []
+
+
+def without_state(folder):
+    checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
+    for state in (None, {"seed": 3}):
+        checkpoint["lit_gan_run"] = state
+        torch.save(checkpoint, folder / "last.ckpt")
+        with pytest.warns(UserWarning, match="not bit-exact: the checkpoint says nothing of the run that it is from"):
+            train(folder, "plain", resume=True, epochs=2)
+
+
+def test_a_file_without_a_run_is_said(tmp_path):
+    on_ranks(train, tmp_path, "plain", {3}, None, HOOKS[2], False, None, 1, world_size=1)
+    on_ranks(without_state, tmp_path, world_size=1)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from lit_gan.arguments import at_least_one
-from lit_gan.distributed import on_all
+from lit_gan.distributed import gather
 from lit_gan.images import grid, save_png, to_uint8
 from lit_gan.inputs import unpack
 from lit_gan.labels import read_labels
@@ -137,7 +137,7 @@ class SampleWriter(BasePredictionWriter):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say how many there are, and where."""
-        written = sum(on_all(self._written)) if trainer.world_size > 1 else self._written
+        written = sum(gather(self._written)) if trainer.world_size > 1 else self._written
         rank_zero_info(f"Wrote {written} images to {self._folder}")
 
 

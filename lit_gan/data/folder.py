@@ -150,7 +150,7 @@ class ImageFolder(ImageDataModule):
         rank_zero_info(f"Decoding {len(files)} pictures of {self.folder} into {path}, once")
         path.parent.mkdir(parents=True, exist_ok=True)
         skipped: dict[str, str] = {}
-        with beside(path) as partial:
+        with beside(path, f".{os.getpid()}") as partial:
             shape = (self.channels, self.size, self.size)
             with partial.open("wb") as file:
                 _write_header(file, (len(files), *shape))
@@ -163,7 +163,7 @@ class ImageFolder(ImageDataModule):
                     raise ValueError(f"none of {len(files)} pictures in {self.folder} can be read: {_some(skipped)}")
                 file.seek(0)
                 _write_header(file, (len(files) - len(skipped), *shape))
-        with beside(path.with_suffix(".json")) as partial:
+        with beside(path.with_suffix(".json"), f".{os.getpid()}") as partial:
             partial.write_text(json.dumps(skipped))
 
     def _decoded(self, files: list[Path]) -> Iterator[np.ndarray | str]:
