@@ -259,19 +259,11 @@ class LitGAN(LightningModule):
         """Update one player on one batch; only its parameters and buffers change, and it alone has gradients."""
         optimizer = cast(list[LightningOptimizer], self.optimizers())[0 if player == "generator" else 1]
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        due = self._due_penalties(player)
-        metrics: dict[str, Tensor] = defaultdict(lambda: real.new_zeros(()))
         z = self._run.latents(len(real), player, self._d_steps, like=real)
         theirs = Kept(*self._side("discriminator" if player == "generator" else "generator"))
         ours = Kept(*(self._side(player) if self.on_non_finite == "skip" else ()))
         with self.toggled_optimizer(optimizer):
-            loss = real.new_zeros(())
-            for share, real_part, label_part, z_part in split(self.micro_batches, real, labels, z):
-                with self._precision(penalised=bool(due)):
-                    turn = self._turn(player, real_part, label_part, z_part, penalised=bool(due))
-                    objective = self._objective(player, turn, due, share, metrics)
-                self.manual_backward(objective)
-                loss = loss + objective.detach()
+            loss = self._differentiate(player, real, labels, z)
             if self.trainer.world_size > 1:
                 average(parameters, buffers_of(self._side(player)), loss)
             again = partial(self._turn, player, real, labels, z, penalised=False)
@@ -282,7 +274,20 @@ class LitGAN(LightningModule):
                 ours.put_back()
             optimizer.zero_grad()
         theirs.put_back()
+
+    def _differentiate(self, player: Player, real: Tensor, labels: Tensor | None, z: Tensor) -> Tensor:
+        """Add the player's gradients up over the micro-batches; return its loss with penalties, a scalar."""
+        due = self._due_penalties(player)
+        metrics: dict[str, Tensor] = defaultdict(lambda: real.new_zeros(()))
+        loss = real.new_zeros(())
+        for share, real_part, label_part, z_part in split(self.micro_batches, real, labels, z):
+            with self._precision(penalised=bool(due)):
+                turn = self._turn(player, real_part, label_part, z_part, penalised=bool(due))
+                objective = self._objective(player, turn, due, share, metrics)
+            self.manual_backward(objective)
+            loss += objective.detach()
         self._metrics.update(metrics)
+        return loss
 
     def _side(self, player: Player) -> list[nn.Module]:
         """Return the networks that belong to a player: augmentation is the discriminator's."""

@@ -13,6 +13,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 from lit_gan.distributed import gather, start_equal
 from lit_gan.ending import GracefulEnd
+from lit_gan.epochs import leave_finished_epoch, rescale_epoch, undo_early_end
 from lit_gan.files import PlainCheckpointIO
 from lit_gan.loading import ResumableLoader, is_replayable
 from lit_gan.penalties import Player
@@ -69,8 +70,8 @@ class Run:
             vars(trainer.strategy).pop(name, None)
         if isinstance(trainer.strategy.checkpoint_io, PlainCheckpointIO):
             trainer.strategy.checkpoint_io.strict = False
-        own: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        own[:] = [callback for callback in own if not isinstance(callback, GracefulEnd)]
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        trainer.callbacks = [c for c in callbacks if not isinstance(c, GracefulEnd)]  # type: ignore[attr-defined]
 
     def fail(self) -> None:
         """Leave after an exception, for which Lightning has no teardown."""
@@ -160,12 +161,12 @@ class Run:
         if not isinstance(state, dict) or state.keys() != _STATE:
             return
         self._saved, self.seed = state, state["seed"]
-        _undo_early_end(checkpoint["loops"]["fit_loop"])
+        undo_early_end(checkpoint["loops"]["fit_loop"])
 
     def go_on(self) -> None:
         """Put the random states back; say so where the run will not have the bits of an undisturbed one."""
         trainer, saved = self.model.trainer, self._saved
-        _leave_finished_epoch(trainer.fit_loop)
+        leave_finished_epoch(trainer.fit_loop)
         if saved is None:
             if trainer.ckpt_path is not None:
                 rank_zero_warn("resuming, not bit-exact: the checkpoint says nothing of the run that it is from")
@@ -176,7 +177,7 @@ class Run:
             return
         rank_zero_warn(f"resuming, not bit-exact: {'; '.join(reasons)}. Weights, optimizers and counters are exact")
         self._seed_this_process()
-        self._rescale_epoch(saved["batches_per_epoch"], trainer.num_training_batches)
+        rescale_epoch(trainer.fit_loop, saved["batches_per_epoch"], trainer.num_training_batches)
 
     def _differences(self, saved: dict[str, Any]) -> list[str]:
         trainer = self.model.trainer
@@ -190,32 +191,3 @@ class Run:
         if not hasattr(trainer.train_dataloader, "load_state_dict"):
             reasons.append("the training data is no ordinary DataLoader and has no load_state_dict")
         return reasons
-
-    def _rescale_epoch(self, before: float, now: float) -> None:
-        """Move Lightning's position to the same share of an epoch of another length."""
-        if before == now or float("inf") in (before, now):
-            return
-        progress = self.model.trainer.fit_loop.epoch_loop.batch_progress.current
-        ready = progress.ready * int(now) // int(before)
-        for name in ("started", "processed", "completed", "ready"):
-            setattr(progress, name, ready - (progress.ready - getattr(progress, name)))
-
-
-def _undo_early_end(loop: dict[str, Any]) -> None:
-    """Put Lightning's counters back into an epoch that ``max_steps`` or ``should_stop`` ended, as if it were over."""
-    epochs, batches = loop["epoch_progress"], loop["epoch_loop.batch_progress"]
-    if batches["is_last_batch"] or epochs["current"]["processed"] != epochs["current"]["ready"]:
-        return
-    for counts in epochs.values():
-        counts["processed"] = counts["completed"] = counts["ready"] - 1
-
-
-def _leave_finished_epoch(loop: Any) -> None:
-    """Have the next epoch begin where the last one is over; with ``max_steps`` Lightning would play an empty one."""
-    epoch, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
-    if not loop.restarting or epoch.ready != epoch.processed or batches.ready != batches.completed:
-        return
-    if epoch.completed < epoch.processed:
-        loop.epoch_progress.increment_completed()
-    loop._restarting = loop.epoch_loop.restarting = False
-    loop.reset_restart_stage()
