@@ -79,6 +79,15 @@ def trained():
     return run_folder() / "config.yaml", checkpoint()
 
 
+def test_a_warm_start_is_one_argument(trained):
+    main(["fit", f"--config={trained[0]}", f"--model.warm_start={trained[1]}", "--model.generator_optimizer.lr=0"])
+    ends = [torch.load(path, weights_only=True)["state_dict"] for path in (trained[1], checkpoint())]
+    frozen = [name for name in ends[0] if name.startswith("generator.") and "running" not in name and "num" not in name]
+    assert frozen
+    assert all(ends[0][name].equal(ends[1][name]) for name in frozen)
+    assert ends[0]["images_seen"] == ends[1]["images_seen"]  # counted anew
+
+
 def test_the_other_commands_take_config_and_checkpoint(trained, capsys):
     config, path = trained
     main(["validate", f"--config={config}", f"--ckpt_path={path}"])

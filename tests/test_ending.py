@@ -104,9 +104,14 @@ def test_the_command_goes_on_after_any_end(tmp_path, how):
     assert process.returncode == (0 if how == signal.SIGTERM else -how)
     assert (folder / "last.ckpt").exists() == (how == signal.SIGTERM)
     newest = max(folder.glob("*.ckpt"), key=lambda p: p.stat().st_mtime_ns)
+    if how == signal.SIGTERM:  # a disk that lied: the one before it is taken, and said
+        newest.write_bytes(newest.read_bytes()[:-1000])
+        newest = next(p for p in folder.glob("*.ckpt") if p.name != "last.ckpt")
     done = torch.load(newest, weights_only=True)["global_step"]
     again = [*command, f"--trainer.max_steps={done + 2}"]
     finished = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=True)
+    said = "last.ckpt is truncated or no checkpoint: not resumed from, the one before it is tried" in finished.stderr
+    assert said == (how == signal.SIGTERM)
     assert f"Restored all states from the checkpoint at {newest}" in finished.stderr
     (end,) = (tmp_path / "lightning_logs" / "version_1" / "checkpoints").glob("*.ckpt")
     assert torch.load(end, weights_only=True)["global_step"] == done + 2

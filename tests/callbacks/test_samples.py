@@ -36,6 +36,24 @@ def test_a_second_run_is_shown_as_well(tmp_path):
         assert (tmp_path / name / "samples" / "step-000006.png").exists()
 
 
+class ByLabel(PlainGenerator):
+    """Conditional, and silent about how many classes there are: the first batch shows which."""
+
+    def forward(self, z, labels):
+        return super().forward(z + labels[:, None])
+
+
+def test_a_resumed_run_shows_the_same_classes(tmp_path):
+    data = loader(DATA, torch.arange(24) // 4)
+    first, second = SampleGrid(n=6), SampleGrid(n=6)
+    before = trainer(tmp_path, callbacks=[first], max_steps=3)
+    before.fit(LitGAN(ByLabel(), PlainDiscriminator()), data)
+    before.save_checkpoint(tmp_path / "last.ckpt")
+    after = trainer(tmp_path, callbacks=[second])
+    after.fit(LitGAN(ByLabel(), PlainDiscriminator()), data, ckpt_path=tmp_path / "last.ckpt")
+    assert second._labels.equal(first._labels)
+
+
 def test_grids_lie_in_the_loggers_folder(tmp_path):
     log = CSVLogger(tmp_path, "log")
     trainer(tmp_path, logger=log, callbacks=[SampleGrid()]).fit(
