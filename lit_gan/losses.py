@@ -12,7 +12,9 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["AdversarialLoss", "Minimax", "NonSaturating", "RelativisticPaired"]
+from lit_gan.theory import DivergenceName, find_divergence, variational_bound
+
+__all__ = ["AdversarialLoss", "FDivergence", "Minimax", "NonSaturating", "RelativisticPaired"]
 
 
 class AdversarialLoss(ABC):
@@ -86,6 +88,47 @@ class NonSaturating(Minimax):
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """−E[log D(G(z))]."""
         return softplus(-fake).mean()
+
+
+@dataclass(frozen=True)
+class FDivergence(AdversarialLoss):
+    """f-GAN: the discriminator bounds an f-divergence of data and samples from below, the generator lowers it.
+
+    With T = critic(logit) and f* the conjugate of f, the discriminator minimises −E[T(x)] + E[f*(T(G(z)))], and the
+    generator −E[T(G(z))], the practical objective, or −E[f*(T(G(z)))], the minimax one.
+
+    Args:
+        divergence: of p_data from p_g, a name in ``lit_gan.theory.DIVERGENCES``; ``"gan"`` is the original game. The
+            critics of ``"kl"``, ``"reverse_kl"`` and ``"squared_hellinger"`` are exponentials, infinite beyond logits
+            of 88 in float32.
+        minimax: whether the generator plays the minimax game instead of the practical one.
+
+    Raises:
+        ValueError: a divergence that is not known.
+
+    Reference: Nowozin et al. 2016, arXiv:1606.00709, equation 6 and section 3.2.
+    """
+
+    divergence: DivergenceName = "js"
+    minimax: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown divergence."""
+        find_divergence(self.divergence)
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """−E[T(x)] + E[f*(T(G(z)))]."""
+        return -variational_bound(real, fake, self.divergence)
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """−E[T(G(z))], or −E[f*(T(G(z)))] in the minimax game."""
+        chosen = find_divergence(self.divergence)
+        return -(chosen.conjugate_of_critic if self.minimax else chosen.critic)(fake).mean()
+
+    def log_ratio(self, logits: Tensor) -> Tensor | None:
+        """Return log p_data/p_g where the critic is optimal; None for total variation, whose critic is a mere sign."""
+        chosen = find_divergence(self.divergence)
+        return None if chosen.log_ratio is None else chosen.log_ratio(logits)
 
 
 @dataclass(frozen=True)

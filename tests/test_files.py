@@ -40,13 +40,14 @@ def test_a_checkpoint_takes_the_place_of_another(tmp_path):
 
 
 def killed_in(folder, function):
-    real = getattr(os, function)
+    place = os if function == "fsync" else Path
+    real = getattr(place, function)
 
     def kill(*args):
         real(*args)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(os, function, kill)
+    setattr(place, function, kill)
     save(folder, AFTER)
 
 

@@ -1,47 +1,10 @@
-"""The mathematics of the original paper as functions, in nats (arXiv:1406.2661)."""
-
-import math
+"""What a discriminator's logits say: how often it is right, and log density ratios fitted to them."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["EQUILIBRIUM_VALUE", "accuracy", "calibrate", "jsd_lower_bound", "value"]
-
-EQUILIBRIUM_VALUE = -math.log(4)
-"""V(G, D) where p_g = p_data and D = ½ everywhere: the minimum of C(G) (arXiv:1406.2661, theorem 1)."""
-
-
-def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Return the value of the game, V(G, D) = E[log D(x)] + E[log(1 − D(G(z)))], with D = sigmoid(logit).
-
-    Args:
-        real_logits: logits of samples of p_data, any shape.
-        fake_logits: logits of samples of p_g, any shape.
-
-    Returns:
-        A scalar in nats, at most 0; −log 4 where D = ½ everywhere.
-
-    Reference: arXiv:1406.2661, equation 1.
-    """
-    return -softplus(-real_logits).mean() - softplus(fake_logits).mean()
-
-
-def jsd_lower_bound(value: Tensor) -> Tensor:
-    """Return (V + log 4)/2, which no discriminator lifts above the Jensen–Shannon divergence JSD(p_data‖p_g).
-
-    V(G, D) ≤ V(G, D*) = −log 4 + 2·JSD holds for expectations: estimate V on held-out data, or the bound is biased
-    upwards.
-
-    Args:
-        value: V(G, D) in nats.
-
-    Returns:
-        The bound in nats, at most log 2; negative where D does worse than D = ½.
-
-    Reference: arXiv:1406.2661, theorem 1.
-    """
-    return (value - EQUILIBRIUM_VALUE) / 2
+__all__ = ["accuracy", "calibrate"]
 
 
 def accuracy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

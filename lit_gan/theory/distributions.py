@@ -1,0 +1,44 @@
+"""What is a distribution: the check that every function on probabilities and densities makes."""
+
+from torch import Tensor
+
+__all__ = ["check_cell", "check_pair"]
+
+_TOLERANCE = 1e-3  # of the total mass: a quadrature on a fine grid is far closer, a forgotten cell size is not
+
+
+def check_pair(p: Tensor, q: Tensor, cell: float) -> tuple[Tensor, Tensor]:
+    """Return ``p`` and ``q``, in float64 where they are not float, refused where they are no two distributions.
+
+    Args:
+        p: probabilities, or densities on a grid, of any shape.
+        q: of the same shape.
+        cell: size of a grid cell (length, area, …) for densities; 1 for probabilities.
+
+    Raises:
+        ValueError: shapes that differ, a negative or infinite number or NaN, a total mass that is not 1.
+    """
+    if p.shape != q.shape:
+        raise ValueError(f"p has the shape {tuple(p.shape)} and q {tuple(q.shape)}: give both on the same points")
+    check_cell(cell)
+    return _checked("p", p, cell), _checked("q", q, cell)
+
+
+def check_cell(cell: float) -> None:
+    """Refuse a grid cell without a size."""
+    if not 0 < cell < float("inf"):
+        raise ValueError(f"cell={cell} must be positive: the size of a grid cell, or 1 for probabilities")
+
+
+def _checked(name: str, p: Tensor, cell: float) -> Tensor:
+    p = p if p.is_floating_point() else p.double()
+    if not p.isfinite().all() or (p < 0).any():
+        bad = p[~(p >= 0) | ~p.isfinite()].flatten()[0]
+        raise ValueError(f"{name} holds {float(bad):.4g}: probabilities and densities are finite and not negative")
+    mass = float(p.double().sum()) * cell
+    if abs(mass - 1) > _TOLERANCE:
+        raise ValueError(
+            f"{name} sums to {mass:.6g} instead of 1: divide it by its sum, or give cell=, the size of a grid cell, "
+            "for a density (and a grid wide enough)"
+        )
+    return p

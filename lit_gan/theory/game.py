@@ -1,0 +1,144 @@
+"""The two-player game of the original paper: value, optimal discriminator, equilibrium (arXiv:1406.2661)."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+from lit_gan.theory.distributions import check_pair
+
+__all__ = [
+    "EQUILIBRIUM_VALUE",
+    "cross_entropy",
+    "expected_value",
+    "jsd_lower_bound",
+    "optimal_discriminator",
+    "training_criterion",
+    "value",
+]
+
+EQUILIBRIUM_VALUE = -math.log(4)
+"""V(G, D) where p_g = p_data and D = ½ everywhere: the minimum of C(G) (arXiv:1406.2661, theorem 1)."""
+
+
+def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Return the value of the game, V(G, D) = E[log D(x)] + E[log(1 − D(G(z)))], with D = sigmoid(logit).
+
+    Args:
+        real_logits: logits of samples of p_data, any shape.
+        fake_logits: logits of samples of p_g, any shape.
+
+    Returns:
+        A scalar in nats, at most 0; −log 4 where D = ½ everywhere.
+
+    Reference: arXiv:1406.2661, equation 1.
+    """
+    return -softplus(-real_logits).mean() - softplus(fake_logits).mean()
+
+
+def cross_entropy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Return the binary cross-entropy of D = sigmoid(logit), real labelled 1 and fake 0: −V(G, D)/2.
+
+    H = −½·E[log D(x)] − ½·E[log(1 − D(G(z)))], both kinds weighing the same.
+
+    Args:
+        real_logits: logits of samples of p_data, any shape.
+        fake_logits: logits of samples of p_g, any shape.
+
+    Returns:
+        A scalar in nats, at least 0; log 2 where D = ½ everywhere.
+
+    Reference: arXiv:1406.2661, section 4.1, the remark before proposition 1's training objective.
+    """
+    real = binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
+    return (real + binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))) / 2
+
+
+def expected_value(p_data: Tensor, p_g: Tensor, discriminator: Tensor, cell: float = 1.0) -> Tensor:
+    """Return V(G, D) = Σ p_data·log D + p_g·log(1 − D), or its integral on a grid, for any discriminator.
+
+    Args:
+        p_data: probabilities that sum to 1, or a density on a grid, any shape.
+        p_g: of the same shape.
+        discriminator: D in [0, 1] at the same points.
+        cell: size of a grid cell for densities; 1 for probabilities.
+
+    Returns:
+        A scalar in [−∞, 0], in nats; 0·log 0 = 0.
+
+    Raises:
+        ValueError: as :func:`lit_gan.theory.kl_divergence`, or a D of another shape or outside [0, 1].
+
+    Reference: arXiv:1406.2661, equation 3.
+    """
+    p_data, p_g = check_pair(p_data, p_g, cell)
+    if discriminator.shape != p_data.shape:
+        raise ValueError(f"D has the shape {tuple(discriminator.shape)}, the distributions {tuple(p_data.shape)}")
+    if not ((discriminator >= 0) & (discriminator <= 1)).all():
+        low, high = float(discriminator.min()), float(discriminator.max())
+        raise ValueError(f"D lies in [{low:.4g}, {high:.4g}], a probability in [0, 1]: apply a sigmoid to logits")
+    return (torch.xlogy(p_data, discriminator) + torch.xlogy(p_g, 1 - discriminator)).sum() * cell
+
+
+def optimal_discriminator(p_data: Tensor, p_g: Tensor) -> Tensor:
+    """Return D*(x) = p_data(x)/(p_data(x) + p_g(x)), the discriminator that maximises V(G, D); ½ where both vanish.
+
+    Args:
+        p_data: probabilities or densities, of any shape; they need not sum to 1, since any points will do.
+        p_g: of the same shape.
+
+    Returns:
+        Values in [0, 1], of that shape.
+
+    Raises:
+        ValueError: shapes that differ, or a negative or infinite number.
+
+    Reference: arXiv:1406.2661, proposition 1, equation 2.
+    """
+    if p_data.shape != p_g.shape:
+        raise ValueError(f"p_data has the shape {tuple(p_data.shape)} and p_g {tuple(p_g.shape)}: give the same points")
+    for name, p in (("p_data", p_data), ("p_g", p_g)):
+        if not ((p >= 0) & p.isfinite()).all():
+            raise ValueError(
+                f"{name} holds {float(p.min()):.4g} to {float(p.max()):.4g}: give finite, not negative ones"
+            )
+    return torch.where(p_data + p_g > 0, p_data / (p_data + p_g), 0.5)
+
+
+def training_criterion(p_data: Tensor, p_g: Tensor, cell: float = 1.0) -> Tensor:
+    """Return C(G) = max over D of V(G, D) = V(G, D*), which is −log 4 + 2·JSD(p_data‖p_g).
+
+    Args:
+        p_data: probabilities that sum to 1, or a density on a grid, any shape.
+        p_g: of the same shape.
+        cell: size of a grid cell for densities; 1 for probabilities.
+
+    Returns:
+        A scalar in [−log 4, 0], in nats; −log 4 only where p_g = p_data.
+
+    Raises:
+        ValueError: as :func:`lit_gan.theory.kl_divergence`.
+
+    Reference: arXiv:1406.2661, equation 4 and theorem 1.
+    """
+    p_data, p_g = check_pair(p_data, p_g, cell)
+    both = torch.where(p_data + p_g > 0, p_data + p_g, 1)
+    return (torch.xlogy(p_data, p_data / both) + torch.xlogy(p_g, p_g / both)).sum() * cell  # 1 − D* would round to 0
+
+
+def jsd_lower_bound(value: Tensor) -> Tensor:
+    """Return (V + log 4)/2, which no discriminator lifts above the Jensen–Shannon divergence JSD(p_data‖p_g).
+
+    V(G, D) ≤ V(G, D*) = −log 4 + 2·JSD holds for expectations: estimate V on held-out data, or the bound is biased
+    upwards.
+
+    Args:
+        value: V(G, D) in nats.
+
+    Returns:
+        The bound in nats, at most log 2; negative where D does worse than D = ½.
+
+    Reference: arXiv:1406.2661, theorem 1.
+    """
+    return (value - EQUILIBRIUM_VALUE) / 2
