@@ -49,7 +49,7 @@ def cross_entropy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     Returns:
         A scalar in nats, at least 0; log 2 where D = ½ everywhere.
 
-    Reference: arXiv:1406.2661, section 4.1, the remark before proposition 1's training objective.
+    Reference: arXiv:1406.2661, section 4.1: D's objective is the log-likelihood of P(Y = y|x).
     """
     real = binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
     return (real + binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))) / 2
