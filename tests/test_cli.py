@@ -143,7 +143,7 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--model.loss=Hing"], "--model.loss: there is no 'Hing'; take one of FDivergence, Minimax, NonSaturating, Relativistic"),
+        (["--model.loss=Hing"], "--model.loss: there is no 'Hing'; take one of FDivergence, Minimax, NonSaturating"),
         (["--model.generator=DCGAN"], "there is no 'DCGAN'; take one of DCGANGenerator, MLPGenerator, or"),
         (["--model.penalties.r1=R3"], "--model.penalties: there is no 'R3'; take one of R1, R2, or"),
         (["--model.lr_schedule=Step"], "there is no 'Step'; take one of Constant, Cosine, Linear, or"),
