@@ -46,8 +46,7 @@ def saved_arguments(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
     known = checkpoint["lit_gan"].keys() if takes_all else _argument_names(cls)
     names = [name for name in checkpoint["lit_gan"] if name in known and name not in (*given, _NOT_SAVED)]
-    saved = {name: checkpoint["lit_gan"][name] for name in names}
-    return {**{name: rebuild(value, name) for name, value in saved.items()}, **given}
+    return {**{name: rebuild(checkpoint["lit_gan"][name], name) for name in names}, **given}
 
 
 def load_sampler(path: str | Path, cls: type["LitGAN"]) -> "LitGAN":
@@ -90,10 +89,9 @@ def load_weights(model: "LitGAN", path: str | Path) -> None:
     saved, average = checkpoint["state_dict"], "ema_generator."
     generator = {name.removeprefix("generator."): t for name, t in saved.items() if name.startswith("generator.")}
     state = {average + name: tensor for name, tensor in generator.items()} if model.ema_generator is not None else {}
-    state |= {name: tensor for name, tensor in saved.items() if name.startswith(("generator.", "discriminator."))}
-    state |= {name: tensor for name, tensor in saved.items() if name in state}
-    networks = ("generator.", "discriminator.", average)
-    state |= {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(networks)}
+    players = ("generator.", "discriminator.")
+    state |= {name: tensor for name, tensor in saved.items() if name.startswith(players) or name in state}
+    state |= {name: t for name, t in model.state_dict().items() if not name.startswith((*players, average))}
     check_state(model, {**checkpoint, "state_dict": state})
     model.load_state_dict(state)
 

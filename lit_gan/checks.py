@@ -19,7 +19,7 @@ from lit_gan.schedules import Schedule
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["check_game", "check_parts", "check_trainer", "read_latent_dim"]
+__all__ = ["check_game", "check_parts", "check_strategy", "check_trainer", "read_latent_dim"]
 
 
 def check_parts(model: "LitGAN") -> None:

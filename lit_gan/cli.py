@@ -107,7 +107,7 @@ class LitGANCLI(LightningCLI):
             folders = checkpoint_folders(self.trainer)
             kwargs["ckpt_path"] = newest_checkpoint(*folders)
             if kwargs["ckpt_path"] is None:
-                places = ", ".join(map(str, folders))
+                places = ", ".join(folders)
                 rank_zero_warn(f"ckpt_path=last: no checkpoint in {places} yet, so this run starts from scratch")
         return kwargs
 

@@ -50,8 +50,14 @@ def average(parameters: Iterable[nn.Parameter], buffers: Iterable[Tensor], loss:
             tensor.copy_(part.view_as(tensor))
 
 
+def _several() -> bool:
+    return dist.is_initialized() and dist.get_world_size() > 1
+
+
 def gather(value: Any) -> list[Any]:
     """Return the ``value`` of every process, in the order of their ranks."""
+    if not _several():
+        return [value]
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values
@@ -59,7 +65,7 @@ def gather(value: Any) -> list[Any]:
 
 def total(value: Tensor) -> Tensor:
     """Return the sum of ``value`` over all processes."""
-    if dist.is_initialized() and dist.get_world_size() > 1:
+    if _several():
         value = value.clone()
         dist.all_reduce(value)
     return value

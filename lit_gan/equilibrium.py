@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lit_gan.distributed import gather_rows
 from lit_gan.losses import AdversarialLoss
-from lit_gan.sampling import draw_latents
+from lit_gan.sampling import dealt_latents
 from lit_gan.theory import accuracy, calibrate, jsd_lower_bound, value
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class HeldOut:
 
     def judge(self, model: "LitGAN", real: Tensor, labels: Tensor | None) -> None:
         """Add a batch: real images, and images of the raw generator, of the same ``labels``."""
-        n = len(real) * self._world_size
-        z = draw_latents(n, model.latent_dim, model.latent, like=real, rng=self._rng)[self._rank :: self._world_size]
+        z = dealt_latents(len(real), model.latent_dim, model.latent, real, self._rng, self._rank, self._world_size)
         self._real.append(model.logits(real, labels))
         self._fake.append(model.logits(model(z, labels), labels))
 

@@ -18,7 +18,7 @@ from lit_gan.files import PlainCheckpointIO
 from lit_gan.loading import ResumableLoader, is_replayable
 from lit_gan.penalties import Player
 from lit_gan.randomness import mix, random_states, seed_all, set_random_states
-from lit_gan.sampling import draw_latents
+from lit_gan.sampling import dealt_latents
 
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
@@ -128,8 +128,8 @@ class Run:
         noise is the same at any number of processes, and whatever else draws random numbers.
         """
         rng = torch.Generator(like.device).manual_seed(mix(1, self.seed, turn, player == "generator"))
-        z = draw_latents(n * self.world_size, self.model.latent_dim, self.model.latent, like, rng)
-        return z[self.model.trainer.global_rank :: self.world_size]
+        rank, model = self.model.trainer.global_rank, self.model
+        return dealt_latents(n, model.latent_dim, model.latent, like, rng, rank, self.world_size)
 
     def _seed_this_process(self) -> None:
         rank, images_seen = self.model.trainer.global_rank, int(self.model.images_seen)
@@ -152,7 +152,7 @@ class Run:
             "seed": self.seed,
             "world_size": self.world_size,
             "batches_per_epoch": self.model.trainer.num_training_batches,
-            "random_states": gather(states) if self.world_size > 1 else [states],
+            "random_states": gather(states),
         }
 
     def load(self, checkpoint: dict[str, Any]) -> None:

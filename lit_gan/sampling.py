@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lit_gan.labels import LabelPassing, call
 
-__all__ = ["Latent", "draw_latents", "evaluating", "sample_images"]
+__all__ = ["Latent", "dealt_latents", "draw_latents", "evaluating", "sample_images"]
 
 Latent = Literal["normal", "uniform"]
 
@@ -29,6 +29,23 @@ def draw_latents(n: int, latent_dim: int, latent: Latent, like: Tensor, rng: tor
     z = torch.empty(n, latent_dim, device=device, dtype=torch.float32)  # whatever the default type is
     z = z.normal_(generator=rng) if latent == "normal" else z.uniform_(-1, 1, generator=rng)
     return z.to(like)
+
+
+def dealt_latents(
+    n: int, latent_dim: int, latent: Latent, like: Tensor, rng: torch.Generator, rank: int, world_size: int
+) -> Tensor:
+    """Return one process's ``n`` latents of a batch of ``n · world_size``: the rank-th, and each world_size-th after.
+
+    Args:
+        n: how many this process wants; as many as each other one.
+        latent_dim: length of each.
+        latent: ``"normal"`` or ``"uniform"``.
+        like: a tensor of the device and dtype wanted.
+        rng: in the same state on every process.
+        rank: of this process.
+        world_size: number of processes.
+    """
+    return draw_latents(n * world_size, latent_dim, latent, like, rng)[rank::world_size]
 
 
 @contextmanager

@@ -137,12 +137,12 @@ def test_a_skipped_turn_leaves_statistics_alone(fit):
 class Once:
     """A hook that spoils one output while training."""
 
-    def __init__(self, call):
-        self.call, self.count = call, 0
+    def __init__(self, call, factor=float("nan")):
+        self.call, self.factor, self.count = call, factor, 0
 
     def __call__(self, module, inputs, output):
         self.count += module.training
-        return output * float("nan") if module.training and self.count == self.call else output
+        return output * self.factor if module.training and self.count == self.call else output
 
 
 def test_a_run_that_only_skips_stops(fit, images):
@@ -207,23 +207,14 @@ def test_a_scaler_looks_after_its_own_infinities(fit, images, on_non_finite):
     assert weights(model).ne(before).any()
 
 
-class Overflow:
-    """A hook that makes one output infinite while training."""
-
-    def __init__(self, call):
-        self.call, self.count = call, 0
-
-    def __call__(self, module, inputs, output):
-        self.count += module.training
-        return output * float("inf") if module.training and self.count == self.call else output
-
-
 def test_statistics_are_put_back_where_a_scaler_skips(fit):
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
     model = LitGAN(
         DCGANGenerator(16, 1, 4, width=4), DCGANDiscriminator(16, 1, width=4), on_non_finite="skip", ema_half_life=None
     )
-    next(m for m in model.discriminator.modules() if isinstance(m, nn.Conv2d)).register_forward_hook(Overflow(4))
+    next(m for m in model.discriminator.modules() if isinstance(m, nn.Conv2d)).register_forward_hook(
+        Once(4, float("inf"))
+    )
     with pytest.warns(UserWarning, match="the discriminator's buffers are not finite in its turn 2: they are put back"):
         fit(
             model,

@@ -137,7 +137,7 @@ class SampleWriter(BasePredictionWriter):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say how many there are, and where."""
-        written = sum(gather(self._written)) if trainer.world_size > 1 else self._written
+        written = sum(gather(self._written))
         rank_zero_info(f"Wrote {written} images to {self._folder}")
 
 
