@@ -26,7 +26,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.utils.data import DataLoader
 
 from lit_gan import LitGAN
-from lit_gan.data.base import TensorImages, batch_as_it_is
+from lit_gan.data.base import TensorSamples, batch_as_it_is
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 
 RESULTS = Path(__file__).parent / "results" / "step.json"
@@ -100,7 +100,7 @@ def by_lit_gan(pair: Pair, batches: DataLoader[Any], precision: str) -> float:
 def loader(data: Tensor, batch_size: int, steps: int) -> DataLoader[Any]:
     """Return ``steps`` batches drawn from ``data``."""
     rows = torch.randint(len(data), (batch_size * (steps + 1),))
-    images = TensorImages(data[rows], torch.zeros(len(rows), dtype=torch.int64))
+    images = TensorSamples(data[rows], torch.zeros(len(rows), dtype=torch.int64))
     return DataLoader(images, batch_size, collate_fn=batch_as_it_is)
 
 

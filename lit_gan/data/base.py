@@ -1,4 +1,4 @@
-"""ImageDataModule: data that stays uint8 in one tensor until it is on the device."""
+"""Data in one tensor: a batch is one indexing operation; images stay uint8 until they are on the device."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Literal
@@ -11,35 +11,35 @@ from torch.utils.data import DataLoader, Dataset
 from lit_gan.arguments import at_least_one
 from lit_gan.images import resize
 
-__all__ = ["ImageDataModule", "Split", "TensorImages", "batch_as_it_is"]
+__all__ = ["ImageDataModule", "Split", "TensorDataModule", "TensorSamples", "batch_as_it_is"]
 
 Split = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]
 
 
-class TensorImages(Dataset[Batch]):
-    """Images and labels in one tensor each; a batch is one indexing operation, not a loop over its samples.
+class TensorSamples(Dataset[Batch]):
+    """Samples and labels in one tensor each; a batch is one indexing operation, not a loop over its samples.
 
     Args:
-        images: ``(N, C, H, W)`` uint8; a memory map serves as well.
+        samples: ``(N, ...)``; a memory map serves as well.
         labels: int64 ``(N,)``.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor) -> None:
-        if len(images) != len(labels):
-            raise ValueError(f"{len(images)} images and {len(labels)} labels: give one label to each image")
-        self.images, self.labels = images, labels
+    def __init__(self, samples: Tensor, labels: Tensor) -> None:
+        if len(samples) != len(labels):
+            raise ValueError(f"{len(samples)} samples and {len(labels)} labels: give one label to each sample")
+        self.samples, self.labels = samples, labels
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.samples)
 
     def __getitem__(self, index: int) -> Batch:
-        return self.images[index], self.labels[index]
+        return self.samples[index], self.labels[index]
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """Return a whole batch; a DataLoader asks for it in one call."""
         index = torch.as_tensor(indices)
-        return self.images[index], self.labels[index]
+        return self.samples[index], self.labels[index]
 
 
 def batch_as_it_is(batch: Any) -> Any:
@@ -47,38 +47,26 @@ def batch_as_it_is(batch: Any) -> Any:
     return batch
 
 
-class ImageDataModule(LightningDataModule, ABC):
-    """Batches ``(images, labels)``: uint8 ``(N, C, H, W)`` and int64 ``(N,)``, from sets that fit in one tensor.
-
-    A data set of your own is a subclass that implements :meth:`load`. LitGAN scales the images to [-1, 1] on the
-    device.
+class TensorDataModule(LightningDataModule, ABC):
+    """Batches ``(samples, labels)`` from sets that fit in one tensor.
 
     Args:
-        image_size: height and width that images are resized to, in pixels; None leaves them as they are.
-        batch_size: images per batch and device. Training leaves out the last, smaller batch.
-        horizontal_flip: mirror each training image with probability ½, on the device. Not for letters or digits.
+        batch_size: samples per batch and device. Training leaves out the last, smaller batch.
         num_workers: processes that load batches. 0 is fastest here: a batch is one indexing operation.
 
     Raises:
-        ValueError: ``image_size`` or ``batch_size`` below 1; at setup, fewer training images than ``batch_size``.
+        ValueError: ``batch_size`` below 1; at setup, fewer training samples than ``batch_size``.
     """
 
-    def __init__(
-        self,
-        image_size: int | None = None,
-        batch_size: int = 64,
-        horizontal_flip: bool = False,
-        num_workers: int = 0,
-    ) -> None:
+    def __init__(self, batch_size: int = 64, num_workers: int = 0) -> None:
         super().__init__()
-        at_least_one(image_size=image_size, batch_size=batch_size)
-        self.image_size, self.batch_size = image_size, batch_size
-        self.horizontal_flip, self.num_workers = horizontal_flip, num_workers
-        self._splits: dict[Split, TensorImages] = {}
+        at_least_one(batch_size=batch_size)
+        self.batch_size, self.num_workers = batch_size, num_workers
+        self._splits: dict[Split, TensorSamples] = {}
 
     @abstractmethod
     def load(self, split: Split) -> Batch:
-        """Return all images, uint8 ``(N, C, H, W)``, and labels, int64 ``(N,)``, of a split.
+        """Return all samples ``(N, ...)`` and labels, int64 ``(N,)``, of a split.
 
         Args:
             split: ``"train"``; ``"val"``, held out from training; ``"test"``, which may be the same as ``"val"``.
@@ -96,16 +84,14 @@ class ImageDataModule(LightningDataModule, ABC):
             if split not in self._splits:
                 self._splits[split] = self._load(split)
 
-    def _load(self, split: Split) -> TensorImages:
-        images, labels = self.load(split)
-        if self.image_size is not None:
-            images = resize(images, self.image_size)
-        if split == "train" and len(images) < self.batch_size:
+    def _load(self, split: Split) -> TensorSamples:
+        samples, labels = self.load(split)
+        if split == "train" and len(samples) < self.batch_size:
             raise ValueError(
-                f"{type(self).__name__} has {len(images)} training images, fewer than batch_size={self.batch_size}: "
-                "take a smaller batch_size"
+                f"{type(self).__name__} has {len(samples)} training samples, fewer than "
+                f"batch_size={self.batch_size}: take a smaller batch_size"
             )
-        return TensorImages(images, labels)
+        return TensorSamples(samples, labels)
 
     def _loader(self, split: Split) -> DataLoader[Batch]:
         training = split == "train"
@@ -133,8 +119,48 @@ class ImageDataModule(LightningDataModule, ABC):
         return self._loader("test")
 
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """Test batches: ``predict`` generates one image for each of theirs."""
+        """Test batches: ``predict`` generates one sample for each of theirs."""
         return self._loader("test")
+
+
+class ImageDataModule(TensorDataModule):
+    """Batches ``(images, labels)``: uint8 ``(N, C, H, W)`` and int64 ``(N,)``, from sets that fit in one tensor.
+
+    A data set of your own is a subclass that implements :meth:`load`. LitGAN scales the images to [-1, 1] on the
+    device.
+
+    Args:
+        image_size: height and width that images are resized to, in pixels; None leaves them as they are.
+        batch_size: images per batch and device. Training leaves out the last, smaller batch.
+        horizontal_flip: mirror each training image with probability ½, on the device. Not for letters or digits.
+        num_workers: processes that load batches. 0 is fastest here: a batch is one indexing operation.
+
+    Raises:
+        ValueError: ``image_size`` or ``batch_size`` below 1; at setup, fewer training images than ``batch_size``.
+    """
+
+    def __init__(
+        self,
+        image_size: int | None = None,
+        batch_size: int = 64,
+        horizontal_flip: bool = False,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size, num_workers)
+        at_least_one(image_size=image_size)
+        self.image_size, self.horizontal_flip = image_size, horizontal_flip
+
+    @abstractmethod
+    def load(self, split: Split) -> Batch:
+        """Return all images, uint8 ``(N, C, H, W)``, and labels, int64 ``(N,)``, of a split.
+
+        Args:
+            split: ``"train"``; ``"val"``, held out from training; ``"test"``, which may be the same as ``"val"``.
+        """
+
+    def _load(self, split: Split) -> TensorSamples:
+        whole = super()._load(split)
+        return whole if self.image_size is None else TensorSamples(resize(whole.samples, self.image_size), whole.labels)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Mirror training images on the device, each with probability ½."""

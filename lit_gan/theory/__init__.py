@@ -25,12 +25,14 @@ from lit_gan.theory.game import (
     value,
 )
 from lit_gan.theory.likelihood import log_likelihood, log_normaliser, pushforward_density
+from lit_gan.theory.mixtures import Mixture
 
 __all__ = [
     "DIVERGENCES",
     "EQUILIBRIUM_VALUE",
     "Divergence",
     "DivergenceName",
+    "Mixture",
     "accuracy",
     "calibrate",
     "cross_entropy",

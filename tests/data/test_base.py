@@ -81,7 +81,7 @@ def test_sizes_below_one_are_refused(name, value):
 
 
 def test_a_batch_larger_than_the_data_is_refused():
-    with pytest.raises(ValueError, match="10 training images, fewer than batch_size=11"):
+    with pytest.raises(ValueError, match="10 training samples, fewer than batch_size=11"):
         Numbers(batch_size=11).setup("fit")
 
 
@@ -89,13 +89,13 @@ def test_the_sample_is_balanced_real_and_small():
     data = FashionMNISTSample(image_size=28)
     data.setup()
     train, val = data._splits["train"], data._splits["val"]
-    assert train.images.shape == (9000, 1, 28, 28)
-    assert val.images.shape == (1000, 1, 28, 28)
+    assert train.samples.shape == (9000, 1, 28, 28)
+    assert val.samples.shape == (1000, 1, 28, 28)
     assert train.labels.bincount().tolist() == [900] * 10
     assert val.labels.bincount().tolist() == [100] * 10
-    assert 70 < train.images.float().mean() < 75  # Fashion-MNIST's mean is 72.9
-    flat = {x.numpy().tobytes() for x in train.images}
-    assert not any(x.numpy().tobytes() in flat for x in val.images), "held out"
+    assert 70 < train.samples.float().mean() < 75  # Fashion-MNIST's mean is 72.9
+    flat = {x.numpy().tobytes() for x in train.samples}
+    assert not any(x.numpy().tobytes() in flat for x in val.samples), "held out"
     folder = Path(__file__).parents[2] / "lit_gan" / "data"
     assert (folder / "fashion_mnist_sample.npy.xz").stat().st_size <= 4_000_000
     assert "MIT License" in (folder / "FASHION_MNIST.md").read_text()
@@ -104,7 +104,7 @@ def test_the_sample_is_balanced_real_and_small():
 def test_the_sample_is_resized():
     data = FashionMNISTSample(image_size=16)
     data.setup("validate")
-    assert data._splits["val"].images.shape == (1000, 1, 16, 16)
+    assert data._splits["val"].samples.shape == (1000, 1, 16, 16)
     assert "train" not in data._splits, "only what the stage needs"
 
 
@@ -112,7 +112,7 @@ def test_fashion_mnist_splits(tmp_path):
     data = FashionMNIST(str(fashion_mnist(tmp_path, 36)), image_size=28, batch_size=3)
     data.prepare_data()
     data.setup()
-    which = {split: images.images[:, 0, 0, 0].tolist() for split, images in data._splits.items()}
+    which = {split: images.samples[:, 0, 0, 0].tolist() for split, images in data._splits.items()}
     assert which["val"] == [0, 12, 24]
     assert sorted(which["train"] + which["val"]) == list(range(36))
     assert which["test"] == [0, 1, 2, 3, 4]

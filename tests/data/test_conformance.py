@@ -10,10 +10,12 @@ from PIL import Image
 
 from lit_gan import LitGAN, data
 from lit_gan.data import ImageDataModule
-from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
+from lit_gan.data.base import TensorDataModule
+from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from tests.conftest import trainer
 
 MODULES = [name for name in data.__all__ if name != "ImageDataModule"]
+OF_IMAGES = [name for name in MODULES if issubclass(getattr(data, name), ImageDataModule)]
 
 
 def write_idx(path: Path, array: torch.Tensor) -> None:
@@ -40,26 +42,29 @@ def pictures(root: Path) -> Path:
     return root / "pictures"
 
 
-def make(name: str, folder: Path, **options) -> ImageDataModule:
+def make(name: str, folder: Path, **options) -> TensorDataModule:
     own = {
+        "GaussianMixture": lambda: {"train_size": 40, "held_out_size": 9},
         "FashionMNIST": lambda: {"root": str(fashion_mnist(folder)), "download": False},
         "ImageFolder": lambda: {"folder": str(pictures(folder)), "cache": str(folder / "cache"), "channels": 1},
     }.get(name, dict)()
-    return getattr(data, name)(image_size=16, batch_size=8, **own, **options)
+    size = {"image_size": 16} if name in OF_IMAGES else {}
+    return getattr(data, name)(batch_size=8, **size, **own, **options)
 
 
 @pytest.mark.parametrize("name", MODULES)
 class TestEveryDataModule:
-    def test_gives_uint8_batches_with_labels(self, name, tmp_path):
+    def test_gives_batches_with_labels(self, name, tmp_path):
         module = make(name, tmp_path)
         module.prepare_data()
         module.setup()
         loaders = module.train_dataloader(), module.val_dataloader(), module.test_dataloader()
         for loader in (*loaders, module.predict_dataloader()):
-            images, labels = next(iter(loader))
-            assert images.shape == (len(images), 1, 16, 16)
-            assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
-            assert labels.shape == (len(images),)
+            samples, labels = next(iter(loader))
+            shape, dtype = ((1, 16, 16), torch.uint8) if name in OF_IMAGES else ((2,), torch.float32)
+            assert samples.shape == (len(samples), *shape)
+            assert (samples.dtype, labels.dtype) == (dtype, torch.int64)
+            assert labels.shape == (len(samples),)
         assert len(next(iter(loaders[0]))[0]) == 8
 
     def test_holds_data_out_the_same_each_time(self, name, tmp_path):
@@ -67,14 +72,18 @@ class TestEveryDataModule:
         for module in (first, second):
             module.prepare_data()
             module.setup()
-        train, val = ({x.numpy().tobytes() for x in first._splits[s].images} for s in ("train", "val"))
+        train, val = ({x.numpy().tobytes() for x in first._splits[s].samples} for s in ("train", "val"))
         assert val
         assert not train & val
-        assert torch.equal(first._splits["val"].images, second._splits["val"].images)
+        assert torch.equal(first._splits["val"].samples, second._splits["val"].samples)
 
     def test_trains_a_gan(self, name, tmp_path):
-        gan = LitGAN(DCGANGenerator(16, 1, 4, width=4), DCGANDiscriminator(16, 1, width=4))
-        module = make(name, tmp_path, horizontal_flip=True)
+        if name in OF_IMAGES:
+            gan = LitGAN(DCGANGenerator(16, 1, 4, width=4), DCGANDiscriminator(16, 1, width=4))
+            module = make(name, tmp_path, horizontal_flip=True)
+        else:
+            gan = LitGAN(MLPGenerator(features=2, latent_dim=2), MLPDiscriminator(features=2))
+            module = make(name, tmp_path)
         fitted = trainer(tmp_path, limit_train_batches=2, limit_val_batches=1, num_sanity_val_steps=1)
         fitted.fit(gan, module)
         assert gan.images_seen == 16

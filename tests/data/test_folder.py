@@ -32,7 +32,7 @@ def module(folder: Path, **options) -> ImageFolder:
 
 
 def reds(data: ImageFolder, split: str) -> list[int]:
-    return data._splits[split].images[:, 0, 0, 0].tolist()
+    return data._splits[split].samples[:, 0, 0, 0].tolist()
 
 
 def test_pictures_are_split_once_and_for_all(folder):
@@ -80,7 +80,7 @@ def test_a_change_decodes_again(folder, change):
     data = module(folder, **({"image_size": 4} if change == "option" else {}))
     data.setup()
     if change == "option":
-        assert data._splits["train"].images.shape[2:] == (4, 4)
+        assert data._splits["train"].samples.shape[2:] == (4, 4)
     else:
         assert 99 in reds(data, "train") + reds(data, "val")
 
@@ -89,7 +89,7 @@ def test_data_stay_in_the_memory_map(folder):
     data = module(folder)
     data.setup("fit")
     (file,) = (folder.parent / "cache").glob("*.npy")
-    images = data._splits["train"].images
+    images = data._splits["train"].samples
     before = file.read_bytes()
     images[0] = 0
     assert file.read_bytes() == before, "copy on write"
@@ -105,7 +105,7 @@ def test_unreadable_files_are_named_and_skipped_or_refused(folder):
     with pytest.warns(UserWarning, match=r"2 files of .* cannot be read: .*(broken\.jpg|half\.png).*left out"):
         data.setup()
     assert len(data._splits["train"]) + len(data._splits["val"]) == 21
-    assert len(data._splits["train"].labels) == len(data._splits["train"].images)
+    assert len(data._splits["train"].labels) == len(data._splits["train"].samples)
     with pytest.raises(ValueError, match=r"2 files of .*broken\.jpg.*unreadable=\"skip\""):
         module(folder, unreadable="refuse").setup("fit")
 

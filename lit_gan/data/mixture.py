@@ -1,0 +1,126 @@
+"""GaussianMixture: points from a density that is known, so that everything about a game on it can be checked."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from lit_gan.arguments import at_least_one
+from lit_gan.data.base import Split, TensorDataModule
+from lit_gan.randomness import mix
+from lit_gan.theory import Mixture
+
+__all__ = ["GaussianMixture"]
+
+Kind = Literal["ring", "grid", "line"]
+Setting = Literal["veegan", "pacgan", "wgan_gp"]
+
+_MODES: dict[Kind, int] = {"ring": 8, "grid": 25, "line": 2}
+_SETTINGS: dict[tuple[Setting, Kind], tuple[float, float]] = {  # size and std, of 8 and 25 modes
+    ("veegan", "ring"): (1.0, 0.01),
+    ("veegan", "grid"): (4.0, 0.05),
+    ("pacgan", "ring"): (1.0, 0.01),
+    ("pacgan", "grid"): (4.0, 0.05),
+    ("wgan_gp", "ring"): (2 / 1.414, 0.02 / 1.414),  # the authors divide by their rounded standard deviations
+    ("wgan_gp", "grid"): (4 / 2.828, 0.05 / 2.828),
+}
+
+
+class GaussianMixture(TensorDataModule):
+    """Points of a mixture of Gaussians and the mode that each is from: float32 ``(N, D)`` and int64 ``(N,)``.
+
+    ``mixture`` is the distribution itself, with its ``density``, ``log_density`` and ``sample``.
+
+    Args:
+        kind: ``"ring"``, modes on a circle; ``"grid"``, on a square; ``"line"``, on the real line, where D is 1.
+        setting: ``"veegan"``, ``"pacgan"`` or ``"wgan_gp"``: the ring of 8 or grid of 25 of that paper, with its size
+            and standard deviation.
+        modes: how many; 8, 25 and 2 by default. A square number for a grid.
+        size: radius of the ring, half the side of the grid, half the length of the line; 1 by default.
+        std: of each mode, one for all or, on a line, a list; 0.05 by default.
+        means: on a line, where the modes are, in place of ``modes`` and ``size``.
+        weights: of the modes, in any unit; equal by default.
+        train_size: training points, drawn once; 100,000 as in PacGAN's code.
+        held_out_size: points to validate on, and as many others to test on.
+        batch_size: points per batch.
+        seed: of the points.
+        num_workers: processes that load batches.
+
+    Raises:
+        ValueError: an argument out of range, or one that another one decides already.
+
+    Reference: Srivastava et al. 2017, arXiv:1705.07761, section 4.1; Lin et al. 2017, arXiv:1712.04086, section 4.1;
+    Gulrajani et al. 2017, arXiv:1704.00028, section 4 (the sizes are in the authors' code).
+    """
+
+    def __init__(
+        self,
+        kind: Kind = "ring",
+        setting: Setting | None = None,
+        modes: int | None = None,
+        size: float | None = None,
+        std: float | list[float] | None = None,
+        means: list[float] | None = None,
+        weights: list[float] | None = None,
+        train_size: int = 100_000,
+        held_out_size: int = 10_000,
+        batch_size: int = 256,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size, num_workers)
+        at_least_one(modes=modes, train_size=train_size, held_out_size=held_out_size)
+        self.kind, self.setting, self.train_size, self.held_out_size = kind, setting, train_size, held_out_size
+        self.seed = seed
+        if kind not in _MODES:
+            raise ValueError(f"kind={kind!r} is none of {', '.join(_MODES)}")
+        if means is not None:
+            _refuse("means=", kind=kind if kind != "line" else None, setting=setting, modes=modes, size=size)
+            places = torch.tensor(means, dtype=torch.float64)[:, None]
+        else:
+            size, std = _measures(kind, setting, modes, size, std)
+            places = _places(kind, modes or _MODES[kind], size)
+        self.mixture = Mixture(places, 0.05 if std is None else std, weights)
+
+    def load(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Return the points of a split and their modes; the same at each call."""
+        n = self.train_size if split == "train" else self.held_out_size
+        rng = torch.Generator().manual_seed(mix(5, self.seed, ("train", "val", "test").index(split)))
+        return self.mixture.sample(n, rng)
+
+
+def _measures(
+    kind: Kind, setting: Setting | None, modes: int | None, size: float | None, std: float | list[float] | None
+) -> tuple[float, float | list[float] | None]:
+    """Return size and standard deviation, a setting's where one is named."""
+    if setting is None:
+        size = 1.0 if size is None else size
+        if not 0 < size < math.inf:
+            raise ValueError(f"size={size} must be positive")
+        return size, std
+    if (setting, kind) not in _SETTINGS:
+        known = ", ".join(f"{s} of a {k}" for s, k in _SETTINGS)
+        raise ValueError(f"there is no setting {setting!r} of a {kind}: take {known}")
+    _refuse(f"setting={setting!r}", modes=modes, size=size, std=std)
+    return _SETTINGS[setting, kind]
+
+
+def _refuse(given: str, **others: object) -> None:
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{given} decides what {name}={value!r} does as well: give one of them")
+
+
+def _places(kind: Kind, modes: int, size: float) -> Tensor:
+    """Return the modes' means, ``(K, D)``."""
+    if kind == "ring":
+        angle = torch.arange(modes, dtype=torch.float64) * (2 * math.pi / modes)
+        return size * torch.stack([angle.cos(), angle.sin()], 1)
+    side = modes if kind == "line" else math.isqrt(modes)
+    ticks = torch.linspace(-size, size, side, dtype=torch.float64) if side > 1 else torch.zeros(1, dtype=torch.float64)
+    if kind == "line":
+        return ticks[:, None]
+    if side**2 != modes:
+        raise ValueError(f"modes={modes} is no square number: a grid takes {side**2} or {(side + 1) ** 2}")
+    return torch.cartesian_prod(ticks, ticks)
