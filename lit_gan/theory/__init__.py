@@ -24,6 +24,7 @@ from lit_gan.theory.game import (
     training_criterion,
     value,
 )
+from lit_gan.theory.intervals import accuracy_p_value, jsd_interval
 from lit_gan.theory.likelihood import log_likelihood, log_normaliser, pushforward_density
 from lit_gan.theory.mixtures import Mixture
 
@@ -34,12 +35,14 @@ __all__ = [
     "DivergenceName",
     "Mixture",
     "accuracy",
+    "accuracy_p_value",
     "calibrate",
     "cross_entropy",
     "expected_value",
     "f_divergence",
     "find_divergence",
     "js_divergence",
+    "jsd_interval",
     "jsd_lower_bound",
     "kl_divergence",
     "log_likelihood",

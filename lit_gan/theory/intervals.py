@@ -1,0 +1,73 @@
+"""What samples can say for sure: an interval around the JSD bound, a p-value for an accuracy."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from lit_gan.theory.game import jsd_lower_bound
+
+__all__ = ["accuracy_p_value", "jsd_interval"]
+
+
+def jsd_interval(
+    real_logits: Tensor, fake_logits: Tensor, level: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Return a bootstrap interval of the JSD lower bound (V + log 4)/2 that log density ratios give.
+
+    Both kinds are drawn anew with replacement, each for itself; the interval holds the middle ``level`` of the bounds
+    of the resamples. It tells how far other samples would move the bound, not how far the bound is from the JSD.
+
+    Args:
+        real_logits: log p_data/p_g of held-out samples of p_data, ``(N,)``.
+        fake_logits: likewise of samples of p_g, ``(M,)``.
+        level: share of the resamples inside, in (0, 1).
+        resamples: how many.
+        seed: of the resampling; torch's random state stays as it is.
+
+    Returns:
+        ``(low, high)`` in nats.
+
+    Raises:
+        ValueError: no logits of a kind, or an argument out of range.
+
+    Reference: Efron & Tibshirani 1993, "An introduction to the bootstrap", section 13.3 (the percentile interval).
+    """
+    if not min(real_logits.numel(), fake_logits.numel()):
+        raise ValueError(f"{real_logits.numel()} real and {fake_logits.numel()} fake logits: give one of each at least")
+    if not 0 < level < 1 or resamples < 1:
+        raise ValueError(f"level={level} must lie in (0, 1), resamples={resamples} must be at least 1")
+    rng = torch.Generator().manual_seed(seed)
+
+    def means(values: Tensor) -> Tensor:
+        values = values.double().cpu().flatten()
+        drawn = [values[torch.randint(len(values), (len(values),), generator=rng)].mean() for _ in range(resamples)]
+        return torch.stack(drawn)
+
+    bounds = jsd_lower_bound(means(logsigmoid(real_logits.double())) + means(logsigmoid(-fake_logits.double())))
+    low, high = bounds.quantile(bounds.new_tensor([(1 - level) / 2, (1 + level) / 2])).tolist()
+    return low, high
+
+
+def accuracy_p_value(correct: float, n: int) -> float:
+    """Return P(X ≥ correct) for X ~ Binomial(n, ½): how often guessing is right as often.
+
+    Args:
+        correct: number of right answers, in [0, n]; ties may count half, and are rounded down.
+        n: number of questions, as many of each kind. A classifier that answers one kind more often than the other has
+            a smaller variance than guessing, so that the value errs on the high side.
+
+    Returns:
+        A probability in [0, 1], exact.
+
+    Raises:
+        ValueError: ``correct`` outside [0, n].
+
+    Reference: Lopez-Paz & Oquab 2017, arXiv:1610.06545, section 3, where a normal distribution takes its place.
+    """
+    if not 0 <= correct <= n:
+        raise ValueError(f"correct={correct} must lie in [0, n={n}]")
+    k = torch.arange(math.floor(correct), n + 1, dtype=torch.float64)
+    log_choose = math.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
+    return min(1.0, float((log_choose - n * math.log(2)).exp().sum()))
