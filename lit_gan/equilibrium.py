@@ -1,5 +1,7 @@
 """How far the game is from its equilibrium, measured on held-out data."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,7 +16,7 @@ from lit_gan.theory import accuracy, calibrate, jsd_lower_bound, value
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["HeldOut", "held_out_metrics"]
+__all__ = ["DensityRatios", "HeldOut", "density_ratios", "held_out_metrics"]
 
 
 class HeldOut:
@@ -31,29 +33,77 @@ class HeldOut:
         self._fake: list[Tensor] = []
         self._rng = torch.Generator().manual_seed(0)  # its own: training is undisturbed
 
-    def judge(self, model: "LitGAN", real: Tensor, labels: Tensor | None) -> None:
-        """Add a batch: real images, and images of the raw generator, of the same ``labels``."""
+    def judge(self, model: "LitGAN", real: Tensor, labels: Tensor | None) -> Tensor:
+        """Add a batch: real images, and images of the raw generator, of the same ``labels``; return the latter."""
         z = dealt_latents(len(real), model.latent_dim, model.latent, real, self._rng, self._rank, self._world_size)
+        fake = model(z, labels)
         self._real.append(model.logits(real, labels))
-        self._fake.append(model.logits(model(z, labels), labels))
+        self._fake.append(model.logits(fake, labels))
+        return fake
+
+    def logits(self) -> tuple[Tensor, Tensor]:
+        """Return those of the real and of the generated images, ``(N,)``, of all processes."""
+        real, fake = (torch.cat([torch.empty(0), *logits]) for logits in (self._real, self._fake))
+        return (gather_rows(real), gather_rows(fake)) if self._world_size > 1 else (real, fake)
 
     def metrics(self, loss: AdversarialLoss) -> dict[str, Tensor]:
         """Return :func:`held_out_metrics` of all images of all processes; none, with a warning, of fewer than four."""
-        real, fake = (torch.cat([torch.empty(0), *logits]) for logits in (self._real, self._fake))
-        if self._world_size > 1:
-            real, fake = gather_rows(real), gather_rows(fake)
-        images = len(real)
-        if images < 4:
-            rank_zero_warn(f"{images} held-out images are too few to measure V(G, D): give four or more")
+        real, fake = self.logits()
+        if len(real) < 4:
+            rank_zero_warn(f"{len(real)} held-out images are too few to measure V(G, D): give four or more")
             return {}
         return held_out_metrics(loss, real, fake)
+
+
+@dataclass(frozen=True)
+class DensityRatios:
+    """Logits as log density ratios log p_data/p_g, in nats and float64 on the CPU.
+
+    Args:
+        real: of held-out real images, ``(N,)``.
+        fake: of generated images, ``(M,)``.
+        of: makes a log density ratio of any other logits.
+        calibrated: whether slope and offset were fitted.
+    """
+
+    real: Tensor
+    fake: Tensor
+    of: Callable[[Tensor], Tensor]
+    calibrated: bool
+
+
+def density_ratios(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor) -> DensityRatios:
+    """Return ``loss.log_ratio`` of the logits or, where the game fixes none, a calibration.
+
+    Slope and offset are then fitted on every second logit, and only the others are returned.
+
+    Args:
+        loss: the game that trained the discriminator.
+        real_logits: of held-out real images, ``(N,)``, the discriminator in evaluation mode.
+        fake_logits: of images of the raw generator, ``(M,)``.
+    """
+    real, fake = real_logits.cpu().double(), fake_logits.cpu().double()  # a Mac's GPU has no float64
+    real_ratio, fake_ratio = loss.log_ratio(real), loss.log_ratio(fake)
+    if real_ratio is not None and fake_ratio is not None:
+        return DensityRatios(real_ratio, fake_ratio, lambda x: _known(loss.log_ratio(x.cpu().double())), False)
+    slope, offset = calibrate(real[::2], fake[::2])
+
+    def fitted(logits: Tensor) -> Tensor:
+        return slope * logits.cpu().double() + offset
+
+    return DensityRatios(fitted(real[1::2]), fitted(fake[1::2]), fitted, True)
+
+
+def _known(ratio: Tensor | None) -> Tensor:
+    assert ratio is not None
+    return ratio
 
 
 def held_out_metrics(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
     """Return V(G, D), the lower bound of the Jensen–Shannon divergence it gives, and the discriminator's accuracy.
 
-    They mean something only for a log density ratio: ``loss.log_ratio(logits)``. Where the game fixes none, slope and
-    offset are fitted on every second logit, the others are scored, and ``calibrated`` = 1 is added.
+    They mean something only for a log density ratio (:func:`density_ratios`); where one was fitted, ``calibrated`` = 1
+    is added.
 
     Args:
         loss: the game that trained the discriminator.
@@ -64,12 +114,7 @@ def held_out_metrics(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Te
         ``value`` (nats, −log 4 at the equilibrium), ``jsd_lower_bound`` (nats), ``d_accuracy`` (½ is guessing), and
         ``calibrated`` where a calibration was made. Scalars in float64.
     """
-    real_logits, fake_logits = real_logits.cpu().double(), fake_logits.cpu().double()  # a Mac's GPU has no float64
-    real, fake = loss.log_ratio(real_logits), loss.log_ratio(fake_logits)
-    calibrated = {}
-    if real is None or fake is None:
-        slope, offset = calibrate(real_logits[::2], fake_logits[::2])
-        real, fake = (slope * logits[1::2] + offset for logits in (real_logits, fake_logits))
-        calibrated = {"calibrated": torch.ones(())}
-    v = value(real, fake)
-    return {"value": v, "jsd_lower_bound": jsd_lower_bound(v), "d_accuracy": accuracy(real, fake), **calibrated}
+    ratios = density_ratios(loss, real_logits, fake_logits)
+    v = value(ratios.real, ratios.fake)
+    metrics = {"value": v, "jsd_lower_bound": jsd_lower_bound(v), "d_accuracy": accuracy(ratios.real, ratios.fake)}
+    return {**metrics, "calibrated": torch.ones(())} if ratios.calibrated else metrics

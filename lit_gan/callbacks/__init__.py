@@ -1,5 +1,6 @@
 """What only watches the game."""
 
+from lit_gan.callbacks.equilibrium import EquilibriumMonitor
 from lit_gan.callbacks.samples import SampleGrid, SampleWriter
 
-__all__ = ["SampleGrid", "SampleWriter"]
+__all__ = ["EquilibriumMonitor", "SampleGrid", "SampleWriter"]

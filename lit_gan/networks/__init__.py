@@ -1,6 +1,7 @@
-"""Pairs of generator and discriminator, one file per family."""
+"""Pairs of generator and discriminator, one file per family, and the smallest generator."""
 
 from lit_gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from lit_gan.networks.gaussian import GaussianGenerator
 from lit_gan.networks.mlp import MLPDiscriminator, MLPGenerator
 
-__all__ = ["DCGANDiscriminator", "DCGANGenerator", "MLPDiscriminator", "MLPGenerator"]
+__all__ = ["DCGANDiscriminator", "DCGANGenerator", "GaussianGenerator", "MLPDiscriminator", "MLPGenerator"]

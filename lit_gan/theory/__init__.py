@@ -4,7 +4,7 @@ Distributions are tensors of probabilities that sum to one, or densities on a gr
 Games have p = p_data and q = p_g.
 """
 
-from lit_gan.theory.calibration import accuracy, calibrate
+from lit_gan.theory.calibration import accuracy, calibrate, calibration_error
 from lit_gan.theory.divergences import (
     DIVERGENCES,
     Divergence,
@@ -37,6 +37,7 @@ __all__ = [
     "accuracy",
     "accuracy_p_value",
     "calibrate",
+    "calibration_error",
     "cross_entropy",
     "expected_value",
     "f_divergence",

@@ -11,7 +11,7 @@ from lit_gan import networks
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.parts import describe, rebuild
 
-FAMILIES = sorted({n.removesuffix("Generator") for n in networks.__all__ if n.endswith("Generator")})
+FAMILIES = sorted(n.removesuffix("Discriminator") for n in networks.__all__ if n.endswith("Discriminator"))
 
 
 def pair(family, image_size=16, channels=1, num_classes=None, **options):

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from lit_gan.equilibrium import held_out_metrics
 from lit_gan.losses import NonSaturating, RelativisticPaired
-from lit_gan.theory import EQUILIBRIUM_VALUE, accuracy, calibrate, jsd_lower_bound, value
+from lit_gan.theory import EQUILIBRIUM_VALUE, accuracy, calibrate, calibration_error, jsd_lower_bound, value
 
 X = torch.linspace(-30, 30, 60_001, dtype=torch.float64)
 STEP = float(X[1] - X[0])
@@ -112,3 +112,20 @@ def test_calibration_is_scored_on_logits_it_was_not_fitted_to():
         for _ in range(200)
     ]
     assert torch.stack([m["jsd_lower_bound"] for m in metrics]).mean() < 0
+
+
+def test_calibration_error_by_hand():
+    """D = 0.9 for nine of ten real and one of ten fake samples is right; for all of both it is 0.4 too much."""
+    high, low = math.log(9), -math.log(9)
+    right = torch.tensor([high] * 9 + [low], dtype=torch.float64)
+    assert_close(calibration_error(right, -right), torch.zeros(()).double(), atol=1e-12, rtol=0)
+    assert_close(calibration_error(right.abs(), right.abs()), torch.tensor(0.4).double())
+    assert_close(calibration_error(torch.full((3,), 99.0), torch.full((1,), -99.0)), torch.zeros(()).double())
+    assert_close(calibration_error(torch.full((3,), -99.0), torch.full((1,), 99.0)), torch.ones(()).double())
+
+
+def test_calibration_error_of_a_log_ratio_is_small_and_of_a_steeper_one_is_not():
+    rng = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(20_000, generator=rng) + 1, torch.randn(20_000, generator=rng) - 1
+    assert calibration_error(2 * real, 2 * fake) < 0.01
+    assert calibration_error(8 * real, 8 * fake) > 0.05

@@ -1,0 +1,56 @@
+"""The smallest generator there is, whose density is known: one Gaussian."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lit_gan.arguments import at_least_one
+from lit_gan.networks.layers import LatentInput
+
+__all__ = ["GaussianGenerator"]
+
+
+class GaussianGenerator(nn.Module):
+    """G(z) = μ + σ·z: for normal latents p_g is N(μ, σ²), with μ and σ learned for each coordinate.
+
+    With one mode it cannot be everywhere: trained on two, it shows what a divergence cares about.
+
+    Args:
+        features: number of coordinates, and length of z.
+        mean: μ before training, one for all coordinates or one for each.
+        std: σ before training, likewise, positive.
+
+    Raises:
+        ValueError: σ that is not positive, or as many numbers as there are coordinates are not given.
+
+    Reference: Nowozin et al. 2016, arXiv:1606.00709, section 2.5 fits one Gaussian to a mixture in this way.
+    """
+
+    def __init__(
+        self, features: int = 1, mean: float | Sequence[float] = 0.0, std: float | Sequence[float] = 1.0
+    ) -> None:
+        super().__init__()
+        at_least_one(features=features)
+        self.features, self.latent_dim = features, features
+        self.mean, self.std = mean, std
+        for name, value in (("mean", mean), ("std", std)):
+            if torch.as_tensor(value).numel() not in (1, features):
+                raise ValueError(f"{name}={value} for features={features}: give one number, or one for each")
+        if not (torch.as_tensor(std) > 0).all():
+            raise ValueError(f"std={std} must be positive")
+        self.input = LatentInput(features, None)
+        self.mu = nn.Parameter(torch.as_tensor(mean, dtype=torch.float32).expand(features).clone())
+        self.log_sigma = nn.Parameter(torch.as_tensor(std, dtype=torch.float32).log().expand(features).clone())
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map latents ``(N, features)`` to points ``(N, features)``."""
+        return self.mu + self.log_sigma.exp() * self.input(z, labels)
+
+    @torch.no_grad()
+    def log_density(self, x: Tensor) -> Tensor:
+        """Return log p_g(x) in nats, ``(N,)`` in float64, of points ``(N, features)``, for normal latents."""
+        mu, log_sigma = self.mu.double(), self.log_sigma.double()
+        standard = (x.double() - mu) / log_sigma.exp()
+        return (-(standard**2) / 2 - log_sigma - math.log(2 * math.pi) / 2).sum(1)

@@ -1,0 +1,300 @@
+"""EquilibriumMonitor on real runs: its numbers against theory, its verdicts, and that it only watches."""
+
+import json
+import math
+import re
+from functools import partial
+
+import pytest
+import torch
+from pytorch_lightning.loggers import CSVLogger
+
+from lit_gan import LitGAN
+from lit_gan.callbacks import EquilibriumMonitor
+from lit_gan.callbacks.equilibrium import coverage
+from lit_gan.data import GaussianMixture
+from lit_gan.losses import Minimax, NonSaturating, RelativisticPaired
+from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator
+from lit_gan.optim import GANAdam
+from lit_gan.theory import js_divergence, jsd_lower_bound, value
+from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.processes import on_ranks
+
+NUMBERS = {
+    *("value", "value_train", "memorising_gap", "jsd_lower_bound", "jsd_low", "jsd_high", "d_accuracy"),
+    *("calibration_error", "spread", "coverage"),
+    *("gradient_norm/g", "gradient_norm/d", "update_to_weight/g", "update_to_weight/d"),
+}
+whatever_it_says = pytest.mark.filterwarnings("ignore:at step .* the game")
+DATA = torch.rand(64, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def points(**options) -> LitGAN:
+    return LitGAN(MLPGenerator(features=2, latent_dim=2, width=32), MLPDiscriminator(features=2, width=32), **options)
+
+
+def play(tmp_path, gan, monitor, data=None, **options):
+    torch.manual_seed(0)
+    data = GaussianMixture(std=0.2, train_size=2048, held_out_size=512) if data is None else data
+    options = {"max_epochs": -1, "max_steps": 24, **options}
+    fitted = trainer(tmp_path, callbacks=[monitor], **options)
+    fitted.fit(gan, data)
+    return fitted
+
+
+@whatever_it_says
+def test_numbers_go_to_the_logger_at_generator_updates(tmp_path):
+    log = CSVLogger(tmp_path, "log")
+    monitor = EquilibriumMonitor(every_n_steps=8)
+    fitted = play(tmp_path, points(d_steps_per_g_step=2), monitor, logger=log)
+    lines = (tmp_path / "log/version_0/metrics.csv").read_text().splitlines()
+    header = lines[0].split(",")
+    rows = [dict(zip(header, line.split(","), strict=True)) for line in lines[1:]]
+    measured = [row for row in rows if row["equilibrium/value"]]
+    assert [row["step"] for row in measured] == ["8", "16", "24"]
+    assert {f"equilibrium/{name}" for name in NUMBERS} == {n for n in header if n.startswith("equilibrium/")}
+    assert set(monitor.history[0]) == NUMBERS | {"step"}
+    assert fitted.callback_metrics["equilibrium/value"] == pytest.approx(monitor.history[-1]["value"])
+    records = [json.loads(line) for line in (tmp_path / "log/version_0/verdicts.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records] == [8, 16, 24]
+    assert records[-1]["says"] == str(monitor.verdict)
+
+
+def test_values_are_those_of_the_same_samples_by_hand(tmp_path):
+    monitor = EquilibriumMonitor(every_n_steps=4, n=100)
+    gan, data = points(), GaussianMixture(std=0.2, train_size=2048, held_out_size=512)
+    play(tmp_path, gan, monitor, data, max_steps=4)
+    z = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        real, fake = gan.logits(data.load("val")[0][:100]), gan.logits(gan(z))
+    now = monitor.history[-1]
+    v = value(real.double(), fake.double())
+    assert now["value"] == pytest.approx(float(v), rel=1e-6)
+    assert now["jsd_lower_bound"] == pytest.approx(float(jsd_lower_bound(v)), rel=1e-5)
+    assert now["jsd_low"] < now["jsd_lower_bound"] < now["jsd_high"]
+    train = torch.cat([images for images, _ in monitor._train._batches])
+    assert train.shape == (100, 2)
+    with torch.no_grad():
+        v_train = value(gan.logits(train).double(), fake.double())
+    assert now["value_train"] == pytest.approx(float(v_train), rel=1e-6)
+    assert now["memorising_gap"] == pytest.approx(float(v_train - v), abs=1e-6)
+
+
+def test_gradient_norms_and_steps_are_those_of_plain_sgd(tmp_path):
+    """SGD at rate 0.1 moves the weights by 0.1 times their gradient."""
+    sgd = partial(torch.optim.SGD, lr=0.1)
+    gan = points(generator_optimizer=sgd, discriminator_optimizer=sgd, gradient_clip=None)
+    monitor = EquilibriumMonitor(every_n_steps=3)
+    before = {}
+
+    class Remember(EquilibriumMonitor):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            player = "g" if optimizer is trainer.optimizers[0] else "d"
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            weights = torch.cat([p.detach().flatten().clone() for p in parameters])
+            before[player] = (weights, torch.cat([p.grad.flatten().clone() for p in parameters]))
+
+    torch.manual_seed(0)
+    fitted = trainer(tmp_path, callbacks=[monitor, Remember()], max_steps=3, max_epochs=-1, limit_val_batches=1)
+    fitted.fit(gan, GaussianMixture(std=0.2, train_size=2048, held_out_size=512))
+    for player, (weights, gradient) in before.items():
+        now = monitor.history[-1]
+        assert now[f"gradient_norm/{player}"] == pytest.approx(float(gradient.norm()), rel=1e-4)
+        ratio = float(0.1 * gradient.norm() / weights.norm())
+        assert now[f"update_to_weight/{player}"] == pytest.approx(ratio, rel=1e-3)
+
+
+@whatever_it_says
+def test_it_only_watches(tmp_path):
+    """With and without the monitor a run, with dropout and shuffled data, ends with the same bits."""
+    finals = []
+    for callbacks in ([EquilibriumMonitor(every_n_steps=2)], []):
+        torch.manual_seed(0)
+        critic = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.Dropout(0.5), torch.nn.Linear(16, 1))
+        gan = LitGAN(MLPGenerator(features=2, latent_dim=2, width=8), critic)
+        data = GaussianMixture(train_size=1024, held_out_size=64, batch_size=32)
+        trainer(tmp_path, callbacks=callbacks, max_steps=9, max_epochs=-1).fit(gan, data)
+        finals.append(torch.cat([p.detach().flatten() for p in gan.parameters()]))
+        assert critic.training
+    assert torch.equal(*finals)
+
+
+@whatever_it_says
+def test_a_game_without_a_log_ratio_is_calibrated_and_says_so(tmp_path):
+    monitor = EquilibriumMonitor(every_n_steps=8)
+    play(tmp_path, points(loss=RelativisticPaired()), monitor)
+    assert monitor.history[-1]["calibrated"] == 1
+    assert abs(monitor.history[-1]["memorising_gap"]) < 0.3
+
+
+@whatever_it_says
+def test_an_augmented_discriminator_says_so(tmp_path):
+    monitor = EquilibriumMonitor(every_n_steps=8)
+    play(tmp_path, points(augment=torch.nn.Identity()), monitor)
+    assert monitor.history[-1]["augmented"] == 1
+    assert "calibrated" not in monitor.history[-1]
+
+
+@whatever_it_says
+def test_images_and_classes(tmp_path):
+    labels = torch.arange(64) % 3
+    gan = LitGAN(
+        MLPGenerator(4, 1, num_classes=3, latent_dim=2, width=8), MLPDiscriminator(4, 1, num_classes=3, width=8)
+    )
+    monitor = EquilibriumMonitor(every_n_steps=4, n=40)
+    fitted = trainer(tmp_path, callbacks=[monitor])
+    fitted.fit(gan, loader((DATA * 127 + 128).to(torch.uint8), labels), loader(DATA, labels))
+    assert len(monitor.history) == 4
+    assert all(math.isfinite(number) for number in monitor.history[-1].values())
+
+
+@whatever_it_says
+def test_held_out_data_that_lightning_has_not_asked_for(tmp_path):
+    monitor = EquilibriumMonitor(every_n_steps=8)
+    play(tmp_path, points(), monitor, check_val_every_n_epoch=100)
+    assert len(monitor.history) == 3
+
+
+@pytest.mark.parametrize("val", [None, loader(DATA[:10])], ids=["none", "too few"])
+def test_without_held_out_data_it_says_so(tmp_path, val):
+    monitor = EquilibriumMonitor(every_n_steps=1)
+    with pytest.warns(UserWarning, match=rf"there are {0 if val is None else 10} held-out samples"):
+        trainer(tmp_path, callbacks=[monitor]).fit(LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA), val)
+    assert monitor.history == []
+
+
+@whatever_it_says
+def test_a_resumed_run_goes_on_with_its_history(tmp_path):
+    data = GaussianMixture(std=0.2, train_size=2048, held_out_size=512)
+    first, second = (EquilibriumMonitor(every_n_steps=4, n=64) for _ in range(2))
+    before = play(tmp_path, points(), first, data, max_steps=10)
+    before.save_checkpoint(tmp_path / "last.ckpt")
+    trainer(tmp_path, callbacks=[second], max_epochs=-1, max_steps=16).fit(
+        points(), data, ckpt_path=tmp_path / "last.ckpt"
+    )
+    assert [m["step"] for m in second.history] == [4, 8, 12, 16]
+    assert second.history[:2] == first.history
+
+
+def test_coverage_by_hand():
+    real = torch.tensor([[0.0], [1.0], [2.0], [10.0]])
+    assert coverage(real, torch.tensor([[0.5]]), k=1) == 0.5  # 0.5 from 0 and 1, which have neighbours at 1; 2 has not
+    assert coverage(real, torch.tensor([[0.5], [4.0]]), k=1) == 0.75
+    assert coverage(real, real, k=2) == 1
+
+
+# Verdicts
+
+
+def test_a_fixed_generator_and_a_good_discriminator_bound_the_divergence_from_below(tmp_path):
+    data = GaussianMixture("line", means=[-1.0, 2.0], std=0.7, train_size=20_000, batch_size=256)
+    generator = GaussianGenerator(1, mean=0.0, std=1.0)
+    optimizers = {"generator_optimizer": partial(GANAdam, lr=0.0), "discriminator_optimizer": partial(GANAdam, lr=3e-3)}
+    gan = LitGAN(generator, MLPDiscriminator(features=1, width=32, depth=2), **optimizers)
+    monitor = EquilibriumMonitor(every_n_steps=100, n=4096)
+    play(tmp_path, gan, monitor, data, max_steps=300)
+    x = torch.linspace(-9, 9, 9001, dtype=torch.float64)[:, None]
+    jsd = float(js_divergence(data.mixture.density(x), generator.log_density(x).exp(), cell=18 / 9000))
+    now = monitor.history[-1]
+    assert now["jsd_low"] < jsd < now["jsd_high"] + 0.01
+    assert now["jsd_lower_bound"] == pytest.approx(jsd, abs=0.02)
+    assert monitor.verdict.state == "plays"
+
+
+def fails(tmp_path, gan, data=None) -> set[str]:
+    """Return what the monitor warned of in 200 steps."""
+    with pytest.warns(UserWarning, match="the game") as warned:
+        play(tmp_path, gan, EquilibriumMonitor(every_n_steps=20, n=256), data, max_steps=200)
+    states = re.findall(r"at step \d+ the game (\w+):", " ".join(str(w.message) for w in warned))
+    return set(states)
+
+
+def test_a_saturated_game_stalls(tmp_path):
+    """Minimax against a discriminator that learns three hundred times as fast, on data that are easy to tell."""
+    gan = LitGAN(
+        GaussianGenerator(2, std=3.0),
+        MLPDiscriminator(features=2, width=32),
+        loss=Minimax(),
+        generator_optimizer=partial(GANAdam, lr=1e-5),
+        discriminator_optimizer=partial(GANAdam, lr=3e-3),
+    )
+    data = GaussianMixture(size=20.0, std=0.2, train_size=2048, held_out_size=512)
+    assert fails(tmp_path, gan, data) == {"stalls"}
+
+
+def test_a_generator_that_ignores_its_latents_collapses(tmp_path):
+    class Deaf(MLPGenerator):
+        def forward(self, z, labels=None):
+            return super().forward(0.01 * z)
+
+    gan = LitGAN(Deaf(features=2, latent_dim=2, width=32), MLPDiscriminator(features=2, width=32))
+    assert "collapses" in fails(tmp_path, gan)
+
+
+def test_learning_rates_that_are_far_too_high_diverge(tmp_path):
+    high = partial(GANAdam, lr=0.3)
+    assert "diverges" in fails(tmp_path, points(generator_optimizer=high, discriminator_optimizer=high))
+
+
+def test_a_discriminator_that_learns_its_few_images_by_heart_memorises(tmp_path):
+    """Data and samples are the same uniform noise, so that there is nothing else to tell them by."""
+
+    class Noise(torch.nn.Module):
+        latent_dim = 64
+
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, z):
+            return (self.scale * z).reshape(-1, 1, 8, 8)
+
+    noise = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    still, fast = partial(GANAdam, lr=0.0), partial(GANAdam, lr=1e-3)
+    gan = LitGAN(
+        Noise(),
+        MLPDiscriminator(8, 1, width=256),
+        latent="uniform",
+        generator_optimizer=still,
+        discriminator_optimizer=fast,
+    )
+    monitor = EquilibriumMonitor(every_n_steps=20, n=32)
+    batches = Batches(noise[:32], batch_size=8)
+    with pytest.warns(UserWarning, match="memorises: V is .* on training data"):
+        trainer(tmp_path, callbacks=[monitor], max_epochs=-1, max_steps=200).fit(gan, batches, Batches(noise[32:]))
+    assert monitor.history[-1]["value_train"] > monitor.history[-1]["value"] + 0.5
+
+
+def test_a_good_game_is_left_in_peace(tmp_path):
+    monitor = EquilibriumMonitor(every_n_steps=50, n=512)
+    data = GaussianMixture("line", means=[-1.5, 1.0], std=[0.5, 0.8], train_size=50_000)
+    gan = LitGAN(
+        MLPGenerator(features=1, latent_dim=1, width=32), MLPDiscriminator(features=1, width=32), NonSaturating()
+    )
+    play(tmp_path, gan, monitor, data, max_steps=500)  # a warning would be an error
+    assert monitor.verdict.state in ("plays", "equilibrium")
+    assert len(monitor.history) == 10
+
+
+@pytest.mark.parametrize(("name", "value"), [("every_n_steps", 0), ("n", 0)])
+def test_what_is_out_of_range_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name}=0 must be at least 1"):
+        EquilibriumMonitor(**{name: value})
+
+
+@pytest.mark.slow
+def test_two_processes_measure_what_one_does():
+    """At the same weights, held-out samples and latents: two players that do not learn."""
+    both, (alone, *_) = on_ranks(measured, 2), on_ranks(measured, 1, world_size=1)
+    for name in ("value", "jsd_lower_bound", "jsd_low", "d_accuracy", "calibration_error"):
+        assert both[0][name] == both[1][name] == pytest.approx(alone[name], rel=1e-5, abs=1e-6)
+
+
+def measured(devices):
+    monitor, still = EquilibriumMonitor(every_n_steps=1, n=64), partial(GANAdam, lr=0.0)
+    torch.manual_seed(0)
+    gan = points(generator_optimizer=still, discriminator_optimizer=still)
+    options = {"devices": devices, "strategy": "ddp"} if devices > 1 else {}
+    data = GaussianMixture(std=0.2, train_size=256, held_out_size=64, batch_size=64 // devices)
+    trainer("unused", callbacks=[monitor], max_steps=1, max_epochs=-1, fast_dev_run=True, **options).fit(gan, data)
+    return monitor.history[-1]
