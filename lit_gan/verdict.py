@@ -49,8 +49,8 @@ def judge(history: Sequence[Measurement]) -> Verdict:
     The gravest state that has evidence is named. The rules, each a function below:
 
     - *diverges*: a number is not finite; or, three times in succession, samples vary three times as much as the data, D
-      does far worse than guessing on its training data, a player's gradient is a hundred times its median, or one update changes a player's
-      weights by more than a tenth.
+      does far worse than guessing on its training data, a player's gradient is a hundred times its median, or one
+      update changes a player's weights by more than a tenth.
     - *collapses*: for three measurements, samples vary less than a tenth as much as the data and not more and more, or
       cover less than half of the data that they covered.
     - *stalls*: D tells 99 % apart for three measurements, and the generator's gradient has vanished (to a fiftieth of

@@ -6,7 +6,16 @@ import pytest
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 
-from examples import minimal, own_folder, own_loss, own_networks, plot_value
+from examples import (
+    kl_directions,
+    minimal,
+    one_dimension,
+    optimal_discriminator,
+    own_folder,
+    own_loss,
+    own_networks,
+    plot_value,
+)
 
 QUICK = {
     "max_epochs": 1,
@@ -46,11 +55,32 @@ def test_plot_value(quick, tmp_path, capsys):
     minimal.main(**{**quick, "max_epochs": 2})
     picture = plot_value.main(str(tmp_path / "run" / "version_0"))
     with Image.open(picture) as image:
-        assert image.size == (768, 432)
+        assert image.size == (640, 360)
     assert "−log 4 is -1.386" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("example", "dimensions"), [(optimal_discriminator, [1]), (optimal_discriminator, [2]), (one_dimension, [])]
+)
+def test_pictures_of_the_mathematics(example, dimensions, quick, tmp_path):
+    """With pictures, in two steps; what the examples claim of whole runs is measured in test_learned.py."""
+    numbers = example.main(*dimensions, **{**quick, "limit_val_batches": 1, "val_check_interval": 2})
+    assert all(number == number for number in numbers.values())
+    assert len(list(tmp_path.glob("run/version_0/densities/*.png"))) == 1
+    assert len(list(tmp_path.glob("run/version_0/densities.gif"))) == 1
+
+
+def test_kl_directions(quick, tmp_path):
+    fitted = kl_directions.main(folder=str(tmp_path), **quick)
+    mean, std = fitted["maximum likelihood"]
+    assert mean == pytest.approx(0, abs=0.03)  # in closed form: the moments of the data
+    assert std == pytest.approx((4 + 0.36) ** 0.5, abs=0.03)
+    with Image.open(tmp_path / "kl.png") as image:
+        assert image.size == (840, 320)
 
 
 def test_no_example_is_left_out():
     tested = {minimal, own_folder, own_loss, own_networks, plot_value}
+    tested |= {kl_directions, one_dimension, optimal_discriminator}
     files = {p.stem for p in Path(minimal.__file__).parent.glob("*.py")} - {"__init__"}
     assert files == {e.__name__.rpartition(".")[2] for e in tested}

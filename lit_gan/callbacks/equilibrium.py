@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from lit_gan import logs
 from lit_gan.arguments import at_least_one
-from lit_gan.callbacks.samples import run_folder
+from lit_gan.callbacks.pictures import run_folder
 from lit_gan.distributed import gather_rows
 from lit_gan.equilibrium import HeldOut, density_ratios
 from lit_gan.images import to_float

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import BasePredictionWriter
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from lit_gan.arguments import at_least_one
+from lit_gan.callbacks.pictures import PictureCallback, run_folder
 from lit_gan.distributed import gather
 from lit_gan.images import grid, save_png, to_uint8
 from lit_gan.inputs import unpack
@@ -20,7 +21,7 @@ from lit_gan.module import LitGAN
 __all__ = ["SampleGrid", "SampleWriter"]
 
 
-class SampleGrid(Callback):
+class SampleGrid(PictureCallback):
     """Shows the same latents again and again while the generator learns, as PNG files and to image loggers.
 
     ``samples/step-000500.png`` in the run's folder shows the averaged generator, where there is one, after 500
@@ -31,20 +32,24 @@ class SampleGrid(Callback):
         every_n_steps: generator updates between grids.
         n: samples in a grid.
         seed: of the latents, which are the same in each grid.
+        movie: whether all grids become ``samples.gif`` when fit ends.
 
     Raises:
         ValueError: an argument below 1.
     """
 
-    def __init__(self, every_n_steps: int = 500, n: int = 64, seed: int = 0) -> None:
-        at_least_one(every_n_steps=every_n_steps, n=n)
-        self.every_n_steps, self.n, self.seed = every_n_steps, n, seed
-        self._last: tuple[int, Path | None] = (-1, None)
+    name: ClassVar[str] = "samples"
+
+    def __init__(self, every_n_steps: int = 500, n: int = 64, seed: int = 0, movie: bool = False) -> None:
+        super().__init__(every_n_steps, movie)
+        at_least_one(n=n)
+        self.n, self.seed = n, seed
         self._labels: Tensor | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget another run."""
-        self._last, self._labels = (-1, None), None
+        super().setup(trainer, pl_module, stage)
+        self._labels = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the classes that are shown, where the first batch chose them."""
@@ -62,26 +67,7 @@ class SampleGrid(Callback):
             images, labels = unpack(batch)
             if labels is not None:
                 self._labels = read_labels(labels, len(images))[torch.arange(self.n) % len(images)]
-        if trainer.global_step and trainer.global_step % self.every_n_steps == 0:
-            self._write(trainer, pl_module)
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the last grid and say where it is."""
-        self._write(trainer, pl_module)
-        if self._last[1] is not None:
-            rank_zero_info(f"Samples: {self._last[1]}")
-
-    def _write(self, trainer: Trainer, model: LightningModule) -> None:
-        step, folder = trainer.global_step, run_folder(trainer)  # on every process: they agree on the folder
-        if self._last[0] == step or trainer.fast_dev_run:  # type: ignore[attr-defined]
-            return
-        assert isinstance(model, LitGAN)
-        picture = self.draw(model) if trainer.is_global_zero else None
-        path = None
-        if picture is not None:
-            path = save_png(picture, folder / "samples" / f"step-{step:06d}.png")
-            log_image(trainer, "samples", picture, step)
-        self._last = (step, path)
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def draw(self, model: LitGAN) -> Tensor | None:
         """Return the grid as a uint8 picture ``(C, H, W)``; None, with a warning, for samples without a picture.
@@ -139,18 +125,3 @@ class SampleWriter(BasePredictionWriter):
         """Say how many there are, and where."""
         written = sum(gather(self._written))
         rank_zero_info(f"Wrote {written} images to {self._folder}")
-
-
-def run_folder(trainer: Trainer) -> Path:
-    """Return the folder of the run: the first logger's, or the Trainer's own."""
-    return Path(trainer.log_dir or trainer.default_root_dir)
-
-
-def log_image(trainer: Trainer, name: str, picture: Tensor, step: int) -> None:
-    """Give a uint8 picture ``(C, H, W)`` to each logger that takes pictures."""
-    for logger in trainer.loggers:
-        add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
-        if hasattr(logger, "log_image"):
-            logger.log_image(name, [picture.permute(1, 2, 0).numpy()], step)
-        elif add_image is not None:
-            add_image(name, picture, step)

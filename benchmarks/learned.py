@@ -1,0 +1,61 @@
+"""How close learning comes to theory, over five seeds.
+
+    .venv/bin/python benchmarks/learned.py [SEEDS]
+
+What the examples ``optimal_discriminator`` (a line, a plane) and ``one_dimension`` print, for each seed; the worst and
+the median are printed, and all kept in ``results/learned.json``. Four minutes.
+"""
+
+import json
+import logging
+import statistics
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from examples import kl_directions, one_dimension, optimal_discriminator
+
+RESULTS = Path(__file__).parent / "results" / "learned.json"
+QUIET: dict[str, Any] = {
+    **{"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False},
+    **{"accelerator": "cpu", "limit_val_batches": 0},
+}
+
+
+def measured(seed: int) -> dict[str, float]:
+    """Return every claim's distance from theory for one seed."""
+    numbers = {}
+    for dimensions in (1, 2):
+        found = optimal_discriminator.main(dimensions, seed, pictures=False, **QUIET)
+        name = f"D learned, {dimensions}-D: "
+        for p in ("p_data", "p_g"):
+            numbers[f"{name}mean |D − D*| under {p}"] = found[f"|D - D*| under {p}"]
+        numbers[f"{name}C(G) − V(G, D), nats"] = found["C(G) = -log 4 + 2 JSD"] - found["V(G, D)"]
+    found = one_dimension.main(seed, pictures=False, **QUIET)
+    numbers["both trained, 1-D: JSD(p_data‖p_g), nats"] = found["JSD(p_data, p_g)"]
+    numbers["both trained, 1-D: mean |D − ½| under p_data"] = found["|D - 1/2| under p_data"]
+    for divergence, mean, std in (("kl", 0.0, 4.36**0.5), ("reverse_kl", 1.997, 0.605)):
+        generator = kl_directions.train(divergence, seed, **QUIET)  # type: ignore[arg-type]
+        numbers[f"one mode by f-GAN, {divergence}: |μ − exact|"] = abs(generator.mu.item() - mean)
+        numbers[f"one mode by f-GAN, {divergence}: |σ − exact|"] = abs(generator.log_sigma.exp().item() - std)
+    return numbers
+
+
+def main(seeds: str = "5") -> None:
+    warnings.simplefilter("ignore")
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    runs = [measured(seed) for seed in range(int(seeds))]
+    print(f"| over {seeds} seeds | median | worst |\n|---|---|---|")
+    for name in runs[0]:
+        values = [run[name] for run in runs]
+        print(f"| {name} | {statistics.median(values):.4f} | {max(values):.4f} |")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"torch": torch.__version__, "runs": runs}, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
