@@ -72,6 +72,7 @@ class GaussianMixture(TensorDataModule):
         super().__init__(batch_size, num_workers)
         at_least_one(modes=modes, train_size=train_size, held_out_size=held_out_size)
         self.kind, self.setting, self.train_size, self.held_out_size = kind, setting, train_size, held_out_size
+        self.modes, self.size, self.std, self.means, self.weights = modes, size, std, means, weights
         self.seed = seed
         if kind not in _MODES:
             raise ValueError(f"kind={kind!r} is none of {', '.join(_MODES)}")

@@ -60,7 +60,7 @@ def test_what_is_drawn_is_d_and_the_exact_d(tmp_path, monkeypatch):
     learned, exact = drawn.values()
     assert learned.shape == (96, 96)
     assert_close(learned, exact, atol=1e-5, rtol=0)
-    assert exact.max() > 0.9
+    assert exact.max() > 0.7
     assert exact.min() < 0.01
 
 

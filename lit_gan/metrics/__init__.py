@@ -1,0 +1,6 @@
+"""Metrics that torchmetrics lacks: ``update(samples, real)``, and ``compute()``, which gives a dict of scalars."""
+
+from lit_gan.metrics.mode_coverage import ModeCoverage
+from lit_gan.metrics.two_sample import ClassifierTwoSample
+
+__all__ = ["ClassifierTwoSample", "ModeCoverage"]

@@ -1,0 +1,174 @@
+"""ModeCoverage: how many modes of a known mixture are caught, and how evenly (arXiv:1705.07761, arXiv:1712.04086)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from lit_gan.arguments import instance_of
+from lit_gan.data import GaussianMixture
+from lit_gan.theory import Mixture, kl_divergence
+
+__all__ = ["ModeCoverage"]
+
+Protocol = Literal["veegan", "strict"]
+
+
+@dataclass(frozen=True)
+class _Rules:
+    share: float
+    """Of the samples that the true distribution would have near a mode: what catches it."""
+    no_mode: bool
+    """Whether "no mode" is a category of the frequencies."""
+
+
+_PROTOCOLS: dict[Protocol, _Rules] = {"veegan": _Rules(0, no_mode=False), "strict": _Rules(0.5, no_mode=True)}
+_REACH = 3  # standard deviations
+_FEWEST_EXPECTED = 20  # by strict, near the rarest mode: a perfect generator misses such a one in 0.5 % of all cases
+
+
+class ModeCoverage(Metric):
+    """How many modes of a known mixture are caught, and how far the modes' frequencies are from the mixture's.
+
+    A sample x belongs to the mode k of the smallest ‖x − μₖ‖/σₖ, and is of high quality where that is 3 at the most,
+    which has the probability P = P(χ²_D ≤ 9) in D dimensions; otherwise, or where it is not finite, to no mode. Of n
+    samples, nₖ are of high quality and belong to mode k, whose weight is wₖ.
+
+    - ``veegan``: a mode is caught if nₖ ≥ 1. The frequencies are those of high-quality samples alone, nₖ/Σⱼ nⱼ against
+      wₖ. The papers draw n = 2,500; another number is not comparable with theirs, and many samples catch any mode.
+    - ``strict``, which is ours: a mode is caught if nₖ ≥ ½·n·wₖ·P, half of what the mixture itself would give. "No
+      mode" is a category of its own, nₖ/n against wₖ·P and 1 − P, so that samples of low quality count against the
+      generator. The probabilities are those of modes that do not overlap.
+
+    Args:
+        data: the mixture, in ``data.mixture``.
+        protocols: which of the two to follow, by name.
+
+    Raises:
+        ValueError: an unknown protocol, or none; a mode of weight 0; for ``strict``, modes that overlap within 3σ; at
+            update, points of another dimension; at compute, no generated samples, or too few for ``strict``.
+        TypeError: ``data`` is no ``GaussianMixture``.
+
+    Reference: Srivastava et al. 2017, arXiv:1705.07761, section 4.1 (``veegan``); Lin et al. 2017, arXiv:1712.04086,
+    section 4.1, adds the reverse KL.
+    """
+
+    is_differentiable = False
+    higher_is_better = None
+    full_state_update = False
+    real_counts: Tensor
+    fake_counts: Tensor
+
+    def __init__(self, data: GaussianMixture, protocols: Sequence[Protocol] = ("veegan", "strict")) -> None:
+        super().__init__()
+        instance_of("data", data, GaussianMixture, 'GaussianMixture("grid", "veegan")')
+        self.data, self.protocols = data, tuple(protocols)
+        if not self.protocols or not set(self.protocols) <= set(_PROTOCOLS):
+            raise ValueError(f"protocols={list(protocols)}: take some of {', '.join(_PROTOCOLS)}")
+        _check_mixture(data.mixture, apart=any(_PROTOCOLS[name].no_mode for name in self.protocols))
+        for counts in ("real_counts", "fake_counts"):  # of each mode, and of none
+            self.add_state(counts, torch.zeros(len(data.mixture.means) + 1, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, samples: Tensor, real: bool) -> None:
+        """Count samples.
+
+        Args:
+            samples: points ``(N, D)``, float; what is not finite counts as "no mode".
+            real: whether they are drawn from the mixture, as a control, or generated.
+
+        Raises:
+            ValueError: points of another dimension than the mixture's.
+        """
+        dimensions = self.data.mixture.means.shape[1]
+        if samples.ndim != 2 or samples.shape[1] != dimensions:
+            raise ValueError(f"samples of shape {tuple(samples.shape)}: the mixture's are (N, {dimensions})")
+        counts = _count(samples.detach().cpu().double(), self.data.mixture).to(self.device)
+        if real:  # not in place: a state reset in inference mode could not be changed outside it
+            self.real_counts = self.real_counts + counts
+        else:
+            self.fake_counts = self.fake_counts + counts
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the scores of all samples seen.
+
+        Returns:
+            ``samples``, the number of generated ones, and ``modes_total``; for each protocol, after a slash,
+            ``modes``, the number of modes caught; ``high_quality``, the share of high-quality samples in [0, 1];
+            ``kl`` = KL(true‖generated) and ``reverse_kl`` = KL(generated‖true) of the frequencies, in nats. ``kl`` is
+            infinite where a category, "no mode" included, has no sample; both are where ``veegan`` finds no sample of
+            high quality at all. Where there were real samples, the same of these, ``real_`` before each name: what a
+            perfect generator scores.
+
+        Raises:
+            ValueError: no generated samples; so few that ``strict`` expects fewer than 20 near the rarest mode.
+        """
+        if not self.fake_counts.any():
+            raise ValueError("there are 0 generated samples: call update(samples, real=False) before compute()")
+        scores = {"modes_total": float(len(self.data.mixture.means))}
+        for prefix, counts in (("", self.fake_counts), ("real_", self.real_counts)):
+            if counts.any():
+                scores |= {prefix + name: score for name, score in self._scores(counts.cpu().double()).items()}
+        return {name: torch.tensor(score, dtype=torch.float32, device=self.device) for name, score in scores.items()}
+
+    def _scores(self, counts: Tensor) -> dict[str, float]:
+        scores = {"samples": float(counts.sum())}
+        for name in self.protocols:
+            scores |= {f"{score}/{name}": float(x) for score, x in _score(counts, self.data.mixture, name).items()}
+        return scores
+
+
+def _near(dimensions: int) -> Tensor:
+    """Return P(χ²_D ≤ 9), the probability of being within 3σ of one's own mode."""
+    halves = torch.tensor([dimensions, _REACH**2], dtype=torch.float64) / 2
+    return torch.special.gammainc(halves[0], halves[1])
+
+
+def _count(samples: Tensor, mixture: Mixture) -> Tensor:
+    """Return how many high-quality samples belong to each mode, and last how many to none, int64 ``(K + 1,)``."""
+    distances = torch.cdist(samples, mixture.means, compute_mode="donot_use_mm_for_euclid_dist") / mixture.stds
+    nearest, modes = distances.min(1)
+    none = len(mixture.means)
+    return torch.bincount(torch.where(nearest <= _REACH, modes, none), minlength=none + 1)
+
+
+def _score(counts: Tensor, mixture: Mixture, protocol: Protocol) -> dict[str, Tensor]:
+    rules, n, found = _PROTOCOLS[protocol], counts.sum(), counts[:-1]
+    near = _near(mixture.means.shape[1])
+    expected = n * mixture.weights * near
+    if rules.no_mode:
+        _check_enough(n, expected.min())
+        true, generated = torch.cat([mixture.weights * near, 1 - near[None]]), counts / n
+    else:
+        true, generated = mixture.weights, found / found.sum()  # NaN where none is of high quality
+    undefined = generated.isnan().any()
+    return {
+        "modes": ((found >= 1) & (found >= rules.share * expected)).sum(),
+        "high_quality": found.sum() / n,
+        "kl": n.new_tensor(math.inf) if undefined else kl_divergence(true, generated),
+        "reverse_kl": n.new_tensor(math.inf) if undefined else kl_divergence(generated, true),
+    }
+
+
+def _check_enough(n: Tensor, rarest: Tensor) -> None:
+    if rarest < _FEWEST_EXPECTED:
+        raise ValueError(
+            f"of {n:.0f} samples {rarest:.1f} would be near the rarest mode, and strict needs {_FEWEST_EXPECTED}: "
+            f'give {(n * _FEWEST_EXPECTED / rarest).ceil():.0f} samples, or protocols=["veegan"]'
+        )
+
+
+def _check_mixture(mixture: Mixture, apart: bool) -> None:
+    if not mixture.weights.all():
+        raise ValueError(f"weights={mixture.weights.tolist()}: a mode of weight 0 cannot be caught, leave it out")
+    reach = _REACH * (mixture.stds[:, None] + mixture.stds)
+    overlap = (torch.cdist(mixture.means, mixture.means) < reach).triu(1)
+    if apart and overlap.any():
+        i, j = overlap.nonzero()[0].tolist()
+        raise ValueError(
+            f"modes {i} and {j} are {(mixture.means[i] - mixture.means[j]).norm():.4g} apart and overlap within 3σ, "
+            f'{reach[i, j]:.4g}: strict\'s probabilities would be wrong, give protocols=["veegan"]'
+        )
