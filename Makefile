@@ -21,6 +21,9 @@ lint: .venv/installed  ## style and types
 
 bench: .venv/installed  ## measure, side by side, on this machine
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python -m benchmarks.monitor
+	$(BIN)/python -m benchmarks.learned
+	$(BIN)/python -m benchmarks.false_alarms
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,6 +1,6 @@
 """How often the classifier two-sample test rejects at the 5 % level: with nothing to find, and with something.
 
-    .venv/bin/python benchmarks/false_alarms.py [SEEDS]
+    .venv/bin/python -m benchmarks.false_alarms [SEEDS]
 
 A row is one pair of distributions, drawn and tested anew with each seed: SEEDS times where both are the same, a fifth
 of it where they differ. The interval is Wilson's, 95 %.

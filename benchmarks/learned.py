@@ -1,6 +1,6 @@
 """How close learning comes to theory, over five seeds.
 
-    .venv/bin/python benchmarks/learned.py [SEEDS]
+    .venv/bin/python -m benchmarks.learned [SEEDS]
 
 What the examples ``optimal_discriminator`` (a line, a plane) and ``one_dimension`` print, for each seed; the worst and
 the median are printed, and all kept in ``results/learned.json``. Four minutes.
@@ -32,15 +32,15 @@ def measured(seed: int) -> dict[str, float]:
         found = optimal_discriminator.main(dimensions, seed, pictures=False, **QUIET)
         name = f"D learned, {dimensions}-D: "
         for p in ("p_data", "p_g"):
-            numbers[f"{name}mean |D − D*| under {p}"] = found[f"|D - D*| under {p}"]
+            numbers[f"{name}mean distance of D from D*, under {p}"] = found[f"|D - D*| under {p}"]
         numbers[f"{name}C(G) − V(G, D), nats"] = found["C(G) = -log 4 + 2 JSD"] - found["V(G, D)"]
     found = one_dimension.main(seed, pictures=False, **QUIET)
     numbers["both trained, 1-D: JSD(p_data‖p_g), nats"] = found["JSD(p_data, p_g)"]
-    numbers["both trained, 1-D: mean |D − ½| under p_data"] = found["|D - 1/2| under p_data"]
+    numbers["both trained, 1-D: mean distance of D from ½, under p_data"] = found["|D - 1/2| under p_data"]
     for divergence, mean, std in (("kl", 0.0, 4.36**0.5), ("reverse_kl", 1.997, 0.605)):
         generator = kl_directions.train(divergence, seed, **QUIET)  # type: ignore[arg-type]
-        numbers[f"one mode by f-GAN, {divergence}: |μ − exact|"] = abs(generator.mu.item() - mean)
-        numbers[f"one mode by f-GAN, {divergence}: |σ − exact|"] = abs(generator.log_sigma.exp().item() - std)
+        numbers[f"one mode by f-GAN, {divergence}: distance of μ"] = abs(generator.mu.item() - mean)
+        numbers[f"one mode by f-GAN, {divergence}: distance of σ"] = abs(generator.log_sigma.exp().item() - std)
     return numbers
 
 

@@ -1,6 +1,6 @@
 """The share of a run's time that EquilibriumMonitor takes at its default cadence.
 
-    .venv/bin/python benchmarks/monitor.py
+    .venv/bin/python -m benchmarks.monitor
 
 Every hook of the monitor is timed inside the run that it watches, its start included; the run has as many generator
 updates as there are between two measurements.
@@ -9,6 +9,7 @@ updates as there are between two measurements.
 import json
 import logging
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -77,6 +78,7 @@ def main() -> None:
             max_epochs=-1,
             callbacks=[monitor],
             logger=False,
+            default_root_dir=tempfile.mkdtemp(),
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -144,11 +144,17 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
     ("arguments", "sentence"),
     [
         (["--model.loss=Hing"], "--model.loss: there is no 'Hing'; take one of FDivergence, Minimax, NonSaturating"),
-        (["--model.generator=DCGAN"], "there is no 'DCGAN'; take one of DCGANGenerator, MLPGenerator, or"),
+        (
+            ["--model.generator=DCGAN"],
+            "there is no 'DCGAN'; take one of DCGANGenerator, GaussianGenerator, MLPGenerator, or",
+        ),
         (["--model.penalties.r1=R3"], "--model.penalties: there is no 'R3'; take one of R1, R2, or"),
         (["--model.lr_schedule=Step"], "there is no 'Step'; take one of Constant, Cosine, Linear, or"),
         (["--model.generator_optimizer=Adm"], "there is no 'Adm'; take one of GANAdam, or"),
-        (["--data=MNISTT"], "--data: there is no 'MNISTT'; take one of FashionMNIST, FashionMNISTSample, ImageFold"),
+        (
+            ["--data=MNISTT"],
+            "--data: there is no 'MNISTT'; take one of FashionMNIST, FashionMNISTSample, GaussianMixture, ImageFold",
+        ),
         (["--model.lerning_rate=1"], "--model.lerning_rate"),
         (["--model.generator.widht=1"], "'widht' is not accepted"),
         (["--model.d_steps_per_g_step=many"], "d_steps_per_g_step"),

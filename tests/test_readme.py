@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -28,17 +29,17 @@ def commands(text: str = README) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if line.startswith("lit-gan ")]
 
 
-@pytest.mark.parametrize("block", range(len(blocks("python"))))
-def test_code(block, monkeypatch, tmp_path):
+def test_code(monkeypatch, tmp_path, capsys):
+    """Block after block, as a reader would type them."""
     monkeypatch.chdir(tmp_path)
     real = pl.Trainer
     monkeypatch.setattr(pl, "Trainer", lambda **options: real(**{**options, **QUICK, **QUIET}))
     names = {"__name__": "readme"}
-    exec(compile(blocks("python")[block], "README.md", "exec"), names)
-    if "images" in names:
-        assert names["images"].shape == (64, 1, 32, 32)
-    else:
-        assert names["Squares"]().needs_real is False
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    assert names["images"].shape == (64, 1, 32, 32)
+    assert names["Squares"]().needs_real is False
+    assert "'modes/veegan': tensor(25.)" in capsys.readouterr().out
 
 
 def test_commands(monkeypatch, tmp_path):
@@ -50,12 +51,14 @@ def test_commands(monkeypatch, tmp_path):
         Image.effect_noise((70, 80 + i), 50).save(tmp_path / "PICTURES" / f"{i}.png")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     limits = [f"--trainer.{name}={value}" for name, value in QUICK.items() if name != "logger"]
+    limits += ["--trainer.val_check_interval=1"]
     for arguments in commands():
         paths = [str(p) for a in arguments for p in (sorted(tmp_path.glob(a)) if "*" in a else [a])]
         main(paths + (limits if arguments[0] == "fit" else []))
     assert (tmp_path / "grid.png").exists()
-    assert len(list(tmp_path.glob("lightning_logs/*/samples/*.png"))) == 2
-    assert len(commands()) == 3
+    assert len(list(tmp_path.glob("lightning_logs/*/samples/*.png"))) == 3
+    assert len(list(tmp_path.glob("lightning_logs/*/densities.gif"))) == 2
+    assert len(commands()) == 5
 
 
 @pytest.mark.slow
@@ -76,12 +79,29 @@ def test_commands_about_runs(tmp_path):
 
 
 def test_the_table_of_the_step_is_what_the_benchmark_wrote():
-    results = json.loads((ROOT / "benchmarks" / "results" / "step.json").read_text())
-    for row in results["rows"]:
+    for row in results("step")["rows"]:
         rates = f"{row['by_hand_steps_per_s']:.1f} | {row['lit_gan_steps_per_s']:.1f} | {row['ratio']:.2f}"
         line = f"| {row['case']} | {row['precision']} | {rates} |"
         assert line in README
         assert line in (ROOT / "benchmarks" / "README.md").read_text()
+
+
+def results(name: str):
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+
+
+def test_the_other_tables_are_what_the_benchmarks_wrote():
+    table, mathematics = (ROOT / "benchmarks" / "README.md").read_text(), (ROOT / "docs" / "mathematics.md").read_text()
+    for row in results("monitor"):
+        assert f"| {row['run']} | {row['seconds']:.1f} | {row['monitor']:.2f} | {row['share']:.1%} |" in table
+        assert row["share"] < 0.03
+    for row in results("false_alarms")["rows"]:
+        rate = f"{row['rejected']}/{row['seeds']} | {row['rate_low']:.3f}–{row['rate_high']:.3f}"
+        assert f"| {row['case']} | {rate} | {row['accuracy']:.3f} | {row['jsd_lower_bound']:.4f} |" in table
+    runs = results("learned")["runs"]
+    for name in runs[0]:
+        values = [run[name] for run in runs]
+        assert f"| {name} | {statistics.median(values):.4f} | {max(values):.4f} |" in mathematics
 
 
 @pytest.mark.parametrize("target", re.findall(r"(?:\]\(|src=\")(?!http)(.*?)[)\"]", README))

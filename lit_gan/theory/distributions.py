@@ -35,7 +35,7 @@ def _checked(name: str, p: Tensor, cell: float) -> Tensor:
     if not p.isfinite().all() or (p < 0).any():
         bad = p[~(p >= 0) | ~p.isfinite()].flatten()[0]
         raise ValueError(f"{name} holds {float(bad):.4g}: probabilities and densities are finite and not negative")
-    mass = float(p.double().sum()) * cell
+    mass = float(p.detach().double().sum()) * cell
     if abs(mass - 1) > _TOLERANCE:
         raise ValueError(
             f"{name} sums to {mass:.6g} instead of 1: divide it by its sum, or give cell=, the size of a grid cell, "

@@ -145,3 +145,11 @@ def test_losses_stay_finite_for_large_logits(name):
 def test_an_unknown_divergence_is_refused(call):
     with pytest.raises(ValueError, match="no divergence 'jeffreys': take one of kl, reverse_kl, js"):
         call()
+
+
+def test_divergences_have_gradients():
+    """∂KL(p‖q)/∂p = log(p/q) + 1, which a generator of known density may descend."""
+    p = torch.tensor([0.5, 0.4, 0.1], dtype=torch.float64, requires_grad=True)
+    q = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(kl_divergence(p, q), p)
+    assert_close(gradient, (p / q).log().detach() + 1)

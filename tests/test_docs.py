@@ -1,0 +1,92 @@
+"""What the pages in docs say: their code runs, and what they name is there."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
+MATHEMATICS = PAGES["mathematics.md"]
+DEFINITION = re.compile(r"^\[([^\]]+)\]: (\S+)$", re.MULTILINE)  # [name]: target
+REFERENCE = re.compile(r"\[([^\[\]]+)\]\[([^\[\]]+)\]")  # [text][name]
+TARGET = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")  # [text](target), <img src="target">
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def prose(text):
+    """Return a page without its code blocks."""
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def local_targets(text):
+    found = [inline or tag for inline, tag in TARGET.findall(prose(text))] + [t for _, t in DEFINITION.findall(text)]
+    return [target for target in found if not target.startswith(("http://", "https://"))]
+
+
+def anchors(text):
+    """Return what GitHub calls the headings of a page."""
+    return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in HEADING.findall(prose(text))]
+
+
+TARGETS = sorted({(name, target) for name, text in PAGES.items() for target in local_targets(text)})
+NAMED = sorted(set(re.findall(r"`((?:lit_gan|theory)(?:\.\w+)+)`", MATHEMATICS)))
+USED = sorted(set(re.findall(r"\b(theory\.\w+)", MATHEMATICS)))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_code_runs(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": name}
+    for match in re.finditer(r"^```python\n(.*?)^```", PAGES[name], re.DOTALL | re.MULTILINE):
+        before = PAGES[name].count("\n", 0, match.start(1))  # so that a traceback names the page's own line
+        exec(compile("\n" * before + match[1], f"docs/{name}", "exec"), names)
+
+
+@pytest.mark.parametrize(("name", "target"), TARGETS)
+def test_links_lead_somewhere(name, target):
+    path, _, anchor = target.partition("#")
+    page = ROOT / "docs" / path if path else ROOT / "docs" / name
+    assert page.exists(), f"docs/{name} names {target}"
+    if anchor:
+        assert anchor in anchors(page.read_text())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_references_are_defined_and_definitions_used(name):
+    text = PAGES[name]
+    assert {key for _, key in REFERENCE.findall(prose(text))} == {key for key, _ in DEFINITION.findall(text)}
+
+
+def test_names_are_in_the_files_they_link_to():
+    files = dict(DEFINITION.findall(MATHEMATICS))
+    for text, key in REFERENCE.findall(prose(MATHEMATICS)):
+        name = re.fullmatch(r"`(\w+)`", text)
+        source = (ROOT / "docs" / files[key]).read_text()
+        assert name is None or re.search(rf"^\s*(?:def|class) {name[1]}\b", source, re.MULTILINE), f"{text} in {key}"
+
+
+def test_every_test_that_is_named_exists():
+    named = set(re.findall(r"`(test_\w+)`", MATHEMATICS))
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert named
+    assert named <= set(re.findall(r"^\s*def (test_\w+)", tests, re.MULTILINE))
+
+
+@pytest.mark.parametrize("dotted", NAMED + USED)
+def test_dotted_names_are_there(dotted):
+    """lit_gan.a.b.c: the longest module there is, and attributes of it."""
+    parts = (dotted if dotted.startswith("lit_gan") else f"lit_gan.{dotted}").split(".")
+    found = importlib.import_module(parts[0])
+    for i, part in enumerate(parts[1:], start=2):
+        if not hasattr(found, part):
+            importlib.import_module(".".join(parts[:i]))  # a module that nothing has imported yet
+        found = getattr(found, part)
+
+
+def test_commands_name_files_that_exist():
+    commands = re.findall(r"`((?:python|lit-gan) [^`]+)`", MATHEMATICS)
+    files = re.findall(r"\S+\.(?:py|yaml)\b", "\n".join(commands))
+    assert files
+    assert all((ROOT / file).exists() for file in files)
