@@ -20,7 +20,7 @@ from lit_gan import data, losses, networks, optim, penalties, schedules
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.checkpoints import load_sampler
 from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
-from lit_gan.images import grid, save_png, to_uint8
+from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.module import LitGAN
 from lit_gan.penalties import Turn
 
@@ -149,7 +149,7 @@ def sample(
     if Path(output).suffix and not one_grid:
         raise ValueError(f"output={output!r} must end in .png, for a grid, or be a folder, for one file each")
     images = model.sample(n, labels, ema=ema, seed=seed, truncation=truncation)
-    if images.ndim != 4 and not (one_grid and images.shape[1:] == (2,)):
+    if images.ndim != 4 and not (one_grid and have_a_picture(images)):
         raise ValueError(f"samples of shape {tuple(images.shape[1:])} are no images: use LitGAN.sample in code")
     if one_grid:
         save_png(grid(images), output)

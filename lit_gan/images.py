@@ -10,7 +10,7 @@ from torchvision.transforms.functional import InterpolationMode
 from torchvision.transforms.functional import resize as torchvision_resize
 from torchvision.utils import make_grid
 
-__all__ = ["grid", "points_to_image", "resize", "save_png", "to_float", "to_uint8"]
+__all__ = ["grid", "have_a_picture", "points_to_image", "resize", "save_png", "to_float", "to_uint8"]
 
 
 def to_float(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -62,7 +62,8 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
     """Return one uint8 image ``(C, H', W')`` that shows all ``images`` row by row.
 
     Args:
-        images: ``(N, C, H, W)`` float in [-1, 1] or uint8, or points ``(N, 2)``, drawn as one density picture.
+        images: ``(N, C, H, W)`` float in [-1, 1] or uint8, or points ``(N, 1)`` or ``(N, 2)``, drawn as one
+            picture.
         columns: pictures in a row; the root of N by default.
     """
     if images.ndim == 2:
@@ -72,22 +73,30 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
 
 
 def points_to_image(points: Tensor, size: int = 256) -> Tensor:
-    """Return a uint8 picture ``(1, size, size)`` of how densely ``points`` lie: dark is dense.
+    """Return a uint8 picture ``(1, size, size)`` of how densely ``points`` lie: dark is dense; bars on a line.
 
     Args:
-        points: ``(N, 2)``, any range; the picture's frame is the smallest centred square that holds them.
-        size: height and width, in pixels.
+        points: ``(N, 1)`` or ``(N, 2)``, any range; the frame is the smallest centred one that holds them.
+        size: height and width, in pixels; of points on a line a multiple of 32.
 
     Raises:
-        ValueError: the points are not two-dimensional.
+        ValueError: the points have more dimensions.
     """
-    if points.shape[1] != 2:
-        raise ValueError(f"points of {points.shape[1]} dimensions have no picture: give (N, 2)")
+    if points.shape[1] not in (1, 2):
+        raise ValueError(f"points of {points.shape[1]} dimensions have no picture: give (N, 1) or (N, 2)")
     points = points.detach().float().cpu()
     reach = float(points.abs().max()) * 1.05 or 1.0
+    if points.shape[1] == 1:
+        counts = torch.histc(points, bins=32, min=-reach, max=reach).repeat_interleave(size // 32)
+        return (255 * (torch.arange(size, 0, -1)[:, None] > size * counts / counts.max())).to(torch.uint8)[None]
     counts, _ = torch.histogramdd(points, bins=[size, size], range=[-reach, reach, -reach, reach])
     density = counts.log1p() / counts.log1p().max().clamp_min(1e-12)
     return (255 * (1 - density)).to(torch.uint8).T.flip(0)[None]
+
+
+def have_a_picture(samples: Tensor) -> bool:
+    """Tell whether :func:`grid` can draw ``samples``: images, or points on a line or in a plane."""
+    return samples.ndim == 4 or (samples.ndim == 2 and samples.shape[1] in (1, 2))
 
 
 def save_png(image: Tensor, path: Path | str) -> Path:

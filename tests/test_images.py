@@ -61,6 +61,14 @@ def test_points_become_a_picture_with_dense_places_dark():
     assert torch.equal(grid(points), points_to_image(points))
 
 
+def test_points_on_a_line_become_bars():
+    picture = points_to_image(torch.tensor([[0.5]] * 3 + [[-1.0]]), size=64)
+    assert picture.shape == (1, 64, 64)
+    heights = (picture[0] == 0).sum(0).reshape(32, 2)
+    assert heights.sum(1).tolist() == [0 if i not in (0, 23) else 2 * 64 if i == 23 else 2 * 21 for i in range(32)]
+    assert picture[0, -1, 47] == 0, "bars stand on the ground"
+
+
 def test_points_of_other_dimensions_are_refused():
     with pytest.raises(ValueError, match="points of 3 dimensions"):
         points_to_image(torch.zeros(4, 3))

@@ -56,7 +56,7 @@ def test_commands(monkeypatch, tmp_path):
         paths = [str(p) for a in arguments for p in (sorted(tmp_path.glob(a)) if "*" in a else [a])]
         main(paths + (limits if arguments[0] == "fit" else []))
     assert (tmp_path / "grid.png").exists()
-    assert len(list(tmp_path.glob("lightning_logs/*/samples/*.png"))) == 3
+    assert len(list(tmp_path.glob("lightning_logs/*/samples/*.png"))) == 4
     assert len(list(tmp_path.glob("lightning_logs/*/densities.gif"))) == 2
     assert len(commands()) == 5
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_gan.arguments import at_least_one
 from lit_gan.callbacks.pictures import PictureCallback, run_folder
 from lit_gan.distributed import gather
-from lit_gan.images import grid, save_png, to_uint8
+from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.inputs import unpack
 from lit_gan.labels import read_labels
 from lit_gan.module import LitGAN
@@ -25,8 +25,8 @@ class SampleGrid(PictureCallback):
     """Shows the same latents again and again while the generator learns, as PNG files and to image loggers.
 
     ``samples/step-000500.png`` in the run's folder shows the averaged generator, where there is one, after 500
-    generator updates; the last grid is written when fit ends, and its path is printed. Points ``(N, 2)`` are drawn as
-    a density picture. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
+    generator updates; the last grid is written when fit ends, and its path is printed. Points on a line or in a plane
+    are drawn as one picture. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
 
     Args:
         every_n_steps: generator updates between grids.
@@ -78,8 +78,8 @@ class SampleGrid(PictureCallback):
         classes = len(model.label_counts)
         labels = torch.arange(self.n) % classes if classes else self._labels if model.takes_labels else None
         samples = model.sample(self.n, labels, seed=self.seed)
-        if samples.ndim != 4 and samples.shape[1:] != (2,):
-            rank_zero_warn(f"SampleGrid draws images and points in a plane, not samples of {tuple(samples.shape[1:])}")
+        if not have_a_picture(samples):
+            rank_zero_warn(f"SampleGrid draws images, and points of one or two dimensions, not {samples.shape[1]}")
             return None
         return grid(samples, columns=classes if 1 < classes <= 20 else None)
 

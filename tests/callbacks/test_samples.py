@@ -100,9 +100,10 @@ def test_classes_that_are_not_counted_are_those_of_the_first_batch(tmp_path):
 
 def test_points_are_drawn_and_other_vectors_are_not(tmp_path):
     plane = LitGAN(PlainGenerator((2,)), PlainDiscriminator((2,)))
-    assert SampleGrid().draw(plane).shape == (1, 256, 256)
+    line = LitGAN(PlainGenerator((1,)), PlainDiscriminator((1,)))
+    assert SampleGrid().draw(plane).shape == SampleGrid().draw(line).shape == (1, 256, 256)
     space = LitGAN(PlainGenerator((3,)), PlainDiscriminator((3,)))
-    with pytest.warns(UserWarning, match=r"not samples of \(3,\)"):
+    with pytest.warns(UserWarning, match="points of one or two dimensions, not 3"):
         trainer(tmp_path, callbacks=[SampleGrid()]).fit(space, loader(torch.rand(4, 3)))
     assert names(tmp_path) == []
 
