@@ -10,11 +10,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 from lit_gan.theory import DivergenceName, find_divergence, variational_bound
 
-__all__ = ["AdversarialLoss", "FDivergence", "Minimax", "NonSaturating", "RelativisticPaired"]
+__all__ = [
+    "AdversarialLoss",
+    "FDivergence",
+    "Hinge",
+    "LeastSquares",
+    "Minimax",
+    "NonSaturating",
+    "RelativisticAverage",
+    "RelativisticPaired",
+    "Wasserstein",
+]
 
 
 class AdversarialLoss(ABC):
@@ -91,6 +101,79 @@ class NonSaturating(Minimax):
 
 
 @dataclass(frozen=True)
+class Hinge(AdversarialLoss):
+    """The hinge game: logits beyond the margin cost the discriminator nothing.
+
+    The discriminator minimises E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))], the generator −E[D(G(z))], D a logit.
+
+    Reference: Lim & Ye 2017, arXiv:1705.02894, section 3; Miyato et al. 2018, arXiv:1802.05957, equations 16 and 17.
+    """
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))]."""
+        return relu(1 - real).mean() + relu(1 + fake).mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """−E[D(G(z))]."""
+        return -fake.mean()
+
+
+@dataclass(frozen=True)
+class Wasserstein(Hinge):
+    """The critic's game: E[D(x)] − E[D(G(z))] is the Wasserstein distance, times D's Lipschitz constant, at the best D.
+
+    The discriminator minimises E[D(G(z))] − E[D(x)], the generator −E[D(G(z))], D unbounded. It must be kept Lipschitz:
+    ``WGANGP``, ``WeightClipping`` or spectral norm.
+
+    Reference: Arjovsky et al. 2017, arXiv:1701.07875, equation 2.
+    """
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """E[D(G(z))] − E[D(x)]."""
+        return fake.mean() - real.mean()
+
+
+@dataclass(frozen=True)
+class LeastSquares(AdversarialLoss):
+    """LSGAN: D is pulled to b on data and to a on samples, and the generator pulls it to c there.
+
+    The discriminator minimises ½E[(D(x) − b)²] + ½E[(D(G(z)) − a)²], the generator ½E[(D(G(z)) − c)²], D a logit. With
+    b − c = 1 and b − a = 2, as (−1, 1, 0), the generator descends Pearson's χ² of p_data + p_g and 2·p_g.
+    The best D = (b·p_data + a·p_g)/(p_data + p_g) lies between a and b, and a trained one often does not, so that
+    V(G, D) comes from a calibration.
+
+    Args:
+        a: where D is pulled to on samples.
+        b: where D is pulled to on data; above ``a``.
+        c: where the generator pulls it to; above ``a``.
+
+    Raises:
+        ValueError: b or c that is not above a.
+
+    Reference: Mao et al. 2017, arXiv:1611.04076, equations 2, 5 and 9 (the default, 0-1 coding).
+    """
+
+    a: float = 0.0
+    b: float = 1.0
+    c: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse targets that pull the wrong way."""
+        if not (self.b > self.a and self.c > self.a):
+            raise ValueError(
+                f"LeastSquares: b={self.b} and c={self.c} must be above a={self.a}, where samples are pulled"
+            )
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """½E[(D(x) − b)²] + ½E[(D(G(z)) − a)²]."""
+        return ((real - self.b).square().mean() + (fake - self.a).square().mean()) / 2
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """½E[(D(G(z)) − c)²]."""
+        return (fake - self.c).square().mean() / 2
+
+
+@dataclass(frozen=True)
 class FDivergence(AdversarialLoss):
     """f-GAN: the discriminator bounds an f-divergence of data and samples from below, the generator lowers it.
 
@@ -153,3 +236,27 @@ class RelativisticPaired(AdversarialLoss):
         if real is None:
             raise ValueError("RelativisticPaired compares pairs: pass the real logits, generator(fake, real)")
         return softplus(real - fake).mean()
+
+
+@dataclass(frozen=True)
+class RelativisticAverage(AdversarialLoss):
+    """RaGAN: each logit is judged against the mean logit of the other kind, in the batch at hand.
+
+    With r = D(x) − E[D(G(z))] and f = D(G(z)) − E[D(x)], D a logit, the discriminator minimises
+    E[softplus(−r)] + E[softplus(f)], the generator E[softplus(r)] + E[softplus(−f)]. Any offset of the logits cancels.
+    The means couple the samples: micro-batches and devices have their own.
+
+    Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.3 (RaSGAN).
+    """
+
+    needs_real: ClassVar[bool] = True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """E[softplus(−r)] + E[softplus(f)]."""
+        return softplus(fake.mean() - real).mean() + softplus(fake - real.mean()).mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """E[softplus(r)] + E[softplus(−f)]."""
+        if real is None:
+            raise ValueError("RelativisticAverage compares with real data: pass the real logits, generator(fake, real)")
+        return softplus(real - fake.mean()).mean() + softplus(real.mean() - fake).mean()
