@@ -1,6 +1,5 @@
 """How far the game is from its equilibrium, measured on held-out data."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,18 +61,23 @@ class DensityRatios:
     Args:
         real: of held-out real images, ``(N,)``.
         fake: of generated images, ``(M,)``.
-        of: makes a log density ratio of any other logits.
+        others: of other images.
         calibrated: whether slope and offset were fitted.
     """
 
     real: Tensor
     fake: Tensor
-    of: Callable[[Tensor], Tensor]
+    others: Tensor
     calibrated: bool
 
 
-def density_ratios(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor) -> DensityRatios:
-    """Return ``loss.log_ratio`` of the logits or, where the game fixes none, a calibration.
+_NONE = torch.empty(0)
+
+
+def density_ratios(
+    loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor, other_logits: Tensor = _NONE
+) -> DensityRatios:
+    """Return ``loss.log_ratio`` of the logits or, where the game fixes none or an infinite one, a calibration.
 
     Slope and offset are then fitted on every second logit, and only the others are returned.
 
@@ -81,22 +85,16 @@ def density_ratios(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tens
         loss: the game that trained the discriminator.
         real_logits: of held-out real images, ``(N,)``, the discriminator in evaluation mode.
         fake_logits: of images of the raw generator, ``(M,)``.
+        other_logits: of any other images, which nothing is fitted to.
     """
-    real, fake = real_logits.cpu().double(), fake_logits.cpu().double()  # a Mac's GPU has no float64
-    real_ratio, fake_ratio = loss.log_ratio(real), loss.log_ratio(fake)
-    if real_ratio is not None and fake_ratio is not None:
-        return DensityRatios(real_ratio, fake_ratio, lambda x: _known(loss.log_ratio(x.cpu().double())), False)
+    real, fake, others = (x.cpu().double() for x in (real_logits, fake_logits, other_logits))  # a Mac has no float64
+    ratios = [loss.log_ratio(x) for x in (real, fake, others)]
+    known = [ratio for ratio in ratios if ratio is not None and not ratio.isinf().any()]
+    if len(known) == len(ratios):
+        return DensityRatios(known[0], known[1], known[2], calibrated=False)
     slope, offset = calibrate(real[::2], fake[::2])
-
-    def fitted(logits: Tensor) -> Tensor:
-        return slope * logits.cpu().double() + offset
-
-    return DensityRatios(fitted(real[1::2]), fitted(fake[1::2]), fitted, True)
-
-
-def _known(ratio: Tensor | None) -> Tensor:
-    assert ratio is not None
-    return ratio
+    real, fake = real[1::2], fake[1::2]
+    return DensityRatios(slope * real + offset, slope * fake + offset, slope * others + offset, calibrated=True)
 
 
 def held_out_metrics(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:

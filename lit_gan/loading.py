@@ -59,9 +59,10 @@ class ResumableLoader:
     def __init__(
         self, loader: DataLoader[Any], seed: int, position: Position, rank: int, world_size: int, even: bool
     ) -> None:
-        self.dataset, self.batch_size = loader.dataset, loader.batch_size
+        self.dataset, self.batch_size, self.collate_fn = loader.dataset, loader.batch_size, loader.collate_fn
         self._position = position
         self._deal = _Deal(loader, seed, rank, world_size, even)
+        self.sampler = self._deal.sampler
         self._loader = DataLoader(
             _SeededInWorkers(loader.dataset),
             batch_sampler=self._deal,

@@ -51,13 +51,14 @@ def judge(history: Sequence[Measurement]) -> Verdict:
     - *diverges*: a number is not finite; or, three times in succession, samples vary three times as much as the data, D
       does far worse than guessing on its training data, a player's gradient is a hundred times its median, or one
       update changes a player's weights by more than a tenth.
-    - *collapses*: for three measurements, samples vary less than a tenth as much as the data and not more and more, or
-      cover less than half of the data that they covered.
+    - *collapses*: for three measurements, samples vary less than a tenth as much as the data after they varied twice as
+      much, or six times from the start; or they cover less than half of the data that they covered.
     - *stalls*: D tells 99 % apart for three measurements, and the generator's gradient has vanished (to a fiftieth of
-      its largest), or neither the bound nor the coverage has moved over the last six.
+      its largest), or neither the bound nor the coverage has improved over the last six.
     - *memorises*: D does better on its training data than on held-out data by 0.1 nats and more than chance explains.
     - *equilibrium*: for three measurements, the interval of the JSD bound lies within 0.02 nats of 0, or holds 0 and is
-      shorter than 0.1.
+      shorter than 0.1; D is right as often as guessing, within 5 %; and samples cover 80 % of the data. A discriminator
+      that is weak or slow meets the first of these alone.
     """
     rules: list[Callable[[Sequence[Measurement]], Verdict | None]]
     rules = [_diverges, _collapses, _stalls, _memorises, _equilibrium]
@@ -92,11 +93,12 @@ def _blows_up(history: Sequence[Measurement], player: str) -> Verdict | None:
 
 
 def _collapses(history: Sequence[Measurement]) -> Verdict | None:
-    spreads, coverages = _last(history, "spread"), _last(history, "coverage")
     advice = "R1, a packed or minibatch-aware discriminator, or a lower learning rate of the generator"
-    if max(spreads, default=1) < 0.1 and spreads[-1] < 1.1 * spreads[0]:  # it grows when training begins
-        said = f"samples vary {spreads[-1]:.3g} times as much as the data"
-        return Verdict("collapses", said, advice)
+    spreads, coverages = _series(history, "spread"), _last(history, "coverage")
+    low, before = spreads[-_PATIENCE:], spreads[:-_PATIENCE]
+    fell = max(before, default=0) > 0.2 or (len(before) >= _PATIENCE and spreads[-1] < 1.1 * spreads[0])
+    if len(low) == _PATIENCE and max(low) < 0.1 and fell:
+        return Verdict("collapses", f"samples vary {low[-1]:.3g} times as much as the data", advice)
     best = max(history, key=lambda m: m.get("coverage", 0))
     if best.get("coverage", 0) > 0.3 and max(coverages, default=1) < best["coverage"] / 2:
         said = f"samples cover {coverages[-1]:.0%} of the data, {best['coverage']:.0%} at step {best['step']:.0f}"
@@ -120,7 +122,7 @@ def _stalls(history: Sequence[Measurement]) -> Verdict | None:
     coverage_rose = max(_series(recent, "coverage"), default=0) > max(_series(before, "coverage"), default=0) + 0.01
     if bound_fell or coverage_rose:
         return None
-    since = f"and neither the bound nor the coverage has moved since step {before[-1]['step']:.0f}"
+    since = f"and neither the bound nor the coverage has improved since step {before[-1]['step']:.0f}"
     return Verdict("stalls", f"{said}, {since}", "R1, a smaller discriminator, or more noise in it")
 
 
@@ -134,14 +136,16 @@ def _memorises(history: Sequence[Measurement]) -> Verdict | None:
 
 
 def _equilibrium(history: Sequence[Measurement]) -> Verdict | None:
-    intervals = list(zip(_last(history, "jsd_low"), _last(history, "jsd_high"), strict=True))
-    if not intervals or not all(_holds_zero(low, high) for low, high in intervals):
+    last = history[-_PATIENCE:]
+    if len(last) < _PATIENCE or not all(map(_is_even, last)):
         return None
     return Verdict("equilibrium", f"D cannot tell data from samples, {_numbers(history[-1])}")
 
 
-def _holds_zero(low: float, high: float) -> bool:
-    return max(-low, high) < 0.02 or (low <= 0 <= high and high - low < 0.1)
+def _is_even(now: Measurement) -> bool:
+    low, high = now["jsd_low"], now["jsd_high"]
+    near_zero = max(-low, high) < 0.02 or (low <= 0 <= high and high - low < 0.1)
+    return near_zero and abs(now["d_accuracy"] - 0.5) < 0.05 and now.get("coverage", 0) > 0.8
 
 
 def _plays(history: Sequence[Measurement]) -> Verdict:

@@ -30,7 +30,10 @@ def history(*changes, before=0):
 
 
 WON = {"d_accuracy": 0.995, "value": -0.02, "jsd_lower_bound": 0.68, "jsd_low": 0.67, "jsd_high": 0.69}
-EVEN = {"jsd_lower_bound": 0.0, "jsd_low": -0.01, "jsd_high": 0.01, "value": -1.386}
+EVEN = {
+    **{"jsd_lower_bound": 0.0, "jsd_low": -0.01, "jsd_high": 0.01, "value": -1.386},
+    **{"d_accuracy": 0.52, "coverage": 0.95},
+}
 
 CASES = {
     "healthy": (history(before=9), "plays", r"JSD ≥ 0.140 nats \[0.120, 0.160\]"),
@@ -48,8 +51,10 @@ CASES = {
     "a gradient grows": (history(*[{"gradient_norm/d": 99.0}] * 3, before=4), "plays", ""),
     "large steps": (history(*[{"update_to_weight/g": 0.12}] * 3), "diverges", "generator's weights by 12%"),
     "moderate steps": (history(*[{"update_to_weight/g": 0.09}] * 3), "plays", ""),
-    "one sample": (history(*[{"spread": 0.05}] * 3), "collapses", "vary 0.05 times"),
-    "one sample, at first": (history(*[{"spread": 0.05 + i / 100} for i in range(3)]), "plays", ""),
+    "one sample": (history(*[{"spread": 0.05}] * 3, before=2), "collapses", "vary 0.05 times"),
+    "one sample, from the start": (history(*[{"spread": 0.05}] * 6), "collapses", "vary 0.05 times"),
+    "one sample, three times": (history(*[{"spread": 0.05}] * 3), "plays", ""),
+    "one sample, at first": (history(*[{"spread": 0.05 + i / 120} for i in range(6)]), "plays", ""),
     "modes are lost": (
         history(*[{"coverage": 0.2}] * 3, before=2),
         "collapses",
@@ -79,10 +84,12 @@ CASES = {
         "",
     ),
     "even": (history(*[EVEN] * 3), "equilibrium", "D cannot tell"),
+    "a weak D": (history(*[{**EVEN, "d_accuracy": 0.61}] * 3), "plays", ""),
+    "a slow D": (history(*[{**EVEN, "coverage": 0.2}] * 3), "plays", ""),
     "even twice": (history(*[EVEN] * 2), "plays", ""),
     "too few samples to tell": (history(*[{**EVEN, "jsd_low": -0.3, "jsd_high": 0.3}] * 3), "plays", ""),
     "collapse outweighs memorising": (
-        history(*[{"spread": 0.05, "memorising_gap": 0.5}] * 3),
+        history(*[{"spread": 0.05, "memorising_gap": 0.5}] * 6),
         "collapses",
         "",
     ),

@@ -1,27 +1,23 @@
 """EquilibriumMonitor: the mathematics of the game, measured while it is played."""
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.trainer.states import RunningStage
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import adaptive_avg_pool2d
 from torch.optim import Optimizer
 
 from lit_gan import logs
 from lit_gan.arguments import at_least_one
+from lit_gan.callbacks.fixed import FixedSamples, held_out_loaders, validating
 from lit_gan.callbacks.pictures import run_folder
-from lit_gan.distributed import gather_rows
-from lit_gan.equilibrium import HeldOut, density_ratios
-from lit_gan.images import to_float
-from lit_gan.inputs import read_batch
+from lit_gan.distributed import gather, gather_rows
+from lit_gan.equilibrium import DensityRatios, HeldOut, density_ratios
+from lit_gan.loading import ResumableLoader
 from lit_gan.module import LitGAN
 from lit_gan.sampling import evaluating
 from lit_gan.theory import accuracy, calibration_error, jsd_interval, jsd_lower_bound, value
@@ -29,14 +25,15 @@ from lit_gan.verdict import Measurement, Verdict, judge
 
 __all__ = ["EquilibriumMonitor", "coverage"]
 
-_CHUNK = 256  # samples at a time, which bounds the memory
 _FEWEST = 16  # held-out samples that say anything
+_COMPARED = 256  # samples, by their distances
 
 
 class EquilibriumMonitor(Callback):
     """Measures V(G, D) on training and held-out data, what it says of the JSD, D's honesty, and how both players move.
 
-    Logged as ``equilibrium/…``, the discriminator in evaluation mode, the raw generator, always the same samples:
+    Logged as ``equilibrium/…``, the discriminator in evaluation mode, the raw generator, always the same samples (a
+    random choice of the held-out and of the training data; of a stream the first that come):
 
     - ``value`` and ``value_train``, V(G, D) in nats on held-out and on training data, and ``memorising_gap``, their
       difference;
@@ -46,23 +43,26 @@ class EquilibriumMonitor(Callback):
       ``augmented`` = 1 where D was trained on augmented samples, whose distributions it compares;
     - ``gradient_norm/g`` and ``/d``, of the last turn before clipping; ``update_to_weight/g`` and ``/d``, ‖Δθ‖/‖θ‖;
     - ``spread``, how much samples vary, in units of the data's own; ``coverage``, the share of held-out samples that a
-      generated one lies close to, as close as their fifth neighbour in the data (both in the space of the data).
+      generated one lies close to, as close as their fifth neighbour in the data: both of 256 samples, in the space of
+      the data.
 
     :func:`lit_gan.verdict.judge` says in words what they mean: a warning where the game stalls, diverges, collapses or
     memorises, each verdict in ``verdicts.jsonl`` in the run's folder, the last one at the end of fit.
 
     Args:
         every_n_steps: generator updates between measurements.
-        n: samples of each kind (training, held-out, generated), over all devices.
+        n: samples of each kind (training, held-out, generated), over all devices; 16 at least.
 
     Raises:
-        ValueError: an argument below 1.
+        ValueError: an argument that is too small.
 
     Reference: arXiv:1406.2661, theorem 1, for the bound; arXiv:2002.09797, equation 9, for the coverage.
     """
 
     def __init__(self, every_n_steps: int = 500, n: int = 1024) -> None:
-        at_least_one(every_n_steps=every_n_steps, n=n)
+        at_least_one(every_n_steps=every_n_steps)
+        if n < _FEWEST:
+            raise ValueError(f"EquilibriumMonitor: n={n} samples say too little: take {_FEWEST} at least")
         self.every_n_steps, self.n = every_n_steps, n
         self.history: list[Measurement] = []
         self.verdict: Verdict | None = None
@@ -74,29 +74,36 @@ class EquilibriumMonitor(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the measurements of a checkpoint."""
         self.history = state_dict["history"]
+        self.verdict = judge(self.history) if self.history else None
 
     # What is measured on
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the first held-out samples."""
+        """Choose the samples, held out and, where their loader allows it, of training."""
         assert isinstance(pl_module, LitGAN)
         self._step = trainer.global_step
         if trainer.global_step == 0:
             self.history, self.verdict = [], None
         self._moves = {"g": _Move(), "d": _Move()}
-        self._train, self._held_out = _Samples(self.n), _Samples(self.n)
-        with _validating(trainer, pl_module):
-            for batch in _held_out_batches(trainer):
-                if self._held_out.take(pl_module, trainer.strategy.batch_to_device(batch)):
-                    break
-        if len(self._held_out) < _FEWEST:
-            held_out = f"{len(self._held_out)} held-out samples for each process"
-            rank_zero_warn(f"EquilibriumMonitor measures nothing: there are {held_out}, it takes {_FEWEST} or more")
+        self._train, self._held_out = FixedSamples(self.n), FixedSamples(self.n)
+        with validating(pl_module):
+            self._held_out.choose(pl_module, held_out_loaders(trainer))
+            if isinstance(trainer.train_dataloader, ResumableLoader):
+                self._train.choose(pl_module, [trainer.train_dataloader])
+        self._train_is_whole = isinstance(trainer.train_dataloader, ResumableLoader)
+        counts = gather(len(self._held_out))  # all processes measure, or none: a few would wait for ever
+        self._measures = sum(counts) >= _FEWEST and min(counts) > 0
+        if not self._measures:
+            found = f"there are {sum(counts)} held-out samples over {len(counts)} processes"
+            rank_zero_warn(
+                f"EquilibriumMonitor measures nothing: {found}, and it takes {_FEWEST}, one for each at least"
+            )
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Take the first training samples."""
+        """Take the first training samples of a stream."""
         assert isinstance(pl_module, LitGAN)
-        self._train.take(pl_module, batch)
+        if not self._train_is_whole:
+            self._train_is_whole = self._train.take(pl_module, batch)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Look at the gradients and weights of the turns that are measured."""
@@ -110,7 +117,7 @@ class EquilibriumMonitor(Callback):
         """Measure at each ``every_n_steps``-th generator update."""
         assert isinstance(pl_module, LitGAN)
         step = trainer.global_step
-        if step == self._step or step % self.every_n_steps or len(self._held_out) < _FEWEST:
+        if step == self._step or step % self.every_n_steps or not self._measures:
             return
         self._step = step
         numbers = self.measure(pl_module)
@@ -140,61 +147,65 @@ class EquilibriumMonitor(Callback):
     def measure(self, model: LitGAN) -> Measurement:
         """Return the numbers of this moment by name; what it draws leaves training as it was."""
         trainer = model.trainer
+        held_out, real, fake = HeldOut(trainer.global_rank, trainer.world_size), _Few(), _Few()
         networks = evaluating(model.generator, model.discriminator)
-        with _validating(trainer, model), networks, trainer.precision_plugin.val_step_context():
-            held_out = HeldOut(trainer.global_rank, trainer.world_size)
-            fakes = [held_out.judge(model, real, labels) for real, labels in self._held_out.chunks(model)]
-            train = [model.logits(real, labels) for real, labels in self._train.chunks(model)]
-        ratios = density_ratios(model.loss, *held_out.logits())
-        v, v_fake = value(ratios.real, ratios.fake), logsigmoid(-ratios.fake).mean()
-        v_train = logsigmoid(ratios.of(gather_rows(torch.cat(train)))).mean() + v_fake
-        low, high = jsd_interval(ratios.real, ratios.fake, resamples=200)
-        real = next(self._held_out.chunks(model))[0].flatten(1).float()
-        fake = fakes[0].flatten(1).float()
-        local = {"spread": fake.std(0).norm() / real.std(0).norm(), "coverage": coverage(real, fake)}
+        with validating(model), networks, trainer.precision_plugin.val_step_context():
+            for images, labels in self._held_out.parts(model):
+                real.add(images)
+                fake.add(held_out.judge(model, images, labels))
+            train = [model.logits(images, labels) for images, labels in self._train.parts(model)]
+        whole = all(gather(self._train_is_whole))
+        train_logits = gather_rows(torch.cat(train)) if whole else torch.empty(0)
         moves = {f"{name}/{p}": x for p, move in self._moves.items() for name, x in move.end().items()}
         return {
-            "value": float(v),
-            "value_train": float(v_train),
-            "memorising_gap": float(v_train - v),
-            "jsd_lower_bound": float(jsd_lower_bound(v)),
-            "jsd_low": low,
-            "jsd_high": high,
-            "d_accuracy": float(accuracy(ratios.real, ratios.fake)),
-            "calibration_error": float(calibration_error(ratios.real, ratios.fake)),
-            **({"calibrated": 1.0} if ratios.calibrated else {}),
+            **_judged(density_ratios(model.loss, *held_out.logits(), train_logits)),
             **({} if model.augment is None else {"augmented": 1.0}),
-            **{name: float(number) for name, number in logs.averaged(model, local).items()},
+            **_compared(real.gathered(), fake.gathered()),
             **moves,
         }
 
 
-class _Samples:
-    """The first samples that come, kept as they came, on the CPU."""
+def _judged(ratios: DensityRatios) -> Measurement:
+    """Return what the discriminator's judgement says."""
+    v = value(ratios.real, ratios.fake)
+    low, high = jsd_interval(ratios.real, ratios.fake, resamples=200)
+    numbers: dict[str, Tensor | float] = {
+        "value": v,
+        "jsd_lower_bound": jsd_lower_bound(v),
+        "jsd_low": low,
+        "jsd_high": high,
+        "d_accuracy": accuracy(ratios.real, ratios.fake),
+        "calibration_error": calibration_error(ratios.real, ratios.fake),
+        **({"calibrated": 1} if ratios.calibrated else {}),
+    }
+    if len(ratios.others):
+        v_train = value(ratios.others, ratios.fake)
+        numbers |= {"value_train": v_train, "memorising_gap": v_train - v}
+    return {name: float(number) for name, number in numbers.items()}
 
-    def __init__(self, n: int) -> None:
-        self._wanted = n
-        self._batches: list[tuple[Tensor, Tensor | None]] = []
 
-    def __len__(self) -> int:
-        return sum(len(images) for images, _ in self._batches)
+def _compared(real: Tensor, fake: Tensor) -> Measurement:
+    """Return what the samples say without a discriminator."""
+    spread = fake.std(0).norm() / real.std(0).norm()
+    return {"spread": float(spread), "coverage": float(coverage(real, fake))}
 
-    def take(self, model: LitGAN, batch: Any) -> bool:
-        """Take what is still wanted of ``batch``; tell whether there is enough."""
-        most = -(-self._wanted // model.trainer.world_size) - len(self)
-        if most > 0:
-            images, labels = read_batch(model, batch, first=False)
-            self._batches.append((images[:most].cpu(), None if labels is None else labels[:most].cpu()))
-            most -= len(images)
-        return most <= 0
 
-    def chunks(self, model: LitGAN) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Yield images in [-1, 1] and labels on the model's device."""
-        images = torch.cat([images for images, _ in self._batches])
-        labels = [labels for _, labels in self._batches if labels is not None]
-        label_parts = torch.cat(labels).to(model.device).split(_CHUNK) if labels else repeat(None)
-        for part, y in zip(images.split(_CHUNK), label_parts, strict=False):
-            yield to_float(part.to(model.device), model.float_type), y
+class _Few:
+    """The first of many samples, as vectors on the CPU; images larger than 32 pixels are made smaller."""
+
+    def __init__(self) -> None:
+        self._parts: list[Tensor] = []
+
+    def add(self, samples: Tensor) -> None:
+        """Take what is still wanted."""
+        samples = samples[: _COMPARED - sum(map(len, self._parts))].float()
+        if samples.ndim == 4 and max(samples.shape[2:]) > 32:
+            samples = adaptive_avg_pool2d(samples, 32)
+        self._parts.append(samples.flatten(1).cpu())
+
+    def gathered(self) -> Tensor:
+        """Return those of all processes, ``(N, D)``."""
+        return gather_rows(torch.cat(self._parts))[:_COMPARED]
 
 
 class _Move:
@@ -238,26 +249,6 @@ def coverage(real: Tensor, fake: Tensor, k: int = 5) -> Tensor:
     """
     radius = torch.cdist(real, real).kthvalue(min(k + 1, len(real)), dim=1).values  # the nearest is the sample itself
     return (torch.cdist(real, fake).min(1).values <= radius).float().mean()
-
-
-@contextmanager
-def _validating(trainer: Trainer, model: LitGAN) -> Iterator[None]:
-    """Let hooks know that this is no training, and leave training's random numbers as they were."""
-    stage, trainer.state.stage = trainer.state.stage, RunningStage.VALIDATING
-    model._run.validating(begins=True)
-    try:
-        yield
-    finally:
-        model._run.validating(begins=False)
-        trainer.state.stage = stage
-
-
-def _held_out_batches(trainer: Trainer) -> Iterable[Any]:
-    """Return the batches of the validation data, which Lightning may not have asked for yet."""
-    if trainer.val_dataloaders is None and trainer.enable_validation:
-        trainer.fit_loop.epoch_loop.val_loop.setup_data()
-    loaders = trainer.val_dataloaders
-    return chain.from_iterable(loaders if isinstance(loaders, (list, tuple)) else [loaders] if loaders else [])
 
 
 def _append(path: Path, record: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ class PictureCallback(Callback, ABC):
 
     Args:
         every_n_steps: generator updates between pictures.
-        movie: whether all pictures in the folder become ``<name>.gif`` when fit ends.
+        movie: whether all pictures of the run become ``<name>.gif`` when fit ends, 300 of them at the most.
 
     Raises:
         ValueError: ``every_n_steps`` below 1.
@@ -36,6 +36,7 @@ class PictureCallback(Callback, ABC):
         at_least_one(every_n_steps=every_n_steps)
         self.every_n_steps, self.movie = every_n_steps, movie
         self._last: tuple[int, Path | None] = (-1, None)
+        self._frames: list[str] = []
 
     @abstractmethod
     def draw(self, model: LitGAN) -> Tensor | None:
@@ -43,7 +44,15 @@ class PictureCallback(Callback, ABC):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget another run."""
-        self._last = (-1, None)
+        self._last, self._frames = (-1, None), []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the pictures are that a movie is made of."""
+        return {"frames": self._frames} if self.movie else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the movie of a checkpoint."""
+        self._frames = list(state_dict.get("frames", []))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -59,7 +68,8 @@ class PictureCallback(Callback, ABC):
         if path is not None:
             rank_zero_info(f"{self.name.capitalize()}: {path}")
             if self.movie:
-                rank_zero_info(f"{self.name.capitalize()}, moving: {_movie(path.parent)}")
+                movie = _movie(self._frames, path.parent.with_suffix(".gif"))
+                rank_zero_info(f"{self.name.capitalize()}, moving: {movie}")
 
     def _write(self, trainer: Trainer, model: LightningModule) -> None:
         step, folder = trainer.global_step, run_folder(trainer)  # on every process: they agree on the folder
@@ -71,19 +81,18 @@ class PictureCallback(Callback, ABC):
         if picture is not None:
             path = save_png(picture, folder / self.name / f"step-{step:06d}.png")
             log_image(trainer, self.name, picture, step)
+            self._frames.append(str(path))
         self._last = (step, path)
 
 
-def _movie(folder: Path, frame: int = 200, last: int = 2000) -> Path:
-    """Write the pictures of ``folder`` as a GIF beside it, frames of so many milliseconds, over and over."""
-    frames = [
-        Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
-        for path in sorted(folder.glob("*.png"))
-    ]
+def _movie(paths: list[str], movie: Path, most: int = 300, frame: int = 200, last: int = 2000) -> Path:
+    """Write pictures as a GIF that runs over and over; each is shown for so many milliseconds."""
+    there = [path for path in paths if Path(path).exists()]
+    chosen = there[:: -(-len(there) // most)]
+    frames = [Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE, colors=64) for path in chosen]
     durations = [frame] * (len(frames) - 1) + [last]
-    path = folder.with_suffix(".gif")
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    return path
+    frames[0].save(movie, save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    return movie
 
 
 def run_folder(trainer: Trainer) -> Path:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
+from torch.nn.functional import pad
 
 from lit_gan.arguments import at_least_one
 from lit_gan.callbacks.pictures import PictureCallback
@@ -12,19 +13,21 @@ from lit_gan.data import GaussianMixture
 from lit_gan.module import LitGAN
 from lit_gan.plots import draw_curves, draw_maps, draw_value, new_figure
 from lit_gan.sampling import evaluating
-from lit_gan.theory import js_divergence, optimal_discriminator
+from lit_gan.theory import Mixture, js_divergence, optimal_discriminator
 
 __all__ = ["DensityPlot", "ValuePlot"]
 
 _CELLS = {1: 400, 2: 96}  # of the grid along an axis, by dimensions
+_FINER = 4  # points in a cell along an axis, that a density is averaged over
 
 
 class DensityPlot(PictureCallback):
     """Draws the learned D beside the exact D* = p_data/(p_data + p_g), where p_data is a :class:`GaussianMixture`.
 
-    On a line: p_data, p_g, D and D* as curves. In a plane: D and D* as maps. p_g is the generator's own
-    ``log_density``, where it has one and z is normal, and a smoothed histogram of its samples elsewhere; both of the
-    raw generator. D is sigmoid(log p_data/p_g), as ``loss.log_ratio`` says, and is left out where a game fixes none.
+    On a line: p_data, p_g, D and D* as curves. In a plane: D and D* as maps. Both densities are averages over the cells
+    of a grid; p_g is the generator's own ``log_density``, where it has one and z is normal, and a histogram of its
+    samples elsewhere, smoothed over neighbouring cells, as p_data then is; both of the raw generator. D is
+    sigmoid(log p_data/p_g), as ``loss.log_ratio`` says, and is left out where a game fixes none.
 
     Args:
         every_n_steps: generator updates between pictures.
@@ -33,7 +36,7 @@ class DensityPlot(PictureCallback):
 
     Raises:
         ImportError: matplotlib is not there; the extra ``plots`` brings it.
-        ValueError: the data are no :class:`GaussianMixture`, so that p_data is not known.
+        ValueError: the data are no :class:`GaussianMixture`, so that p_data is not known, or D is conditional.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, figure 1 and equation 2.
     """
@@ -47,78 +50,101 @@ class DensityPlot(PictureCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse what cannot be drawn before anything is trained."""
         super().setup(trainer, pl_module, stage)
+        if stage != "fit":
+            return
         new_figure()
         data = getattr(trainer, "datamodule", None)
         if not isinstance(data, GaussianMixture):
+            given = "loaders" if data is None else type(data).__name__
             raise ValueError(
-                f"DensityPlot needs data of known density, a GaussianMixture, and the data are {type(data).__name__}: "
-                "leave it out"
+                f"DensityPlot needs data of known density and was given {given}: fit a GaussianMixture, or leave it out"
             )
+        if isinstance(pl_module, LitGAN) and pl_module.passing["discriminator"] != "not at all":
+            name = type(pl_module.discriminator).__name__
+            raise ValueError(f"DensityPlot draws one D(x), and {name} is conditional, D(x | y): leave it out")
 
     @torch.no_grad()
     def draw(self, model: LitGAN) -> Tensor:
         """Return the picture of this moment."""
         data = getattr(model.trainer, "datamodule", None)
         assert isinstance(data, GaussianMixture)
-        mixture = data.mixture
-        low, high = (mixture.means - 5 * mixture.stds[:, None]).min(), (mixture.means + 5 * mixture.stds[:, None]).max()
-        dimensions = mixture.means.shape[1]
-        edges = torch.linspace(float(low), float(high), _CELLS[dimensions] + 1, dtype=torch.float64)
-        axis = (edges[1:] + edges[:-1]) / 2
-        points = torch.cartesian_prod(*[axis] * dimensions).reshape(-1, dimensions)
-        shape = [len(axis)] * dimensions
-        p_data = mixture.density(points).reshape(shape)
-        p_g = generated_density(model, points, edges, self.samples).reshape(shape)
+        reach = 5 * data.mixture.stds[:, None]
+        low, high = float((data.mixture.means - reach).min()), float((data.mixture.means + reach).max())
+        dimensions = data.mixture.means.shape[1]
+        edges = torch.linspace(low, high, _CELLS[dimensions] + 1, dtype=torch.float64)
+        p_data, p_g = densities(model, data.mixture, edges, self.samples)
         exact = optimal_discriminator(p_data, p_g)
         if dimensions == 1:
             exact[p_data + p_g < 1e-3 * p_data.max()] = torch.nan  # a ratio of next to nothing: a gap in the curve
-        learned = _learned(model, points)
-        ds = ({} if learned is None else {"D, learned": learned.reshape(shape)}) | {"D*": exact}
+        learned = _learned(model, _centres(edges), dimensions)
+        ds = ({} if learned is None else {"D, learned": learned}) | {"D*": exact}
         title = f"{model.trainer.global_step} generator updates{_jsd(p_data, p_g, edges)}"
         if dimensions == 1:
-            densities = {"p_data": p_data, "p_g": p_g}
-            return draw_curves(axis, densities, ds, title, top=2 * float(p_data.max()))
-        return draw_maps(ds, [float(low), float(high)] * 2, title)
+            curves = {"p_data": p_data, "p_g": p_g}
+            return draw_curves(_centres(edges), curves, ds, title, top=2 * float(p_data.max()))
+        return draw_maps(ds, [low, high] * 2, title)
 
 
-def generated_density(model: LitGAN, points: Tensor, edges: Tensor, samples: int) -> Tensor:
-    """Return p_g of the raw generator at the centres of a grid's cells, ``(N,)`` in float64.
-
-    Its own ``log_density`` where it has one and z is normal; else a histogram, smoothed over neighbouring cells.
+def densities(model: LitGAN, mixture: Mixture, edges: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """Return p_data and p_g of the raw generator, averages over the cells of a grid, smoothed alike.
 
     Args:
         model: whose generator makes points ``(N, 1)`` or ``(N, 2)``.
-        points: the centres, ``(N, D)``.
+        mixture: p_data.
         edges: of the cells along each axis, evenly spaced.
-        samples: for the histogram.
+        samples: for the histogram, where the generator has no ``log_density``.
+
+    Returns:
+        Both ``(cells,)`` or ``(cells, cells)``, in float64.
     """
+    dimensions, cell = mixture.means.shape[1], float(edges[1] - edges[0])
+    steps = torch.special.ndtr((edges - mixture.means[..., None]) / mixture.stds[:, None, None]).diff() / cell
+    axes = "kx" if dimensions == 1 else "kx,ky"
+    p_data = torch.einsum(f"k,{axes}->{'xy'[:dimensions]}", mixture.weights, *steps.unbind(1))
     log_density = getattr(model.generator, "log_density", None)
     if log_density is not None and model.latent == "normal":
-        density: Tensor = log_density(points.to(model.device)).exp().cpu()
-        return density
+        fine = torch.linspace(float(edges[0]), float(edges[-1]), _FINER * (len(edges) - 1) + 1, dtype=torch.float64)
+        p_g = log_density(_grid(_centres(fine), dimensions).to(model.device)).exp().cpu()
+        return p_data, _coarse(p_g, len(edges) - 1, dimensions)
     x = model.sample(samples, ema=False, seed=0, batch_size=20_000).double().cpu()
-    dimensions, cell = x.shape[1], float(edges[1] - edges[0])
-    counts = torch.histogramdd(x, bins=[edges] * dimensions).hist
-    smooth = torch.tensor([0.25, 0.5, 0.25], dtype=torch.float64)
-    for axis in range(dimensions):
-        counts = counts.transpose(axis, -1)
-        padded = torch.nn.functional.pad(counts, (1, 1))
-        counts = sum(w * padded.narrow(-1, i, counts.shape[-1]) for i, w in enumerate(smooth)).transpose(axis, -1)
-    return (counts / samples / cell**dimensions).flatten()
+    p_g = torch.histogramdd(x, bins=[edges] * dimensions).hist / samples / cell**dimensions
+    return _smooth(p_data), _smooth(p_g)
 
 
-def _learned(model: LitGAN, points: Tensor) -> Tensor | None:
+def _centres(edges: Tensor) -> Tensor:
+    return (edges[1:] + edges[:-1]) / 2
+
+
+def _grid(axis: Tensor, dimensions: int) -> Tensor:
+    """Return the points of a grid, ``(N, D)``."""
+    return torch.cartesian_prod(*[axis] * dimensions).reshape(-1, dimensions)
+
+
+def _coarse(fine: Tensor, cells: int, dimensions: int) -> Tensor:
+    """Return the means over ``_FINER`` neighbours along each axis."""
+    return fine.reshape([cells, _FINER] * dimensions).mean(tuple(range(1, 2 * dimensions, 2)))
+
+
+def _smooth(density: Tensor) -> Tensor:
+    """Return ¼, ½ and ¼ of neighbours, along each axis."""
+    for axis in range(density.ndim):
+        padded = pad(density.transpose(axis, -1), (1, 1))
+        density = (padded[..., :-2] / 4 + padded[..., 1:-1] / 2 + padded[..., 2:] / 4).transpose(axis, -1)
+    return density
+
+
+def _learned(model: LitGAN, axis: Tensor, dimensions: int) -> Tensor | None:
     """Return sigmoid of the log density ratio that the discriminator has learned, None where the game fixes none."""
     with evaluating(model.discriminator):
-        logits = model.logits(points.to(model.device, model.float_type))
+        logits = model.logits(_grid(axis, dimensions).to(model.device, model.float_type))
     ratio = model.loss.log_ratio(logits)
-    return None if ratio is None else ratio.sigmoid().double().cpu()
+    return None if ratio is None else ratio.sigmoid().double().cpu().reshape([len(axis)] * dimensions)
 
 
 def _jsd(p_data: Tensor, p_g: Tensor, edges: Tensor) -> str:
     """Return what the title says of the divergence; nothing while samples lie beyond the frame."""
     cell = float(edges[1] - edges[0]) ** p_data.ndim
-    if abs(float(p_g.sum()) * cell - 1) > 1e-3:
+    if max(abs(float(p.sum()) * cell - 1) for p in (p_data, p_g)) > 1e-3:
         return ""
     return f", JSD(p_data‖p_g) = {float(js_divergence(p_data, p_g, cell)):.3f} nats"
 
@@ -147,15 +173,17 @@ class ValuePlot(PictureCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Begin anew, and refuse to where nothing can be drawn."""
         super().setup(trainer, pl_module, stage)
-        new_figure()
+        if stage == "fit":
+            new_figure()
         self._values = []
 
     def state_dict(self) -> dict[str, Any]:
         """Return the values so far."""
-        return {"values": [list(pair) for pair in self._values]}
+        return super().state_dict() | {"values": [list(pair) for pair in self._values]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the values of a checkpoint."""
+        super().load_state_dict(state_dict)
         self._values = [(step, v) for step, v in state_dict["values"]]
 
     def on_train_batch_end(self, *args: Any) -> None:

@@ -32,7 +32,7 @@ class SampleGrid(PictureCallback):
         every_n_steps: generator updates between grids.
         n: samples in a grid.
         seed: of the latents, which are the same in each grid.
-        movie: whether all grids become ``samples.gif`` when fit ends.
+        movie: whether all grids of the run become ``samples.gif`` when fit ends.
 
     Raises:
         ValueError: an argument below 1.
@@ -53,11 +53,12 @@ class SampleGrid(PictureCallback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the classes that are shown, where the first batch chose them."""
-        return {} if self._labels is None else {"labels": self._labels}
+        return super().state_dict() | ({} if self._labels is None else {"labels": self._labels})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Show the same classes again."""
-        self._labels = state_dict["labels"]
+        super().load_state_dict(state_dict)
+        self._labels = state_dict.get("labels")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

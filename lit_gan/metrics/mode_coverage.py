@@ -1,5 +1,6 @@
 """ModeCoverage: how many modes of a known mixture are caught, and how evenly (arXiv:1705.07761, arXiv:1712.04086)."""
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,10 +67,11 @@ class ModeCoverage(Metric):
     def __init__(self, data: GaussianMixture, protocols: Sequence[Protocol] = ("veegan", "strict")) -> None:
         super().__init__()
         instance_of("data", data, GaussianMixture, 'GaussianMixture("grid", "veegan")')
-        self.data, self.protocols = data, tuple(protocols)
+        self.data, self.protocols = copy.copy(data), tuple(protocols)
+        self.data.trainer = None  # a copy without it: a Trainer cannot be pickled
         if not self.protocols or not set(self.protocols) <= set(_PROTOCOLS):
             raise ValueError(f"protocols={list(protocols)}: take some of {', '.join(_PROTOCOLS)}")
-        _check_mixture(data.mixture, apart=any(_PROTOCOLS[name].no_mode for name in self.protocols))
+        _check_mixture(self.data.mixture, apart=any(_PROTOCOLS[name].no_mode for name in self.protocols))
         for counts in ("real_counts", "fake_counts"):  # of each mode, and of none
             self.add_state(counts, torch.zeros(len(data.mixture.means) + 1, dtype=torch.int64), dist_reduce_fx="sum")
 

@@ -31,7 +31,8 @@ class ClassifierTwoSample(Metric):
     projections of them, to a small MLP; images ``(N, C, H, W)``, of any size, to a small convolutional network. Float
     images are rounded to the 256 levels of uint8, as saving them would, what lies outside [-1, 1] becoming 0 or 255: or
     rounding would tell the kinds apart. Where there are more of a kind, as many as of the other are drawn from them.
-    Every process must have seen samples; all train the same classifier on all of them.
+    Every process must have seen samples; all train the same classifier on all of them. Call ``update`` and ``compute``:
+    the metric called as a function would judge one batch, of one kind.
 
     Args:
         epochs: passes over the training part, the best of which is kept.

@@ -38,13 +38,15 @@ def calibration_error(real_logits: Tensor, fake_logits: Tensor, bins: int = 15) 
         bins: how many.
 
     Returns:
-        A scalar in [0, 1], in float64.
+        A scalar in [0, 1], in float64; NaN where a logit is.
 
     Reference: Guo et al. 2017, arXiv:1706.04599, equation 3 (the expected calibration error).
     """
     d = torch.sigmoid(torch.cat([real_logits.flatten(), fake_logits.flatten()]).double())
     weight = torch.cat([torch.full_like(x, 0.5 / x.numel(), dtype=d.dtype) for x in (real_logits, fake_logits)])
     real = torch.zeros_like(d).index_fill_(0, torch.arange(real_logits.numel(), device=d.device), 1)
+    if d.isnan().any():
+        return d.sum()
     which = (d * bins).long().clamp_max(bins - 1)
     return d.new_zeros(bins).index_add_(0, which, weight * (real - d)).abs().sum()
 

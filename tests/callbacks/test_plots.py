@@ -2,6 +2,7 @@
 
 import builtins
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,11 +11,12 @@ from torch.testing import assert_close
 
 from lit_gan import LitGAN, plots
 from lit_gan.callbacks import DensityPlot, SampleGrid, ValuePlot
-from lit_gan.callbacks.plots import generated_density
+from lit_gan.callbacks.plots import densities
 from lit_gan.data import FashionMNISTSample, GaussianMixture
 from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
+from lit_gan.theory import Mixture, js_divergence, optimal_discriminator
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 
 BLANK = torch.zeros(3, 4, 4, dtype=torch.uint8)
@@ -59,7 +61,7 @@ def test_what_is_drawn_is_d_and_the_exact_d(tmp_path, monkeypatch):
     trainer(tmp_path, callbacks=[DensityPlot(movie=False)], max_steps=1, max_epochs=-1).fit(gan, data)
     learned, exact = drawn.values()
     assert learned.shape == (96, 96)
-    assert_close(learned, exact, atol=1e-5, rtol=0)
+    assert_close(learned, exact, atol=2e-3, rtol=0)  # at a cell's centre, and averaged over it
     assert exact.max() > 0.7
     assert exact.min() < 0.01
 
@@ -69,20 +71,72 @@ def still(parameters):
 
 
 @pytest.mark.parametrize("dimensions", [1, 2])
-def test_a_histogram_is_close_to_the_density(dimensions):
+def test_densities_are_cell_averages_of_both_kinds(dimensions):
     generator = GaussianGenerator(dimensions, mean=0.5, std=0.7)
     gan = LitGAN(generator, MLPDiscriminator(features=dimensions))
-    edges = torch.linspace(-4, 4, 81, dtype=torch.float64)
-    axis = (edges[1:] + edges[:-1]) / 2
-    points = torch.cartesian_prod(*[axis] * dimensions).reshape(-1, dimensions)
-    exact = generated_density(gan, points, edges, samples=1)
+    same = Mixture([[0.5] * dimensions], 0.7)
+    edges = torch.linspace(-4, 4, 41, dtype=torch.float64)
+    p_data, exact = densities(gan, same, edges, samples=1)
+    assert p_data.shape == exact.shape == (40,) * dimensions
+    assert_close(exact, p_data, rtol=0.02, atol=1e-4)  # four points of a cell, and its integral
     gan.latent = "uniform"  # its log_density speaks of normal latents
-    uniform = generated_density(gan, points, edges, samples=1000)
-    assert (uniform - exact).abs().max() > 0.05
+    assert (densities(gan, same, edges, samples=1000)[1] - exact).abs().max() > 0.05
     gan.latent, generator.log_density = "normal", None
-    counted = generated_density(gan, points, edges, samples=200_000)
-    assert float(counted.sum()) * 0.1**dimensions == pytest.approx(1, abs=1e-3)
-    assert float((counted - exact).abs().sum()) * 0.1**dimensions < 0.05
+    smooth, counted = densities(gan, same, edges, samples=200_000)
+    for p in (smooth, counted):
+        assert float(p.sum()) * 0.2**dimensions == pytest.approx(1, abs=1e-3)
+    assert float((counted - smooth).abs().sum()) * 0.2**dimensions < 0.03
+
+
+@pytest.mark.parametrize("setting", ["veegan", "wgan_gp"])
+@pytest.mark.parametrize("kind", ["ring", "grid"])
+def test_a_perfect_generator_of_narrow_modes_has_d_star_one_half(kind, setting):
+    """The published modes are narrower than the cells: both densities must be treated alike."""
+    data = GaussianMixture(kind, setting)
+
+    class Perfect(MLPGenerator):
+        def forward(self, z, labels=None):
+            return data.mixture.sample(len(z), torch.Generator().manual_seed(int(z[0, 0] * 1e6) % 1000))[0]
+
+    gan = LitGAN(Perfect(features=2, latent_dim=2), MLPDiscriminator(features=2))
+    low, high = float(data.mixture.means.min()) - 0.5, float(data.mixture.means.max()) + 0.5
+    edges = torch.linspace(low, high, 97, dtype=torch.float64)
+    p_data, p_g = densities(gan, data.mixture, edges, samples=200_000)
+    cell = float(edges[1] - edges[0]) ** 2
+    error = (optimal_discriminator(p_data, p_g) - 0.5).abs()
+    assert float((p_data * error).sum() * cell) < 0.02
+    assert float(js_divergence(p_data, p_g, cell)) < 0.003
+
+
+def test_narrow_modes_are_drawn_all_the_same(tmp_path):
+    plot = DensityPlot(samples=1000, movie=False)
+    trainer(tmp_path, callbacks=[plot], max_steps=1, max_epochs=-1).fit(
+        game(), GaussianMixture("ring", "veegan", batch_size=8)
+    )
+    assert len(list(tmp_path.glob("densities/*.png"))) == 1
+
+
+def test_a_movie_shows_its_own_run_and_goes_on_after_a_resume(tmp_path):
+    for steps in (6, 2):
+        plot = DensityPlot(every_n_steps=2, samples=500)
+        fitted = trainer(tmp_path, callbacks=[plot], max_steps=steps, max_epochs=-1)
+        fitted.fit(game(), mixture())
+        assert [Path(frame).stem for frame in plot._frames] == [f"step-{i:06d}" for i in range(2, steps + 1, 2)]
+    fitted.save_checkpoint(tmp_path / "last.ckpt")
+    plot = DensityPlot(every_n_steps=2, samples=500)
+    resumed = trainer(tmp_path, callbacks=[plot], max_steps=4, max_epochs=-1)
+    resumed.fit(game(), mixture(), ckpt_path=tmp_path / "last.ckpt")
+    assert [Path(frame).stem for frame in plot._frames] == ["step-000002", "step-000004"]
+
+
+def test_a_conditional_discriminator_is_refused_before_training(tmp_path):
+    gan = LitGAN(MLPGenerator(features=2, latent_dim=2), MLPDiscriminator(features=2, num_classes=8))
+    with pytest.raises(ValueError, match=r"MLPDiscriminator is conditional, D\(x \| y\): leave it out"):
+        trainer(tmp_path, callbacks=[DensityPlot()]).fit(gan, mixture())
+
+
+def test_validating_needs_no_density(tmp_path):
+    trainer(tmp_path, callbacks=[DensityPlot()]).validate(game(), loader(torch.rand(8, 2)), verbose=False)
 
 
 def test_a_game_without_a_log_ratio_is_drawn_without_its_d(tmp_path, monkeypatch):
@@ -132,7 +186,7 @@ def test_grids_become_a_movie_where_asked(tmp_path):
 
 def test_unknown_densities_are_refused_before_training(tmp_path):
     gan = LitGAN(MLPGenerator(32, 1, width=4), MLPDiscriminator(32, 1, width=4))
-    with pytest.raises(ValueError, match="a GaussianMixture, and the data are FashionMNISTSample: leave it out"):
+    with pytest.raises(ValueError, match="was given FashionMNISTSample: fit a GaussianMixture, or leave it out"):
         trainer(tmp_path, callbacks=[DensityPlot()]).fit(gan, FashionMNISTSample())
     assert gan.images_seen == 0
 

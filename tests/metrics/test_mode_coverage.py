@@ -2,13 +2,17 @@
 
 import math
 import os
+import pickle
 
 import pytest
 import torch
 import torch.distributed as dist
 
+from lit_gan import LitGAN
 from lit_gan.data import GaussianMixture
 from lit_gan.metrics import ModeCoverage
+from lit_gan.networks import MLPDiscriminator, MLPGenerator
+from tests.conftest import trainer
 from tests.processes import on_ranks
 
 NEAR = 1 - math.exp(-4.5)  # P(χ²₂ ≤ 9)
@@ -186,3 +190,14 @@ def test_two_ranks_count_as_one_process_with_all_samples():
     fake, real = drawn(data, 2500), drawn(data, 3000, seed=1)
     first, second = on_ranks(score_on_a_rank, fake, real)
     assert first == second == score(fake, data, real)
+
+
+def test_a_metric_of_data_that_were_trained_on_can_be_copied_and_pickled(tmp_path):
+    data = GaussianMixture(train_size=64, held_out_size=64, batch_size=32)
+    gan = LitGAN(MLPGenerator(features=2, latent_dim=2, width=4), MLPDiscriminator(features=2, width=4))
+    before = ModeCoverage(data)
+    trainer(tmp_path, max_steps=1).fit(gan, data)
+    for metric in (before, ModeCoverage(data)):
+        assert pickle.loads(pickle.dumps(metric)).data.trainer is None
+        assert metric.clone().data.trainer is None
+    assert data.trainer is not None

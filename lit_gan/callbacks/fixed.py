@@ -1,0 +1,93 @@
+"""Samples that an instrument looks at again and again: a fixed random choice of a loader's."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.trainer.states import RunningStage
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+from lit_gan.images import to_float
+from lit_gan.inputs import read_batch
+from lit_gan.loading import ResumableLoader
+from lit_gan.module import LitGAN
+
+__all__ = ["FixedSamples", "held_out_loaders", "validating"]
+
+Batch = tuple[Tensor, Tensor | None]
+
+
+class FixedSamples:
+    """This process's share of ``n`` samples, kept on the CPU as they came.
+
+    Of an ordinary loader's data a random choice, the same in each run; of a stream the first that come.
+
+    Args:
+        n: how many, over all processes.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._batches: list[Batch] = []
+
+    def __len__(self) -> int:
+        return sum(len(images) for images, _ in self._batches)
+
+    def choose(self, model: LitGAN, loaders: Iterable[Any]) -> None:
+        """Take what is wanted of the data of ``loaders``."""
+        trainer = model.trainer
+        for batch in chain.from_iterable(_chosen(loader, self._n, trainer) for loader in loaders):
+            if self.take(model, trainer.strategy.batch_to_device(batch)):
+                break
+
+    def take(self, model: LitGAN, batch: Any) -> bool:
+        """Take what is still wanted of ``batch``; tell whether there is enough."""
+        trainer = model.trainer
+        most = len(range(trainer.global_rank, self._n, trainer.world_size)) - len(self)
+        if most > 0:
+            images, labels = read_batch(model, batch, first=not self._batches)
+            self._batches.append((images[:most].clone().cpu(), None if labels is None else labels[:most].cpu()))
+            most -= len(images)
+        return most <= 0
+
+    def parts(self, model: LitGAN) -> Iterator[Batch]:
+        """Yield images in [-1, 1] and labels on the model's device, as few at a time as in training."""
+        for images, labels in self._batches:
+            size = -(-len(images) // model.micro_batches)
+            for i in range(0, len(images), size):
+                part = to_float(images[i : i + size].to(model.device), model.float_type)
+                yield part, None if labels is None else labels[i : i + size].to(model.device)
+
+
+def _chosen(loader: Any, n: int, trainer: Trainer) -> Iterable[Any]:
+    if not isinstance(loader, ResumableLoader):
+        return iter(loader)
+    numbers = sorted(set(loader.sampler))  # a sampler may leave samples to another loader
+    order = torch.randperm(len(numbers), generator=torch.Generator().manual_seed(0)).tolist()
+    mine = [numbers[i] for i in order[:n][trainer.global_rank :: trainer.world_size]]
+    return DataLoader(Subset(loader.dataset, mine), loader.batch_size, collate_fn=loader.collate_fn)
+
+
+def held_out_loaders(trainer: Trainer) -> list[Any]:
+    """Return the validation loaders, which Lightning may not have asked for yet."""
+    loop: Any = trainer.fit_loop.epoch_loop.val_loop
+    if trainer.val_dataloaders is None and trainer.enable_validation:
+        loop.setup_data()
+    return [] if loop._combined_loader is None else list(loop._combined_loader.flattened)
+
+
+@contextmanager
+def validating(model: LitGAN) -> Iterator[None]:
+    """Let hooks know that this is no training, and leave training's random numbers as they were."""
+    state = model.trainer.state
+    stage, state.stage = state.stage, RunningStage.VALIDATING
+    model._run.validating(begins=True)
+    try:
+        yield
+    finally:
+        model._run.validating(begins=False)
+        state.stage = stage
