@@ -50,8 +50,14 @@ class LitGANParser(LightningArgumentParser):
                 f"--{key}: there is no {unknown[1]!r}; take one of {', '.join(_names(key))}, "
                 "or the import path of a class of your own"
             )
+        elif key and (wrong := re.search(r'Parser key "(\w+)":\s+Expected a (.+?)\. Got value: (\S+)', message)):
+            wanted = re.sub(r"typing\.Literal|<class '(\w+)'>", r"\1", wrong[2])
+            message = f"--{key}: {wrong[1]}={wrong[3]} is none of what it takes, {wanted}"
         elif key and (detail := re.search(r"Option '.+?' is not accepted|the following arguments .+", message)):
             message = f"--{key}: {detail[0]}"
+        elif key and (given := re.search(r"NestedArg\(key='(\w+)', val='?(.*?)'?\)", message)):
+            types = ", ".join(dict.fromkeys(re.findall(r"Expected a <class '(\w+)'>", message)))
+            message = f"--{key}: {given[1]}={given[2]} is not of a type it takes ({types})"
         super().error(message, ex)
 
     def print_usage(self, file: Any = None) -> None:

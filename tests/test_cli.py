@@ -143,7 +143,7 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--model.loss=Hing"], "--model.loss: there is no 'Hing'; take one of FDivergence, Minimax, NonSaturating"),
+        (["--model.loss=Hing"], "--model.loss: there is no 'Hing'; take one of FDivergence, Hinge, LeastSquares"),
         (
             ["--model.generator=DCGAN"],
             "there is no 'DCGAN'; take one of DCGANGenerator, GaussianGenerator, MLPGenerator, or",
@@ -166,6 +166,9 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
         (["--model.penalties.r1=R1", "--model.penalties.r1.wieght=1"], "--model.penalties: Option 'wieght' is not"),
         (["--model.lr_schedule=Cosine", "--model.lr_schedule.images=0"], "error: Cosine: images=0 must be at least 1"),
         (["--data=ImageFolder"], "folder"),
+        (["--data=GaussianMixture", "--data.kind=cube"], "--data: kind=cube is none of what it takes, ['ring', 'grid'"),
+        (["--data=GaussianMixture", "--data.modes=x"], "--data: modes=x is not of a type it takes (int"),
+        (["--model.loss=FDivergence", "--model.loss.divergence=k"], "--model.loss: divergence=k is none of what it"),
         (["--ckpt_path=none.ckpt"], "there is no checkpoint none.ckpt"),
         (["--data=ImageFolder", "--data.folder=nowhere"], "there is no folder nowhere"),
     ],
