@@ -67,7 +67,7 @@ def load_sampler(path: str | Path, cls: type["LitGAN"]) -> "LitGAN":
     checkpoint["state_dict"] = {
         name: tensor
         for name, tensor in checkpoint["state_dict"].items()
-        if not name.startswith(("discriminator.", "augment.", "penalties."))
+        if not name.startswith(("discriminator.", "augment.", "penalty_states."))
     }
     check_state(model, checkpoint)
     model.load_state_dict(checkpoint["state_dict"])

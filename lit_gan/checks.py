@@ -19,7 +19,7 @@ from lit_gan.schedules import Schedule
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["check_game", "check_parts", "check_strategy", "check_trainer", "read_latent_dim"]
+__all__ = ["check_beta2", "check_game", "check_parts", "check_strategy", "check_trainer", "read_latent_dim"]
 
 
 def check_parts(model: "LitGAN") -> None:
@@ -32,8 +32,12 @@ def check_parts(model: "LitGAN") -> None:
         instance_of(f"penalties[{name!r}]", penalty, Penalty, "R1(weight=10)")
     if model.augment is not None:
         instance_of("augment", model.augment, nn.Module, "torch.nn.Identity()")
-    if model.lr_schedule is not None:
-        instance_of("lr_schedule", model.lr_schedule, Schedule, "Cosine(end=0.1, images=1_000_000)")
+    for name, example in (
+        ("lr_schedule", "Cosine(end=0.1, images=1_000_000)"),
+        ("beta2_schedule", "Linear(0.9, 0.99)"),
+    ):
+        if getattr(model, name) is not None:
+            instance_of(name, getattr(model, name), Schedule, example)
     for name in ("generator_optimizer", "discriminator_optimizer"):
         factory: Any = getattr(model, name)
         if isinstance(factory, Optimizer) or not callable(factory):
@@ -46,7 +50,19 @@ def check_parts(model: "LitGAN") -> None:
     if model.on_non_finite not in ("stop", "skip"):
         raise ValueError(f'on_non_finite={model.on_non_finite!r} is neither "stop" nor "skip"')
     at_least_one(d_steps_per_g_step=model.d_steps_per_g_step, micro_batches=model.micro_batches)
-    positive(ema_half_life=model.ema_half_life, gradient_clip=model.gradient_clip)
+    positive(gradient_clip=model.gradient_clip)
+    if not isinstance(model.ema_half_life, Schedule):
+        positive(ema_half_life=model.ema_half_life)
+
+
+def check_beta2(schedule: Schedule | None, optimizers: list[Optimizer]) -> None:
+    """Refuse a schedule of β2 for an optimizer that has none."""
+    for optimizer in optimizers:
+        if schedule is not None and any("betas" not in group for group in optimizer.param_groups):
+            raise ValueError(
+                f"beta2_schedule={schedule} and {type(optimizer).__name__}, which has no β2: leave the schedule out, "
+                "or take GANAdam for both players"
+            )
 
 
 def read_latent_dim(generator: nn.Module, given: int | None) -> int:

@@ -34,6 +34,7 @@ _PARTS = {
     "model.generator_optimizer": optim,
     "model.discriminator_optimizer": optim,
     "model.lr_schedule": schedules,
+    "model.beta2_schedule": schedules,
     "data": data,
 }
 

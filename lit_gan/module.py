@@ -19,7 +19,7 @@ from lit_gan import logs
 from lit_gan.arguments import at_least_one
 from lit_gan.buffers import Kept, buffers_of
 from lit_gan.checkpoints import check_state, load_weights, model_arguments, saved_arguments
-from lit_gan.checks import check_parts, check_trainer, read_latent_dim
+from lit_gan.checks import check_beta2, check_parts, check_trainer, read_latent_dim
 from lit_gan.distributed import average, total
 from lit_gan.ema import start_average, update_average
 from lit_gan.ending import GracefulEnd
@@ -30,6 +30,7 @@ from lit_gan.images import to_float
 from lit_gan.inputs import read_batch, split, unpack
 from lit_gan.labels import LabelPassing, call, label_passing, needs_labels, sample_labels
 from lit_gan.losses import AdversarialLoss, NonSaturating
+from lit_gan.networks.packed import Packed
 from lit_gan.optim import GANAdam, OptimizerFactory
 from lit_gan.penalties import Penalty, Player, Turn
 from lit_gan.run import Run
@@ -57,13 +58,14 @@ class LitGAN(LightningModule):
         generator_optimizer: takes the generator's parameters and returns an optimizer.
         discriminator_optimizer: likewise.
         d_steps_per_g_step: k of the paper's algorithm 1, ≥ 1, counted across epochs.
-        ema_half_life: of the generator's moving average, in images; None for no average.
+        ema_half_life: of the generator's moving average, in images, or a schedule of it; None for no average.
         latent_dim: length of z; read from ``generator.latent_dim`` where not given.
         latent: ``"normal"`` for N(0, 1), ``"uniform"`` for [-1, 1].
         micro_batches: parts that each batch is split into, one after another, to save memory. Gradients add up to
             those of the whole batch, except where samples of a batch are coupled (batch norm).
         gradient_clip: largest L2 norm of a player's gradient, each player for itself; None for no limit.
         lr_schedule: factor of both learning rates by images seen; None keeps them constant.
+        beta2_schedule: Adam's β2 of both players by images seen; None keeps it constant.
         on_non_finite: what a NaN or an infinity in a loss or gradient does: ``"stop"`` ends the run with an error that
             names player, layer and last good step; ``"skip"`` leaves that turn out, with a warning, and reads a number
             at each turn, for which a GPU must wait. Infinite gradients in float16 are its scaler's affair.
@@ -99,12 +101,13 @@ class LitGAN(LightningModule):
         generator_optimizer: OptimizerFactory = GANAdam,
         discriminator_optimizer: OptimizerFactory = GANAdam,
         d_steps_per_g_step: int = 1,
-        ema_half_life: float | None = 10_000,
+        ema_half_life: float | Schedule | None = 10_000,
         latent_dim: int | None = None,
         latent: Latent = "normal",
         micro_batches: int = 1,
         gradient_clip: float | None = None,
         lr_schedule: Schedule | None = None,
+        beta2_schedule: Schedule | None = None,
         on_non_finite: NonFinite = "stop",
         warm_start: str | None = None,
     ) -> None:
@@ -114,10 +117,12 @@ class LitGAN(LightningModule):
         self.loss, self.penalties = loss, penalties or {}
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.d_steps_per_g_step, self.micro_batches = d_steps_per_g_step, micro_batches
-        self.ema_half_life, self.gradient_clip, self.lr_schedule = ema_half_life, gradient_clip, lr_schedule
+        self.ema_half_life, self.gradient_clip = ema_half_life, gradient_clip
+        self.lr_schedule, self.beta2_schedule = lr_schedule, beta2_schedule
         self.latent: Latent = latent
         self.on_non_finite: NonFinite = on_non_finite
         check_parts(self)
+        self.penalty_states = nn.ModuleDict({n: p for n, p in self.penalties.items() if isinstance(p, nn.Module)})
         self.latent_dim = read_latent_dim(generator, latent_dim)
         self.ema_generator = None if ema_half_life is None else start_average(generator)
         for name in ("images_seen", "d_steps", "ema_images_seen"):
@@ -144,16 +149,28 @@ class LitGAN(LightningModule):
         return call(self.generator, self.passing["generator"], z, labels)
 
     def logits(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the discriminator's logits of ``images``, ``(N,)``, in float32 at least."""
+        """Return the discriminator's logits of ``images``, ``(N,)``, in float32 at least; one for each pack of k."""
         logits = call(self.discriminator, self.passing["discriminator"], images, labels)
-        if not isinstance(logits, Tensor) or logits.numel() != len(images):
+        n = -(-len(images) // self.pack)
+        if not isinstance(logits, Tensor) or logits.numel() != n:
             what = f"logits of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
             raise ValueError(
                 f"the discriminator ({type(self.discriminator).__name__}) returns {what} for {len(images)} images: "
                 "it must return logits (N,) or (N, 1)"
             )
-        logits = logits.reshape(len(images))
+        logits = logits.reshape(n)
         return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+    @property
+    def pack(self) -> int:
+        """How many samples the discriminator judges together: 1, or k of :class:`lit_gan.networks.Packed`."""
+        return self.discriminator.k if isinstance(self.discriminator, Packed) else 1
+
+    @property
+    def caveats(self) -> dict[str, float]:
+        """What V(G, D) is of, where not of images as they are: ``augmented`` ones, or ``packed``, k at a time."""
+        augmented = {} if self.augment is None else {"augmented": 1.0}
+        return augmented if self.pack == 1 else augmented | {"packed": float(self.pack)}
 
     @property
     def takes_labels(self) -> bool:
@@ -171,6 +188,7 @@ class LitGAN(LightningModule):
         opt_d = self.discriminator_optimizer(self.discriminator.parameters())
         for group in (*opt_g.param_groups, *opt_d.param_groups):
             group.setdefault("initial_lr", group["lr"])
+        check_beta2(self.beta2_schedule, [opt_g, opt_d])
         return [opt_g, opt_d]
 
     def configure_callbacks(self) -> list[Callback]:
@@ -213,7 +231,7 @@ class LitGAN(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Play one discriminator turn and, at each ``d_steps_per_g_step``-th one, a generator turn."""
         real, labels = self._real(batch)
-        self._set_learning_rates()
+        self._follow_schedules()
         self._count(real, labels)
         self._play("discriminator", real, labels)
         if self._d_steps % self.d_steps_per_g_step == 0:
@@ -290,16 +308,17 @@ class LitGAN(LightningModule):
         return loss
 
     def _side(self, player: Player) -> list[nn.Module]:
-        """Return the networks that belong to a player: augmentation is the discriminator's."""
+        """Return the modules that belong to a player: augmentation is the discriminator's."""
+        states = [state for name, state in self.penalty_states.items() if self.penalties[name].player == player]
         if player == "generator":
-            return [self.generator]
-        return [self.discriminator] if self.augment is None else [self.discriminator, self.augment]
+            return [self.generator, *states]
+        return [self.discriminator, *states] + ([] if self.augment is None else [self.augment])
 
     def _turn(self, player: Player, real: Tensor, labels: Tensor | None, z: Tensor, penalised: bool) -> Turn:
         """Run both networks for ``player``; the other one's work is done without gradients."""
         generating = player == "generator"
         with torch.set_grad_enabled(generating):
-            fake = self(z, labels)
+            fake = self(z.requires_grad_(generating and penalised), labels)
         if penalised and not generating:
             real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
         real_logits = None
@@ -307,7 +326,7 @@ class LitGAN(LightningModule):
             with torch.set_grad_enabled(not generating):
                 real_logits = self._augmented_logits(real, labels)
         fake_logits = self._augmented_logits(fake, labels)
-        return Turn(real, fake, z, labels, real_logits, fake_logits, self._augmented_logits)
+        return Turn(real, fake, z, labels, real_logits, fake_logits, self._augmented_logits, self._images_seen)
 
     def _objective(
         self, player: Player, turn: Turn, due: dict[str, Penalty], share: float, metrics: dict[str, Tensor]
@@ -345,20 +364,26 @@ class LitGAN(LightningModule):
         if self.gradient_clip is not None:
             self.clip_gradients(optimizer, self.gradient_clip, "norm")
 
-    def _set_learning_rates(self) -> None:
-        if self.lr_schedule is None:
-            return
-        factor = self.lr_schedule(self._images_seen)
-        for optimizer in self.trainer.optimizers:
-            for group in optimizer.param_groups:
+    def _follow_schedules(self) -> None:
+        """Set the learning rates and β2 that the images seen so far call for."""
+        groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
+        if self.lr_schedule is not None:
+            factor = self.lr_schedule(self._images_seen)
+            self._metrics["lr_factor"] = torch.tensor(factor)
+            for group in groups:
                 group["lr"] = factor * group["initial_lr"]
-        self._metrics["lr_factor"] = torch.tensor(factor)
+        if self.beta2_schedule is not None:
+            beta2 = self.beta2_schedule(self._images_seen)
+            self._metrics["beta2"] = torch.tensor(beta2)
+            for group in groups:
+                group["betas"] = (group["betas"][0], beta2)
 
     def _update_ema(self) -> None:
         if self.ema_generator is None or self.ema_half_life is None:
             return
-        images = self._images_seen - self._ema_images_seen
-        update_average(self.ema_generator, self.generator, images, self.ema_half_life)
+        images, half_life = self._images_seen - self._ema_images_seen, self.ema_half_life
+        half_life = half_life(self._images_seen) if isinstance(half_life, Schedule) else half_life
+        update_average(self.ema_generator, self.generator, images, half_life)
         self._ema_images_seen = self._images_seen
         self.ema_images_seen.fill_(self._images_seen)
 
@@ -389,8 +414,11 @@ class LitGAN(LightningModule):
 
     def on_validation_epoch_end(self, stage: str = "val") -> None:
         """Log V(G, D), its bound of the Jensen–Shannon divergence and the discriminator's accuracy."""
-        if not self.trainer.sanity_checking:
-            logs.write(self, {f"{stage}/{n}": metric for n, metric in self._held_out.metrics(self.loss).items()})
+        if self.trainer.sanity_checking:
+            return
+        if metrics := self._held_out.metrics(self.loss):
+            metrics |= {name: torch.tensor(number) for name, number in self.caveats.items()}
+        logs.write(self, {f"{stage}/{name}": metric for name, metric in metrics.items()})
 
     def on_test_epoch_end(self) -> None:
         """Log the same of the test data."""

@@ -98,7 +98,10 @@ def summary(description: Any) -> str:
 
 
 def _class_path(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
+    """Return where a class is imported from: for lit_gan's the folder that exports it, which outlives its files."""
+    folder = cls.__module__.rpartition(".")[0]
+    exports = folder.startswith("lit_gan.") and getattr(import_module(folder), cls.__name__, None) is cls
+    return f"{folder if exports else cls.__module__}.{cls.__qualname__}"
 
 
 def _resolve(path: str, name: str) -> type:

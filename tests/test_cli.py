@@ -148,9 +148,9 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
             ["--model.generator=DCGAN"],
             "there is no 'DCGAN'; take one of DCGANGenerator, GaussianGenerator, MLPGenerator, or",
         ),
-        (["--model.penalties.r1=R3"], "--model.penalties: there is no 'R3'; take one of R1, R2, or"),
+        (["--model.penalties.r1=R3"], "--model.penalties: there is no 'R3'; take one of DRAGAN, R1, R2, WGANGP"),
         (["--model.lr_schedule=Step"], "there is no 'Step'; take one of Constant, Cosine, Linear, or"),
-        (["--model.generator_optimizer=Adm"], "there is no 'Adm'; take one of GANAdam, or"),
+        (["--model.generator_optimizer=Adm"], "there is no 'Adm'; take one of ClippedRMSprop, GANAdam, or"),
         (
             ["--data=MNISTT"],
             "--data: there is no 'MNISTT'; take one of FashionMNIST, FashionMNISTSample, GaussianMixture, ImageFold",

@@ -19,7 +19,7 @@ from lit_gan import LitGAN
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.losses import Minimax, RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
-from lit_gan.penalties import R1, R2
+from lit_gan.penalties import R1, R2, Consistency
 from tests.conftest import trainer
 from tests.processes import on_ranks
 
@@ -28,6 +28,7 @@ CASES = {
     "plain": {},
     "k": {"d_steps_per_g_step": 3},
     "penalties": {"penalties": {"r1": R1(0.5, every=2), "r2": R2(0.5)}},
+    "consistency": {"penalties": {"cr": Consistency(nn.Hardtanh(-0.5, 0.5), 0.5, fake_weight=0.5)}},
     "minimax, micro-batches, clipped": {"loss": Minimax(), "micro_batches": 2, "gradient_clip": 0.1},
     "relativistic": {"loss": RelativisticPaired()},
     "no average": {"ema_half_life": None},

@@ -17,7 +17,7 @@ from lit_gan import LitGAN
 from lit_gan.labels import sample_labels
 from lit_gan.losses import Minimax, NonSaturating, RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
-from lit_gan.optim import GANAdam
+from lit_gan.optim import ClippedRMSprop, GANAdam
 from lit_gan.penalties import R1, R2
 from lit_gan.sampling import draw_latents
 from lit_gan.schedules import Linear
@@ -289,6 +289,34 @@ def test_learning_rates_follow_images_seen(fit, images):
     fit(gan, loader(images), callbacks=[rates])
     factors = [1, 0.75, 0.5, 0.25, 0, 0]
     assert rates.seen == [[4.0 * f, 8.0 * f] for f in factors]
+
+
+def test_beta2_follows_images_seen(fit, images):
+    gan = plain_gan(beta2_schedule=Linear(0.9, 0.99, images=16))
+    betas = Watch(lambda m: [o.param_groups[0]["betas"] for o in m.trainer.optimizers])
+    fit(gan, loader(images), callbacks=[betas])
+    expected = [min(0.9 + 0.09 * n / 16, 0.99) for n in (0, 4, 8, 12, 16, 20)]
+    assert [b[0] for b in betas.seen] == [b[1] for b in betas.seen]
+    assert [b[0] for b in betas.seen] == [(0.5, pytest.approx(e)) for e in expected]
+
+
+def test_an_optimizer_without_beta2_cannot_follow_a_schedule_of_it(fit, images):
+    gan = plain_gan(beta2_schedule=Linear(0.9, 0.99), discriminator_optimizer=ClippedRMSprop)
+    with pytest.raises(ValueError, match=r"ClippedRMSprop, which has no β2: leave the schedule out"):
+        fit(gan, loader(images))
+    assert gan.images_seen == 0
+
+
+def test_the_half_life_may_follow_images_seen(fit, images):
+    """A half-life that shrinks to next to nothing lets the average catch up with the generator."""
+    gan = plain_gan(ema_half_life=Linear(1e9, 1e-3, images=24))
+    fit(gan, loader(images))
+    for averaged, parameter in zip(gan.ema_generator.parameters(), gan.generator.parameters(), strict=True):
+        assert_close(averaged, parameter.detach())
+    slow = plain_gan(ema_half_life=Linear(1e9, 1e9))
+    start = weights(slow.ema_generator).clone()
+    fit(slow, loader(images))
+    assert_close(weights(slow.ema_generator), start, atol=1e-6, rtol=1e-6)
 
 
 def test_a_loss_of_ones_own_and_an_exotic_game(fit, images):

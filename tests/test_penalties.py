@@ -4,9 +4,13 @@ import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
+from torch.utils.data import DataLoader, TensorDataset
 
-from lit_gan import penalties
-from lit_gan.penalties import R1, R2, Penalty, Turn
+from lit_gan import LitGAN, penalties
+from lit_gan.networks import Packed
+from lit_gan.penalties import DRAGAN, R1, R2, WGANGP, Consistency, LeCam, PathLength, Penalty, Turn
+from lit_gan.schedules import Linear
+from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, trainer
 
 PENALTIES = [
     cls
@@ -17,7 +21,11 @@ PENALTIES = [
 
 def turn(critic, real, fake) -> Turn:
     real, fake = real.clone().requires_grad_(), fake.clone().requires_grad_()
-    return Turn(real, fake, torch.zeros(len(fake), 1), None, critic(real)[:, 0], critic(fake)[:, 0], critic)
+
+    def network(images, labels=None):
+        return critic(images)[:, 0]
+
+    return Turn(real, fake, torch.zeros(len(fake), 1), None, network(real), network(fake), network)
 
 
 def linear_turn(weight):
@@ -54,39 +62,225 @@ def test_each_sample_of_images_is_summed_over_pixels():
     assert_close(R1(weight=2.0)(record), torch.tensor(32.0))
 
 
+@pytest.mark.parametrize(("cls", "norm"), [(WGANGP, 5.0), (DRAGAN, 5.0)])
+def test_a_linear_critic_pays_for_the_distance_of_its_norm_from_one(cls, norm):
+    weight = torch.tensor([3.0, -4.0], dtype=torch.float64)
+    critic, record = linear_turn(weight)
+    penalty = cls(weight=6.0)(record)
+    assert_close(penalty, torch.tensor(6 * (norm - 1) ** 2, dtype=torch.float64))
+    (gradient,) = torch.autograd.grad(penalty, critic.weight)
+    assert_close(gradient, 6 * 2 * (norm - 1) * weight[None] / norm)
+
+
+def test_a_flat_critic_pays_one_and_has_a_finite_gradient():
+    critic, record = linear_turn(torch.zeros(2, dtype=torch.float64))
+    penalty = WGANGP(weight=1.0)(record)
+    assert penalty == 1
+    (gradient,) = torch.autograd.grad(penalty, critic.weight)
+    assert_close(gradient, torch.zeros(1, 2, dtype=torch.float64))
+
+
+def seen_by(penalty, real, fake):
+    """Return where the penalty looks at the critic."""
+    seen = []
+
+    def critic(x):
+        seen.append(x.detach().clone())
+        return x.sum(1, keepdim=True)
+
+    record = turn(critic, real, fake)
+    seen.clear()
+    penalty(record)
+    return seen[0]
+
+
+def test_wgan_gp_looks_between_data_and_samples():
+    torch.manual_seed(0)
+    real, fake = torch.zeros(500, 2), torch.tensor([1.0, 10.0]).expand(500, 2)
+    x = seen_by(WGANGP(), real, fake)
+    assert_close(x[:, 1], 10 * x[:, 0])  # one ε for each pair
+    assert 0 <= x.min() < 0.05
+    assert 9.5 < x.max() <= 10
+    assert x[:, 0].mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_dragan_looks_around_the_data():
+    torch.manual_seed(0)
+    real = 3 * torch.randn(2000, 2)
+    x = seen_by(DRAGAN(noise=0.5), real, real + 100)
+    assert float((x - real).std()) == pytest.approx(0.5 * float(real.std()), rel=0.05)
+    assert float((x - real).mean()) == pytest.approx(0, abs=0.1)
+    with pytest.raises(ValueError, match=r"noise=0.0 must be positive"):
+        DRAGAN(noise=0.0)
+
+
+class Flip(nn.Module):
+    def forward(self, x):
+        return x.flip(1)
+
+
+def test_consistency_by_hand():
+    """D(x) = x₀, so that the flip changes it by x₁ − x₀."""
+    record = turn(
+        lambda x, labels=None: x[:, :1], torch.tensor([[1.0, 3.0], [0.0, 0.0]]), torch.tensor([[0.0, 1.0]] * 2)
+    )
+    assert_close(Consistency(Flip(), weight=2.0)(record), torch.tensor(2 * (4 + 0) / 2))
+    assert_close(Consistency(Flip(), 2.0, fake_weight=3.0)(record), torch.tensor(4.0 + 3 * 1.0))
+    with pytest.raises(ValueError, match=r"fake_weight=-1 must not be negative"):
+        Consistency(Flip(), fake_weight=-1)
+
+
+def logits_turn(real, fake):
+    real, fake = torch.tensor(real), torch.tensor(fake)
+    return Turn(
+        real[:, None], fake[:, None], torch.zeros(len(fake), 1), None, real, fake, lambda x, labels=None: x[:, 0]
+    )
+
+
+def test_lecam_by_hand():
+    """Two turns: the first sets both averages, the second moves them by a tenth."""
+    lecam = LeCam(weight=2.0, decay=0.9)
+    assert_close(lecam(logits_turn([1.0, 3.0], [-1.0, -1.0])), torch.tensor(2 * ((4 + 16) / 2 + 9.0)))
+    real, fake = 0.9 * 2 + 0.1 * 0, 0.9 * -1 + 0.1 * 1
+    expected = 2 * ((0 - fake) ** 2 + (1 - real) ** 2)
+    assert_close(lecam(logits_turn([0.0, 0.0], [1.0, 1.0])), torch.tensor(expected))
+    assert_close(lecam.averages, torch.tensor([real, fake]))
+
+
+def test_path_length_of_a_linear_generator():
+    """G(z) = A·z: Jᵀy = Aᵀy with y ~ N(0, I) for vectors; the first turn's average is its own mean."""
+    torch.manual_seed(0)
+    a = torch.tensor([[2.0, 0.0], [0.0, 0.0], [0.0, 0.0]], dtype=torch.float64)
+    z = torch.randn(20_000, 2, dtype=torch.float64, requires_grad=True)
+    fake = z @ a.T
+    record = Turn(fake.detach(), fake, z, None, None, fake[:, 0], lambda x, labels=None: x[:, 0])
+    path = PathLength(weight=1.0)
+    penalty = path(record)
+    # lengths are |2y|, y normal: mean 2√(2/π), variance 4(1 − 2/π)
+    assert float(path.averages[0]) == pytest.approx(2 * (2 / torch.pi) ** 0.5, rel=0.02)
+    assert float(penalty) == pytest.approx(4 * (1 - 2 / torch.pi), rel=0.05)
+
+
+def test_path_length_of_images_is_independent_of_their_size():
+    torch.manual_seed(0)
+    means = []
+    for size in (4, 16):
+        z = torch.randn(2000, 1, requires_grad=True)
+        fake = z[:, :, None, None].expand(-1, 1, size, size)
+        path = PathLength()
+        path(Turn(fake.detach(), fake, z, None, None, z[:, 0], lambda x, labels=None: x[:, 0, 0, 0]))
+        means.append(float(path.averages[0]))
+    assert means[0] == pytest.approx(means[1], rel=0.1)
+
+
+def test_packs_have_one_gradient_together():
+    """D(x₁, x₂) = 3·x₁ − 4·x₂ on a line: ‖∇‖ = 5 for each pack."""
+    critic = nn.Linear(2, 1, bias=False).double()
+    critic.weight.data = torch.tensor([[3.0, -4.0]], dtype=torch.float64)
+    packed = Packed(critic, 2)
+
+    def network(x, labels=None):
+        return packed(x)[:, 0]
+
+    x = torch.randn(6, 1, dtype=torch.float64)
+    real, fake = x.clone().requires_grad_(), (x + 1).requires_grad_()
+    record = Turn(real, fake, torch.zeros(6, 1), None, network(real), network(fake), network)
+    assert_close(R1(weight=2.0)(record), torch.tensor(25.0, dtype=torch.float64))
+    assert_close(WGANGP(weight=1.0)(record), torch.tensor(16.0, dtype=torch.float64))
+
+
+def test_a_weight_may_follow_the_images_seen():
+    _, record = linear_turn(torch.tensor([3.0, -4.0], dtype=torch.float64))
+    late = Turn(**{**vars(record), "images_seen": 50})
+    assert_close(R1(weight=Linear(10.0, 0.0, images=100))(late), torch.tensor(5 / 2 * 25.0, dtype=torch.float64))
+
+
+def make(cls, **options) -> Penalty:
+    return Consistency(Flip(), **options) if cls is Consistency else cls(**options)
+
+
+def played(cls):
+    """Return the network of the penalty's player, and a function of its parameters that gives a turn."""
+    network = nn.Sequential(nn.Linear(3, 4), nn.Softplus(), nn.Linear(4, 1 if cls.player == "discriminator" else 3))
+    x = torch.randn(5, 3)
+
+    def record(run, x):
+        if cls.player == "discriminator":
+            return turn(run, x, x + 1)
+        z = x.clone().requires_grad_()
+        return Turn(x, run(z), z, None, None, x[:, 0], lambda images, labels=None: images[:, 0])
+
+    return network, x, record
+
+
 @pytest.mark.parametrize("cls", PENALTIES)
 class TestEveryPenalty:
     def test_is_a_scalar_with_a_gradient_and_zero_at_weight_zero(self, cls):
-        critic = nn.Sequential(nn.Linear(3, 4), nn.Softplus(), nn.Linear(4, 1))
-        x = torch.randn(5, 3)
-        penalty = cls()(turn(critic, x, x + 1))
+        network, x, record = played(cls)
+        penalty = make(cls)(record(network, x))
         assert penalty.shape == ()
         assert penalty.isfinite()
-        gradients = torch.autograd.grad(penalty, critic.parameters(), allow_unused=True)
+        gradients = torch.autograd.grad(penalty, network.parameters(), allow_unused=True)
         assert any(g is not None and g.abs().sum() > 0 for g in gradients)
-        assert cls(weight=0.0)(turn(critic, x, x + 1)) == 0
+        assert make(cls, weight=0.0)(record(network, x)) == 0
 
-    def test_passes_a_second_order_gradient_check(self, cls):
-        critic = nn.Sequential(nn.Linear(3, 4), nn.Softplus(), nn.Linear(4, 1)).double()
-        x = torch.randn(5, 3, dtype=torch.float64)
-        weights = tuple(critic.parameters())
+    def test_passes_a_second_order_gradient_check(self, cls, monkeypatch):
+        network, x, record = played(cls)
+        network, x = network.double(), x.double()
+        penalty = make(cls)
+        if isinstance(penalty, nn.Module):  # its averages have no gradient, and would move with the weights
+            penalty(record(network, x))
+            monkeypatch.setattr(penalty, "_remember", lambda *means: None)
 
         def of_the_weights(*parameters):
-            def network(images, labels=None):
-                named = dict(zip(dict(critic.named_parameters()), parameters, strict=True))
-                return torch.func.functional_call(critic, named, (images,))
+            torch.manual_seed(0)  # some draw where they look
 
-            return cls()(turn(network, x, x + 1))
+            def run(images):
+                named = dict(zip(dict(network.named_parameters()), parameters, strict=True))
+                return torch.func.functional_call(network, named, (images,))
 
-        assert torch.autograd.gradcheck(of_the_weights, weights)
+            return penalty(record(run, x))
+
+        assert torch.autograd.gradcheck(of_the_weights, tuple(network.parameters()))
 
     def test_refuses_what_makes_no_sense(self, cls):
         with pytest.raises(ValueError, match=r"weight=-1.* must not be negative"):
-            cls(weight=-1.0)
+            make(cls, weight=-1.0)
         with pytest.raises(ValueError, match=r"every=0 must be at least 1"):
-            cls(every=0)
+            make(cls, every=0)
 
     def test_names_formula_and_paper(self, cls):
         assert "arXiv" in cls.__doc__
-        assert "E‖" in cls.__doc__
+        assert "E‖" in cls.__doc__ or "E[" in cls.__doc__
         assert cls.player in ("generator", "discriminator")
+
+    @pytest.mark.parametrize("options", [{}, {"micro_batches": 2}], ids=["", "micro-batches"])
+    def test_trains_and_resumes_with_the_same_bits(self, cls, options, tmp_path):
+        """Random points of view and memories included."""
+        images = torch.rand(24, 1, 4, 4) * 2 - 1
+
+        def fit(steps, **more):
+            torch.manual_seed(0)
+            gan = LitGAN(PlainGenerator(), PlainDiscriminator(), penalties={"p": make(cls, every=2)}, **options)
+            fitted = trainer(tmp_path, max_epochs=-1, max_steps=steps)
+            fitted.fit(gan, DataLoader(TensorDataset(images), 4), **more)
+            return fitted, gan
+
+        _, whole = fit(6)
+        half, _ = fit(3)
+        half.save_checkpoint(tmp_path / "half.ckpt")
+        _, resumed = fit(6, ckpt_path=tmp_path / "half.ckpt")
+        for name, tensor in whole.state_dict().items():
+            assert torch.equal(tensor, resumed.state_dict()[name]), name
+        if issubclass(cls, nn.Module):
+            assert whole.penalties["p"].turns == 3 * options.get("micro_batches", 1)
+
+    def test_bf16_gives_nearly_the_same(self, cls, tmp_path):
+        images, logged = torch.rand(16, 1, 4, 4) * 2 - 1, []
+        for precision in ("32-true", "bf16-mixed"):
+            torch.manual_seed(0)
+            gan = LitGAN(PlainGenerator(), PlainDiscriminator(), penalties={"p": make(cls)})
+            fitted = trainer(tmp_path, max_steps=1, precision=precision, log_every_n_steps=1)
+            fitted.fit(gan, Batches(images, batch_size=16))
+            logged.append(float(fitted.callback_metrics["penalty/p"]))
+        assert logged[1] == pytest.approx(logged[0], rel=0.05, abs=1e-3)

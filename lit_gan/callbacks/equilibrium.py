@@ -40,7 +40,8 @@ class EquilibriumMonitor(Callback):
     - ``jsd_lower_bound`` = (V + log 4)/2 on held-out data, ``jsd_low`` and ``jsd_high``, its 95 % bootstrap interval;
     - ``d_accuracy`` and ``calibration_error`` (:func:`lit_gan.theory.calibration_error`) on held-out data;
     - ``calibrated`` = 1 where the game fixes no log density ratio, so that one was fitted to half of the logits;
-      ``augmented`` = 1 where D was trained on augmented samples, whose distributions it compares;
+      ``augmented`` = 1 where D was trained on augmented samples, whose distributions it compares; ``packed`` = k where
+      it compares k samples at a time;
     - ``gradient_norm/g`` and ``/d``, of the last turn before clipping; ``update_to_weight/g`` and ``/d``, ‖Δθ‖/‖θ‖;
     - ``spread``, how much samples vary, in units of the data's own; ``coverage``, the share of held-out samples that a
       generated one lies close to, as close as their fifth neighbour in the data: both of 256 samples, in the space of
@@ -159,7 +160,7 @@ class EquilibriumMonitor(Callback):
         moves = {f"{name}/{p}": x for p, move in self._moves.items() for name, x in move.end().items()}
         return {
             **_judged(density_ratios(model.loss, *held_out.logits(), train_logits)),
-            **({} if model.augment is None else {"augmented": 1.0}),
+            **model.caveats,
             **_compared(real.gathered(), fake.gathered()),
             **moves,
         }

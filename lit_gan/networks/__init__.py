@@ -3,5 +3,6 @@
 from lit_gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lit_gan.networks.gaussian import GaussianGenerator
 from lit_gan.networks.mlp import MLPDiscriminator, MLPGenerator
+from lit_gan.networks.packed import Packed
 
-__all__ = ["DCGANDiscriminator", "DCGANGenerator", "GaussianGenerator", "MLPDiscriminator", "MLPGenerator"]
+__all__ = ["DCGANDiscriminator", "DCGANGenerator", "GaussianGenerator", "MLPDiscriminator", "MLPGenerator", "Packed"]

@@ -1,0 +1,11 @@
+"""What a player pays beside the game, each a scalar added to that player's loss.
+
+``LitGAN(penalties={"r1": R1(weight=10)})`` takes them by name; the name is the log key, ``penalty/r1``.
+"""
+
+from lit_gan.penalties.base import Penalty, Player, Turn
+from lit_gan.penalties.consistency import Consistency
+from lit_gan.penalties.gradient import DRAGAN, R1, R2, WGANGP
+from lit_gan.penalties.statistics import LeCam, PathLength
+
+__all__ = ["DRAGAN", "R1", "R2", "WGANGP", "Consistency", "LeCam", "PathLength", "Penalty", "Player", "Turn"]

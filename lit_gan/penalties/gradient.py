@@ -1,0 +1,141 @@
+"""Penalties on the discriminator's gradient: towards zero on data or samples, towards one between or around them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lit_gan.penalties.base import Penalty, Turn
+from lit_gan.schedules import Schedule
+
+__all__ = ["DRAGAN", "R1", "R2", "WGANGP", "squared_gradient_norm"]
+
+
+def _gradient(logits: Tensor, images: Tensor) -> Tensor:
+    """Return ∇ logit, ``(N, ...)`` flattened to ``(N, D)``, with its own graph, in float32 at least."""
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    if gradient.dtype in (torch.float16, torch.bfloat16):
+        gradient = gradient.float()
+    return gradient.flatten(1)
+
+
+def squared_gradient_norm(logits: Tensor | None, images: Tensor) -> Tensor:
+    """Return E‖∇ logit‖², the mean over the batch of the squared norm of each logit's gradient, in float32.
+
+    Args:
+        logits: ``(N,)``, or ``(N/k,)`` of packs, attached to ``images``.
+        images: ``(N, ...)``, requiring a gradient.
+    """
+    assert logits is not None
+    return _gradient(logits, images).square().sum() / len(logits)
+
+
+@dataclass(frozen=True)
+class R1(Penalty):
+    """Zero-centred gradient penalty on real images: ``weight``/2 · E‖∇D(x)‖², D a logit, x real.
+
+    Args:
+        weight: γ, ≥ 0, or a schedule of it; 10 in the paper, and to be chosen for each data set and resolution.
+        every: computed at each ``every``-th discriminator update, times ``every``.
+
+    Reference: Mescheder et al. 2018, arXiv:1801.04406, equation 9.
+    """
+
+    weight: float | Schedule = 10.0
+    every: int = 1
+
+    def __call__(self, turn: Turn) -> Tensor:
+        """``weight``/2 · E‖∇D(x)‖² on ``turn.real``."""
+        return self.weight_in(turn) / 2 * squared_gradient_norm(turn.real_logits, turn.real)
+
+
+@dataclass(frozen=True)
+class R2(Penalty):
+    """Zero-centred gradient penalty on generated images: ``weight``/2 · E‖∇D(G(z))‖², D a logit.
+
+    Args:
+        weight: γ, ≥ 0, or a schedule of it; R3GAN uses the same value for R1 and R2.
+        every: computed at each ``every``-th discriminator update, times ``every``.
+
+    Reference: Mescheder et al. 2018, arXiv:1801.04406, equation 10.
+    """
+
+    weight: float | Schedule = 10.0
+    every: int = 1
+
+    def __call__(self, turn: Turn) -> Tensor:
+        """``weight``/2 · E‖∇D(G(z))‖² on ``turn.fake``."""
+        return self.weight_in(turn) / 2 * squared_gradient_norm(turn.fake_logits, turn.fake)
+
+
+def _distance_from_one(network: Callable[[Tensor, Tensor | None], Tensor], x: Tensor, labels: Tensor | None) -> Tensor:
+    """Return E[(‖∇D(x)‖ − 1)²] in float32; samples of a pack have one norm together."""
+    x = x.detach().requires_grad_()
+    logits = network(x, labels)
+    norms = _gradient(logits, x).square().sum(1)
+    if len(norms) != len(logits):
+        norms = torch.stack([part.sum() for part in norms.split(-(-len(norms) // len(logits)))])
+    return (_root(norms) - 1).square().mean()
+
+
+def _root(squares: Tensor) -> Tensor:
+    """Return √s, whose slope at 0 is taken to be 0: there a norm has no direction to go."""
+    return torch.where(squares > 0, torch.where(squares > 0, squares, 1).sqrt(), 0)
+
+
+@dataclass(frozen=True)
+class WGANGP(Penalty):
+    """A gradient norm of one between data and samples: ``weight`` · E[(‖∇D(x̂)‖ − 1)²], x̂ = ε·x + (1 − ε)·G(z).
+
+    ε is uniform on [0, 1], one for each pair.
+
+    Args:
+        weight: λ, ≥ 0, or a schedule of it; 10 in the paper, 0.1 in the authors' code for points in a plane.
+        every: computed at each ``every``-th discriminator update, times ``every``.
+
+    Reference: Gulrajani et al. 2017, arXiv:1704.00028, equation 3.
+    """
+
+    weight: float | Schedule = 10.0
+    every: int = 1
+
+    def __call__(self, turn: Turn) -> Tensor:
+        """``weight`` · E[(‖∇D(x̂)‖ − 1)²]."""
+        real, fake = turn.real.detach(), turn.fake.detach()
+        epsilon = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
+        between = epsilon * real + (1 - epsilon) * fake
+        return self.weight_in(turn) * _distance_from_one(turn.network, between, turn.labels)
+
+
+@dataclass(frozen=True)
+class DRAGAN(Penalty):
+    """A gradient norm of one around the data: ``weight`` · E[(‖∇D(x + δ)‖ − 1)²], δ normal.
+
+    Args:
+        weight: λ, ≥ 0, or a schedule of it; 10 in the paper.
+        every: computed at each ``every``-th discriminator update, times ``every``.
+        noise: standard deviation of δ in units of that of the batch's numbers, > 0.
+
+    Raises:
+        ValueError: ``noise`` that is not positive.
+
+    Reference: Kodali et al. 2017, arXiv:1705.07215, section 2.3.
+    """
+
+    weight: float | Schedule = 10.0
+    every: int = 1
+    noise: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse noise that is none."""
+        super().__post_init__()
+        if not self.noise > 0:
+            raise ValueError(f"DRAGAN: noise={self.noise} must be positive")
+
+    def __call__(self, turn: Turn) -> Tensor:
+        """``weight`` · E[(‖∇D(x + δ)‖ − 1)²]."""
+        real = turn.real.detach()
+        # Deviation: in units of the batch's standard deviation, as in the authors' code; the paper's is absolute.
+        around = real + self.noise * real.std() * torch.randn_like(real)
+        return self.weight_in(turn) * _distance_from_one(turn.network, around, turn.labels)

@@ -1,0 +1,97 @@
+"""Penalties with a memory: averages over the turns so far, as buffers of a module."""
+
+import torch
+from torch import Tensor, nn
+
+from lit_gan.penalties.base import Penalty, Turn
+from lit_gan.schedules import Schedule
+
+__all__ = ["LeCam", "PathLength"]
+
+
+class _Remembering(nn.Module, Penalty):
+    """A penalty whose averages α move by α ← decay·α + (1 − decay)·(the turn's mean); the first turn sets them."""
+
+    def __init__(self, weight: float | Schedule, every: int, decay: float, averages: int) -> None:
+        super().__init__()
+        self.weight, self.every, self.decay = weight, every, decay
+        self.__post_init__()
+        if not 0 <= decay < 1:
+            raise ValueError(f"{type(self).__name__}: decay={decay} must lie in [0, 1)")
+        self.register_buffer("averages", torch.zeros(averages))
+        self.register_buffer("turns", torch.zeros(()))
+
+    averages: Tensor
+    turns: Tensor
+
+    @torch.no_grad()
+    def _remember(self, *means: Tensor) -> None:
+        now = torch.stack([mean.detach().to(self.averages) for mean in means])
+        self.averages.copy_(torch.where(self.turns > 0, now.lerp(self.averages, self.decay), now))
+        self.turns += 1
+
+    def forward(self, turn: Turn) -> Tensor:
+        """Return the weighted penalty of ``turn``, a scalar, and remember the turn."""
+        raise NotImplementedError
+
+    __call__ = nn.Module.__call__
+
+
+class LeCam(_Remembering):
+    """Logits that stay near the other kind's average: ``weight`` · (E[(D(x) − α_F)²] + E[(D(G(z)) − α_R)²]), D a logit.
+
+    α_R and α_F are moving averages of D(x) and D(G(z)). For training on little data.
+
+    Args:
+        weight: λ, ≥ 0, or a schedule of it; 0.01 to 0.3 in the paper.
+        every: computed at each ``every``-th discriminator update, times ``every``.
+        decay: of the averages, in [0, 1).
+
+    Raises:
+        ValueError: an argument out of range.
+
+    Reference: Tseng et al. 2021, arXiv:2104.03310, equation 3.
+    """
+
+    def __init__(self, weight: float | Schedule = 0.1, every: int = 1, decay: float = 0.99) -> None:
+        super().__init__(weight, every, decay, averages=2)
+
+    def forward(self, turn: Turn) -> Tensor:
+        """``weight`` · (E[(D(x) − α_F)²] + E[(D(G(z)) − α_R)²])."""
+        assert turn.real_logits is not None
+        real, fake = turn.real_logits, turn.fake_logits
+        self._remember(real.mean(), fake.mean())
+        alpha_real, alpha_fake = self.averages.clone()
+        return self.weight_in(turn) * ((real - alpha_fake).square().mean() + (fake - alpha_real).square().mean())
+
+
+class PathLength(_Remembering):
+    """Steps in z that change the image by the same amount everywhere: ``weight`` · E[(‖Jᵀy‖ − a)²], y normal.
+
+    J = ∂G(z)/∂z, y ~ N(0, I)/√(pixels of an image), and a the moving average of ‖Jᵀy‖. It belongs to the generator.
+
+    Args:
+        weight: ≥ 0, or a schedule of it; 2 in StyleGAN2's code.
+        every: computed at each ``every``-th generator update, times ``every``; 4 in the paper.
+        decay: of the average, in [0, 1); 0.99 in the paper.
+
+    Raises:
+        ValueError: an argument out of range.
+
+    Reference: Karras et al. 2019, arXiv:1912.04958, equation 4 and appendix B; there J is that of the synthesis network
+    at the style w.
+    """
+
+    player = "generator"
+
+    def __init__(self, weight: float | Schedule = 2.0, every: int = 4, decay: float = 0.99) -> None:
+        super().__init__(weight, every, decay, averages=1)
+
+    def forward(self, turn: Turn) -> Tensor:
+        """``weight`` · E[(‖Jᵀy‖ − a)²]."""
+        fake = turn.fake.float() if turn.fake.dtype in (torch.float16, torch.bfloat16) else turn.fake
+        y = torch.randn_like(fake) / fake[0, 0].numel() ** 0.5
+        (gradient,) = torch.autograd.grad((fake * y).sum(), turn.z, create_graph=True)
+        lengths = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        self._remember(lengths.mean())
+        return self.weight_in(turn) * (lengths - self.averages[0].clone()).square().mean()

@@ -1,0 +1,46 @@
+"""Optimizers: RMSprop with its weights put back after each step."""
+
+import functools
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from lit_gan import LitGAN
+from lit_gan.losses import Wasserstein
+from lit_gan.optim import ClippedRMSprop
+from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
+
+
+def test_the_step_is_rmsprops_and_the_weights_are_put_back():
+    start, gradient = torch.tensor([0.5, -0.02, 0.0]), torch.tensor([1.0, -1.0, 2.0])
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    clipped, plain = ClippedRMSprop([ours], lr=0.01, clip=0.05), torch.optim.RMSprop([theirs], lr=0.01)
+    ours.grad, theirs.grad = gradient.clone(), gradient.clone()
+    clipped.step()
+    plain.step()
+    assert_close(ours.data, theirs.data.clamp(-0.05, 0.05))
+    assert ours[0] == 0.05
+
+
+def test_a_clipped_critic_stays_clipped_and_is_rebuilt(tmp_path):
+    gan = LitGAN(
+        PlainGenerator(),
+        PlainDiscriminator(),
+        Wasserstein(),
+        discriminator_optimizer=functools.partial(ClippedRMSprop, lr=0.1, clip=0.03),
+    )
+    fitted = trainer(tmp_path)
+    fitted.fit(gan, loader(torch.rand(24, 1, 4, 4) * 2 - 1))
+    largest = [max(p.detach().abs().max() for p in n.parameters()) for n in (gan.discriminator, gan.generator)]
+    assert float(largest[0]) == pytest.approx(0.03)
+    assert largest[1] > 0.03
+    fitted.save_checkpoint(tmp_path / "x.ckpt")
+    parts = {"generator": PlainGenerator(), "discriminator": PlainDiscriminator()}
+    again = LitGAN.load_from_checkpoint(tmp_path / "x.ckpt", **parts).configure_optimizers()[1]
+    assert (type(again), again.param_groups[0]["clip"], again.param_groups[0]["lr"]) == (ClippedRMSprop, 0.03, 0.1)
+
+
+def test_no_room_for_weights_is_refused():
+    with pytest.raises(ValueError, match=r"clip=0.0 must be positive"):
+        ClippedRMSprop([torch.nn.Parameter(torch.zeros(1))], clip=0.0)
