@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
 import lit_gan
-from lit_gan import data, losses, networks, optim, penalties, schedules
+from lit_gan import augment, data, losses, networks, optim, penalties, schedules
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.checkpoints import load_sampler
 from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
@@ -31,6 +31,7 @@ _PARTS = {
     "model.discriminator": networks,
     "model.loss": losses,
     "model.penalties": penalties,
+    "model.augment": augment,
     "model.generator_optimizer": optim,
     "model.discriminator_optimizer": optim,
     "model.lr_schedule": schedules,

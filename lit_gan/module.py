@@ -17,6 +17,7 @@ from typing_extensions import Self
 
 from lit_gan import logs
 from lit_gan.arguments import at_least_one
+from lit_gan.augment import AdaptiveAugment, Augmentation
 from lit_gan.buffers import Kept, buffers_of
 from lit_gan.checkpoints import check_state, load_weights, model_arguments, saved_arguments
 from lit_gan.checks import check_beta2, check_parts, check_trainer, read_latent_dim
@@ -54,7 +55,8 @@ class LitGAN(LightningModule):
         discriminator: ``discriminator(images, labels=None) -> logits``, ``(N,)`` or ``(N, 1)``, unbounded.
         loss: the game.
         penalties: by name, ``{"r1": R1(weight=10)}``; the name is the log key.
-        augment: applied to real and to generated images before the discriminator, in both turns.
+        augment: applied to real and to generated images before the discriminator, in both turns: ``DiffAugment()``,
+            ``AdaptiveAugment()`` or any module.
         generator_optimizer: takes the generator's parameters and returns an optimizer.
         discriminator_optimizer: likewise.
         d_steps_per_g_step: k of the paper's algorithm 1, ≥ 1, counted across epochs.
@@ -239,6 +241,8 @@ class LitGAN(LightningModule):
             self._update_ema()
         if logs.due(self):
             self._health.read()
+            if isinstance(self.augment, AdaptiveAugment):
+                self._metrics["augment/p"] = self.augment.probability
             logs.write(self, {**logs.averaged(self, self._metrics), "images_seen": self.images_seen})
 
     def discriminator_loss(self, turn: Turn) -> Tensor:
@@ -339,6 +343,8 @@ class LitGAN(LightningModule):
             game = game + penalty.every * terms[f"penalty/{name}"]
         if player == "discriminator" and turn.real_logits is not None:
             terms |= {"logits/real": turn.real_logits.mean(), "logits/fake": turn.fake_logits.mean()}
+            if isinstance(self.augment, Augmentation):
+                self.augment.follow(self._images_seen, turn.real_logits.detach())
         for name, term in terms.items():
             metrics[name] = metrics[name] + share * term.detach()
         return share * game

@@ -1,0 +1,279 @@
+"""Augmentation that the discriminator sees of both kinds, and the generator's gradient passes through."""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import affine_grid, pad
+
+from lit_gan.arguments import at_least_one
+from lit_gan.schedules import Schedule
+
+__all__ = ["AdaptiveAugment", "Augmentation", "DiffAugment", "sampled"]
+
+
+class Augmentation(nn.Module, ABC):
+    """Random changes of images ``(N, C, H, W)`` in [-1, 1], each image for itself, that gradients pass through.
+
+    One of your own implements ``forward``; any module does, but only an Augmentation is told how the game goes. What it
+    draws comes from torch's random state, which is resumed; what it remembers belongs into buffers.
+    """
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Return changed images, of the same shape."""
+
+    def follow(self, images_seen: int, real_logits: Tensor) -> None:
+        """Learn from a turn of the discriminator; nothing by default.
+
+        Args:
+            images_seen: real images so far, over all devices.
+            real_logits: of the turn's augmented real images, ``(N,)``.
+        """
+
+
+class DiffAugment(Augmentation):
+    """Colour, translation and cutout, for training on few images.
+
+    Colour: brightness x + b, b ~ U(−½, ½); saturation, each pixel's distance from its mean over the channels times
+    U(0, 2); contrast, the distance from the image's mean times U(½, 1½). Translation: by up to an eighth of the size,
+    the rest 0. Cutout: a square of half the size set to 0, its centre anywhere.
+
+    Args:
+        color: whether colours change.
+        translation: whether images move.
+        cutout: whether squares are cut.
+
+    Raises:
+        ValueError: all of them are off.
+
+    Reference: Zhao et al. 2020, arXiv:2006.10738, section 3.2 and appendix A.
+    """
+
+    def __init__(self, color: bool = True, translation: bool = True, cutout: bool = True) -> None:
+        super().__init__()
+        if not (color or translation or cutout):
+            raise ValueError("DiffAugment: color, translation and cutout are all off: leave the augmentation out")
+        self.color, self.translation, self.cutout = color, translation, cutout
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return changed images, of the same shape."""
+        if self.color:
+            images = _contrast(_saturation(images + _uniform(images, -0.5, 0.5), 0, 2), 0.5, 1.5)
+        if self.translation:
+            images = _translated(images)
+        return _cut(images) if self.cutout else images
+
+
+def _uniform(images: Tensor, low: float, high: float) -> Tensor:
+    """Return a number for each image, ``(N, 1, 1, 1)``."""
+    return torch.empty(len(images), 1, 1, 1, device=images.device, dtype=images.dtype).uniform_(low, high)
+
+
+def _saturation(images: Tensor, low: float, high: float) -> Tensor:
+    grey = images.mean(1, keepdim=True)
+    return grey + (images - grey) * _uniform(images, low, high)
+
+
+def _contrast(images: Tensor, low: float, high: float) -> Tensor:
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + (images - mean) * _uniform(images, low, high)
+
+
+def _integers(images: Tensor, low: int, high: int) -> Tensor:
+    """Return a whole number in [low, high] for each image, ``(N, 1)``."""
+    return torch.randint(low, high + 1, (len(images), 1), device=images.device)
+
+
+def _translated(images: Tensor) -> Tensor:
+    n, _, height, width = images.shape
+    down, right = (round(side / 8) for side in (height, width))
+    padded = pad(images, (right, right, down, down))
+    rows = torch.arange(height, device=images.device) + _integers(images, 0, 2 * down)
+    columns = torch.arange(width, device=images.device) + _integers(images, 0, 2 * right)
+    which = torch.arange(n, device=images.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+
+
+def _cut(images: Tensor) -> Tensor:
+    height, width = images.shape[2:]
+
+    def inside(side: int) -> Tensor:
+        """Whether each row, or column, is in the square, ``(N, side)``."""
+        first = _integers(images, 0, side) - side // 4
+        place = torch.arange(side, device=images.device)
+        return (place >= first) & (place < first + round(side / 2))
+
+    hole = inside(height)[:, None, :, None] & inside(width)[:, None, None, :]
+    return torch.where(hole, 0, images)
+
+
+class AdaptiveAugment(Augmentation):
+    """ADA: flips, quarter turns, shifts, scalings, rotations and colours, each with the probability p, which adapts.
+
+    For square images.
+
+    r = E[sign D(x)] of augmented real images says how far D overfits: 0 not at all, 1 wholly. After each ``every``
+    images p moves by ``every``/``images`` towards what brings r to ``target``. As long as p is below about 0.8, the
+    changes do not leak into the samples: a distribution can be told from its augmentation.
+
+    Args:
+        p: probability of each change at the start, in [0, 1], or a schedule of it by images seen, which does not adapt.
+        target: r to hold, in (0, 1); None leaves p as it is.
+        images: after which p can have gone from 0 to 1.
+        every: images between two moves of p; 4 batches of 64 in the paper.
+        color: whether colours change as well.
+
+    Raises:
+        ValueError: an argument out of range.
+
+    Reference: Karras et al. 2020, arXiv:2006.06676, section 3 and appendix B.
+    """
+
+    probability: Tensor
+    signs: Tensor
+    last_move: Tensor
+
+    def __init__(
+        self,
+        p: float | Schedule = 0.0,
+        target: float | None = 0.6,
+        images: int = 500_000,
+        every: int = 256,
+        color: bool = True,
+    ) -> None:
+        super().__init__()
+        at_least_one(images=images, every=every)
+        start = p(0) if isinstance(p, Schedule) else p
+        if not 0 <= start <= 1:
+            raise ValueError(f"AdaptiveAugment: p={start} must lie in [0, 1]")
+        if target is not None and not 0 < target < 1:
+            raise ValueError(f"AdaptiveAugment: target={target} must lie in (0, 1), or be None")
+        self.p, self.target, self.images, self.every, self.color = p, target, images, every, color
+        self.register_buffer("probability", torch.tensor(float(start)))
+        self.register_buffer("signs", torch.zeros(2))  # their sum, and how many
+        self.register_buffer("last_move", torch.zeros((), dtype=torch.int64))  # in images seen
+
+    @torch.no_grad()
+    def follow(self, images_seen: int, real_logits: Tensor) -> None:
+        """Move p, or set it to what its schedule says."""
+        if isinstance(self.p, Schedule):
+            self.probability.fill_(self.p(images_seen))
+            return
+        if self.target is None:
+            return
+        self.signs += torch.stack([real_logits.sign().sum(), real_logits.new_tensor(len(real_logits))]).to(self.signs)
+        images = images_seen - self.last_move  # tensors all the way: reading a number would stall a GPU
+        due = images >= self.every
+        move = torch.sign(self.signs[0] / self.signs[1] - self.target) * images / self.images
+        self.probability.copy_(torch.where(due, (self.probability + move).clamp(0, 1), self.probability))
+        self.signs.mul_(~due)
+        self.last_move.add_(due * images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return changed images, of the same shape."""
+        images = _moved(images, self._geometry(images))
+        return self._colored(images) if self.color else images
+
+    def _chosen(self, images: Tensor) -> Tensor:
+        """Tell for which images a change is made, ``(N,)``."""
+        return torch.rand(len(images), device=images.device) < self.probability
+
+    def _geometry(self, images: Tensor) -> Tensor:
+        """Return the product of the changes of place, ``(N, 3, 3)``, from where a pixel's value is taken."""
+        n, device = len(images), images.device
+
+        def normal(std: float) -> Tensor:
+            return torch.randn(n, device=device) * std
+
+        one, quarter = torch.ones(n, device=device), torch.randint(4, (n,), device=device) * (math.pi / 2)
+        flip = torch.randint(2, (n,), device=device) * 2 - 1.0
+        scale, stretch = (torch.exp2(normal(0.2)) for _ in range(2))
+        eighth = torch.rand(2, n, device=device) / 4 - 1 / 8
+        changes = [
+            _scaling(flip, one),
+            _rotation(quarter),
+            _shift(2 * eighth[0], 2 * eighth[1]),  # a picture is two units wide
+            _scaling(scale, scale),
+            _rotation((torch.rand(n, device=device) * 2 - 1) * math.pi),
+            _scaling(stretch, 1 / stretch),
+            _shift(normal(0.25), normal(0.25)),
+        ]
+        whole = torch.eye(3, device=device).expand(n, 3, 3)
+        for change in changes:
+            whole = whole @ torch.where(self._chosen(images)[:, None, None], change, torch.eye(3, device=device))
+        return whole
+
+    def _colored(self, images: Tensor) -> Tensor:
+        """Return images of other brightness, contrast and saturation, some of them inverted."""
+        # Deviation: no rotation of the hue; one rotation of the picture in place of two, before and after a stretch.
+
+        def some(changed: Tensor, images: Tensor) -> Tensor:
+            return torch.where(self._chosen(images)[:, None, None, None], changed, images)
+
+        def lognormal(images: Tensor, std: float) -> Tensor:
+            return torch.exp2(torch.randn(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * std)
+
+        brightness = torch.randn(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * 0.2
+        images = some(images + brightness, images)
+        images = some(images * lognormal(images, 0.5), images)
+        grey = images.mean(1, keepdim=True)
+        images = some(images - 2 * grey * torch.randint_like(grey[:, :, :1, :1], 2), images)
+        grey = images.mean(1, keepdim=True)
+        return some(grey + (images - grey) * lognormal(images, 1.0), images)
+
+
+def _matrices(rows: list[list[Tensor]]) -> Tensor:
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
+def _scaling(x: Tensor, y: Tensor) -> Tensor:
+    zero, one = torch.zeros_like(x), torch.ones_like(x)
+    return _matrices([[x, zero, zero], [zero, y, zero], [zero, zero, one]])
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    zero, one = torch.zeros_like(angle), torch.ones_like(angle)
+    cos, sin = angle.cos(), angle.sin()
+    return _matrices([[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]])
+
+
+def _shift(x: Tensor, y: Tensor) -> Tensor:
+    zero, one = torch.zeros_like(x), torch.ones_like(x)
+    return _matrices([[one, zero, x], [zero, one, y], [zero, zero, one]])
+
+
+def _moved(images: Tensor, geometry: Tensor) -> Tensor:
+    # Deviation: bilinear between pixels and mirrored at the border; the paper enlarges with a wavelet filter first.
+    return sampled(images, affine_grid(geometry[:, :2].to(images), list(images.shape), align_corners=False))
+
+
+def sampled(images: Tensor, grid: Tensor) -> Tensor:
+    """Return the images' values at the places of ``grid``, bilinear between pixels, mirrored at the border.
+
+    What ``grid_sample`` does, whose gradient has no gradient; a gradient penalty through an augmentation needs it.
+
+    Args:
+        images: ``(N, C, H, W)``.
+        grid: ``(N, H', W', 2)``, x and y, −1 and 1 being the outer edges of the corner pixels.
+    """
+    height, width = images.shape[2:]
+    (left, right, x), (upper, lower, y) = _neighbours(grid[..., 0], width), _neighbours(grid[..., 1], height)
+    pixels = images.flatten(2)
+
+    def at(row: Tensor, column: Tensor) -> Tensor:
+        place = (row * width + column).flatten(1)[:, None].expand(-1, images.shape[1], -1)
+        return pixels.gather(2, place).unflatten(2, grid.shape[1:3])
+
+    x, y = x[:, None], y[:, None]
+    above, below = (at(row, left) * (1 - x) + at(row, right) * x for row in (upper, lower))
+    return above * (1 - y) + below * y
+
+
+def _neighbours(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the pixels at both sides of a place in [−1, 1], and how far it is from the first to the second."""
+    distance = torch.remainder((place + 1) * size / 2, 2 * size)
+    pixel = (torch.minimum(distance, 2 * size - distance) - 0.5).clamp(0, size - 1)
+    first = pixel.detach().floor().long()
+    return first, (first + 1).clamp_max(size - 1), pixel - first
