@@ -177,7 +177,7 @@ def main(args: Sequence[str] | None = None) -> None:
             auto_cli(sample, args=arguments[1:], prog="lit-gan sample", parser_class=LitGANParser)
         else:
             LitGANCLI(args=args)
-    except (ValueError, TypeError, RuntimeError, OSError, FloatingPointError) as error:
+    except (ValueError, TypeError, RuntimeError, OSError, ImportError, FloatingPointError) as error:
         sentence = next((str(e) for e in _chain(error) if _is_refusal(e)), None)
         if sentence is None:
             raise

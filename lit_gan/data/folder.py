@@ -2,22 +2,22 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lit_gan.data.base import ImageDataModule, Split
-from lit_gan.data.memory_map import Pictures, Unreadable, memory_map, stamps
-from lit_gan.data.pictures import MAX_PIXELS, check_max_pixels, decode
+from lit_gan.data.base import Split
+from lit_gan.data.mapped import MappedSet
+from lit_gan.data.memory_map import Pictures, memory_map, stamps
+from lit_gan.data.pictures import MAX_PIXELS, Crop, Unreadable, check_options, decode
 
 __all__ = ["ImageFolder"]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
-class ImageFolder(ImageDataModule):
+class ImageFolder(MappedSet):
     """Pictures of a folder and its sub-folders, of any size and format, as square images.
 
     Each picture is turned upright, laid on white where it is transparent, resized so that its shorter side is
@@ -30,7 +30,8 @@ class ImageFolder(ImageDataModule):
         channels: 3 for colour, 1 for grey.
         batch_size: images per batch.
         classes: take each sub-folder of ``folder`` as a class, in alphabetical order; all labels are 0 otherwise.
-        crop: ``"center"`` cuts the longer side; ``"none"`` squeezes the picture into a square.
+        crop: ``"center"`` cuts the longer side; ``"none"`` squeezes the picture into a square; a number cuts a square
+            of so many pixels out of the centre.
         unreadable: ``"skip"`` leaves out files that cannot be decoded and names them in a warning; ``"refuse"``
             raises an error that names them.
         held_out: share of the pictures kept from training, in (0, 1); chosen by their names.
@@ -38,12 +39,16 @@ class ImageFolder(ImageDataModule):
         num_workers: processes that load batches.
         max_pixels: larger pictures count as unreadable, which keeps decompression bombs out; at most twice Pillow's
             own ``Image.MAX_IMAGE_PIXELS``.
+        class_balanced: train on each class equally often, where ``classes`` are taken.
         cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
 
     Raises:
         FileNotFoundError: the folder is missing, or holds no pictures.
-        ValueError: an option out of range, no readable picture, or unreadable ones that are refused.
+        ValueError: an option out of range, ``class_balanced`` without ``classes``, no readable picture, or unreadable
+            ones that are refused.
     """
+
+    parts = ("train",)
 
     def __init__(
         self,
@@ -52,48 +57,28 @@ class ImageFolder(ImageDataModule):
         channels: int = 3,
         batch_size: int = 64,
         classes: bool = False,
-        crop: Literal["center", "none"] = "center",
+        crop: Crop = "center",
         unreadable: Unreadable = "skip",
         held_out: float = 0.1,
         horizontal_flip: bool = False,
         num_workers: int = 0,
         max_pixels: int = MAX_PIXELS,
+        class_balanced: bool = False,
         cache: str | None = None,
     ) -> None:
-        super().__init__(image_size, batch_size, horizontal_flip, num_workers)
-        if channels not in (1, 3):
-            raise ValueError(f"channels={channels} must be 1 (grey) or 3 (colour)")
-        if not 0 < held_out < 1:
-            raise ValueError(f"held_out={held_out} must lie between 0 and 1")
-        check_max_pixels(max_pixels)
+        super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
+        check_options(channels, held_out, max_pixels, crop, unreadable)
+        if class_balanced and not classes:
+            raise ValueError("class_balanced=True needs classes and classes=False gives none: set classes=True")
         self.folder, self.channels, self.classes = folder, channels, classes
-        self.size, self.crop, self.unreadable = image_size, crop, unreadable
-        self.held_out, self.max_pixels, self.cache = held_out, max_pixels, cache
-        self._pictures: tuple[Tensor, Tensor] | None = None
-
-    def prepare_data(self) -> None:
-        """Decode the pictures into the cache, where it does not hold them yet; on one process."""
-        self._once()
+        self.crop, self.unreadable, self.held_out, self.max_pixels = crop, unreadable, held_out, max_pixels
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
         """Return the last ``held_out`` of the pictures for ``"val"`` and ``"test"``, the others for ``"train"``.
 
         Both are views of the memory map: nothing is read before it is used.
         """
-        images, labels = self._once()
-        first_held_out = len(images) - round(self.held_out * len(images))
-        if not 0 < first_held_out < len(images):
-            raise ValueError(
-                f"{len(images)} pictures in {self.folder} cannot be split at held_out={self.held_out}: "
-                "training and held-out data need one at least"
-            )
-        part = slice(first_held_out) if split == "train" else slice(first_held_out, None)
-        return images[part], labels[part]
-
-    def _once(self) -> tuple[Tensor, Tensor]:
-        if self._pictures is None:
-            self._pictures = self._open()
-        return self._pictures
+        return self._share(split, self.held_out, self.folder)
 
     def _files(self) -> list[Path]:
         folder = Path(self.folder)
@@ -117,7 +102,7 @@ class ImageFolder(ImageDataModule):
         names = sorted(set(folders))
         return [names.index(f) for f in folders]
 
-    def _open(self) -> tuple[Tensor, Tensor]:
+    def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         files = self._files()
         labels = torch.tensor(self._labels(files))
         options = self.size, self.channels, self.crop, self.max_pixels

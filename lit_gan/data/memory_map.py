@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -17,11 +17,11 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 from tqdm import tqdm
 
+from lit_gan.data.pictures import Unreadable
 from lit_gan.files import beside
 
-__all__ = ["Pictures", "Unreadable", "memory_map", "stamps"]
+__all__ = ["Pictures", "memory_map", "stamps"]
 
-Unreadable = Literal["skip", "refuse"]
 Shape = tuple[int, int, int]
 _VERSION = 2  # of the cache: raise it when decoding changes
 

@@ -6,10 +6,13 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, ImageOps
 
-__all__ = ["MAX_PIXELS", "Crop", "check_max_pixels", "decode", "square"]
+__all__ = ["MAX_PIXELS", "Crop", "Unreadable", "check_options", "decode", "square"]
 
 Crop = Literal["center", "none"] | int
-"""How a picture becomes a square: its longer side is cut, it is squeezed, or that many pixels of its centre are taken."""
+"""How a picture becomes a square: its longer side cut, squeezed, or so many pixels cut out of its centre."""
+
+Unreadable = Literal["skip", "refuse"]
+"""What becomes of pictures that cannot be decoded."""
 
 MAX_PIXELS = 100_000_000
 """Larger pictures count as unreadable by default."""
@@ -52,10 +55,28 @@ def square(image: Image.Image, size: int, crop: Crop = "center") -> np.ndarray:
     return np.asarray(image).reshape(size, size, -1).transpose(2, 0, 1)
 
 
-def check_max_pixels(max_pixels: int) -> None:
-    """Refuse a limit that Pillow's own, at which it raises, would come before."""
+def check_options(
+    channels: int = 3,
+    held_out: float = 0.5,
+    max_pixels: int = MAX_PIXELS,
+    crop: Crop = "center",
+    unreadable: Unreadable = "skip",
+) -> None:
+    """Refuse what is out of range; ``max_pixels`` too where Pillow's own limit, at which it raises, would come before.
+
+    Raises:
+        ValueError: names the option and its range.
+    """
+    if channels not in (1, 3):
+        raise ValueError(f"channels={channels} must be 1 (grey) or 3 (colour)")
+    if not 0 < held_out < 1:
+        raise ValueError(f"held_out={held_out} must lie between 0 and 1")
     if not 0 < max_pixels <= (most := 2 * (Image.MAX_IMAGE_PIXELS or max_pixels)):
         raise ValueError(f"max_pixels={max_pixels} must lie in [1, {most}]: raise PIL.Image.MAX_IMAGE_PIXELS first")
+    if crop not in ("center", "none") and not (isinstance(crop, int) and crop >= 1):
+        raise ValueError(f'crop={crop!r} must be "center", "none" or a number of pixels from 1 on')
+    if unreadable not in ("skip", "refuse"):
+        raise ValueError(f'unreadable={unreadable!r} must be "skip" or "refuse"')
 
 
 def _center(image: Image.Image, side: int) -> Image.Image:
