@@ -1,12 +1,17 @@
 """Small networks, data and trainers that the tests share."""
 
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
+
+_HUGGING_FACE = TemporaryDirectory()
+os.environ |= {"HF_HOME": _HUGGING_FACE.name, "HF_HUB_OFFLINE": "1"}  # read when datasets is first imported
 
 
 class PlainGenerator(nn.Module):
@@ -80,15 +85,6 @@ def fit(tmp_path):
         return fitted
 
     return run
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_hugging_face_cache(tmp_path_factory):
-    """Keep ``datasets``, where it is installed, to a folder of the tests and off the network; it reads these once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hf_home")))
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        yield
 
 
 @pytest.fixture

@@ -34,7 +34,12 @@ class CIFAR10(OfficialSet):
     Reference: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
     """
 
-    source = Source(datasets.CIFAR10, "the files of cifar-10-python.tar.gz", "cifar-10-batches-py", _URL)
+    source = Source(
+        datasets.CIFAR10,
+        "the files of cifar-10-python.tar.gz (data_batch_1, …, test_batch, batches.meta)",
+        "cifar-10-batches-py",
+        _URL,
+    )
     held_out_every = 10
     channels = 3
     num_classes = 10
@@ -75,5 +80,7 @@ class CIFAR100(CIFAR10):
     Reference: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
     """
 
-    source = Source(datasets.CIFAR100, "the files of cifar-100-python.tar.gz", "cifar-100-python", _URL)
+    source = Source(
+        datasets.CIFAR100, "the files of cifar-100-python.tar.gz (train, test, meta)", "cifar-100-python", _URL
+    )
     num_classes = 100

@@ -105,8 +105,12 @@ class HuggingFaceImages(MappedSet):
         return self._share(split, self.held_out, self.path)
 
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
-        table = self._table(self.split if part == "train" else str(self.held_out_split))
-        self._check_columns(table)
+        tables = {"train": self._table(self.split)}
+        if self.held_out_split is not None:  # looked at before the first is decoded
+            tables["val"] = self._table(self.held_out_split)
+        for table in tables.values():
+            self._check_columns(table)
+        table = tables[part]
         options = self.size, self.channels, self.crop, self.max_pixels
         return memory_map(
             lambda: self._pictures(table),

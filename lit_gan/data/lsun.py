@@ -97,11 +97,12 @@ class LSUN(MappedSet):
         return self._map("train" if split == "train" else "val")
 
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
-        folders = [Path(self.root).expanduser() / f"{name}_{part}_lmdb" for name in self._classes]
+        root = Path(self.root).expanduser()
+        for name in self._classes:  # of both parts: decoding the first takes hours
+            for other in self.parts:
+                _open(root / f"{name}_{other}_lmdb").close()
+        folders = [root / f"{name}_{part}_lmdb" for name in self._classes]
         limit = self.images_per_class if part == "train" else None
-        for folder in folders:
-            if not (folder / "data.mdb").exists():
-                raise RuntimeError(_by_hand(folder, "has no data.mdb"))
         return memory_map(
             lambda: self._pictures(folders, limit),
             key=("LSUN", limit, stamps(folder / "data.mdb" for folder in folders)),
@@ -128,7 +129,10 @@ class LSUN(MappedSet):
 
 
 def _open(folder: Path) -> Any:
+    """Open a database, once it is clear that it is whole."""
     lmdb = optional("lmdb", "lsun", "LSUN")
+    if not (folder / "data.mdb").exists():
+        raise RuntimeError(_by_hand(folder, "has no data.mdb"))
     try:
         database = lmdb.open(str(folder), readonly=True, lock=False, readahead=False, meminit=False)
         size = (database.info()["last_pgno"] + 1) * database.stat()["psize"]

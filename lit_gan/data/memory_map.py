@@ -73,7 +73,7 @@ def memory_map(
     try:
         # Copy on write: torch wants a writable array, and the cache must not change.
         images = torch.from_numpy(np.load(path, mmap_mode="c"))
-        with np.load(notes) as arrays:
+        with notes.open("rb") as file, np.load(file) as arrays:
             targets, skipped = torch.from_numpy(arrays["targets"]), dict(arrays["skipped"].tolist())
     except Exception as error:  # numpy and zipfile raise whatever comes to them on a damaged file
         raise ValueError(f"{path} or {notes.name} is damaged: remove them, to decode {what} again") from error

@@ -15,7 +15,7 @@ from lit_gan.randomness import mix
 __all__ = ["EMNIST", "KMNIST", "MNIST", "FashionMNIST", "StackedMNIST"]
 
 
-_FILES = "its four idx files, decompressed,"
+_FILES = "its four idx files, decompressed (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…)"
 
 
 class _IdxSet(OfficialSet):
@@ -46,7 +46,12 @@ class MNIST(_IdxSet):
     Reference: LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based learning applied to document recognition".
     """
 
-    source = Source(datasets.MNIST, _FILES, "MNIST/raw", "https://ossci-datasets.s3.amazonaws.com/mnist/")
+    source = Source(
+        datasets.MNIST,
+        _FILES,
+        "MNIST/raw",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz and so on",
+    )
 
 
 class FashionMNIST(_IdxSet):
@@ -126,7 +131,7 @@ class EMNIST(_IdxSet):
 
     source = Source(
         datasets.EMNIST,
-        "the idx files of gzip.zip, decompressed,",
+        "the idx files of gzip.zip, decompressed (emnist-balanced-train-images-idx3-ubyte, …)",
         "EMNIST/raw",
         "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     )

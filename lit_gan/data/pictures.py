@@ -71,7 +71,8 @@ def check_options(
         raise ValueError(f"channels={channels} must be 1 (grey) or 3 (colour)")
     if not 0 < held_out < 1:
         raise ValueError(f"held_out={held_out} must lie between 0 and 1")
-    if not 0 < max_pixels <= (most := 2 * (Image.MAX_IMAGE_PIXELS or max_pixels)):
+    most = 2 * (Image.MAX_IMAGE_PIXELS or max_pixels)
+    if not 0 < max_pixels <= most:
         raise ValueError(f"max_pixels={max_pixels} must lie in [1, {most}]: raise PIL.Image.MAX_IMAGE_PIXELS first")
     if crop not in ("center", "none") and not (isinstance(crop, int) and crop >= 1):
         raise ValueError(f'crop={crop!r} must be "center", "none" or a number of pixels from 1 on')

@@ -17,7 +17,10 @@ from lit_gan.data.pictures import square
 __all__ = ["STL10"]
 
 _SOURCE = Source(
-    datasets.STL10, "the files of stl10_binary.tar.gz", "stl10_binary", "https://cs.stanford.edu/~acoates/stl10/"
+    datasets.STL10,
+    "the files of stl10_binary.tar.gz (train_X.bin, …)",
+    "stl10_binary",
+    "https://cs.stanford.edu/~acoates/stl10/",
 )
 _HELD_OUT_EVERY = 10
 
@@ -96,6 +99,8 @@ class STL10(MappedSet):
         )
 
     def _pictures(self, data: Any, part: Split) -> Pictures:
+        if len(data.labels) != len(data):
+            raise ValueError(f"STL10 has {len(data)} images and {len(data.labels)} labels in {self.root}: is it whole?")
         order = np.arange(len(data)) if part == "test" else held_out_last(len(data), _HELD_OUT_EVERY)
 
         def decode(number: int) -> np.ndarray:

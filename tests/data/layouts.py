@@ -65,7 +65,7 @@ def svhn(root: Path, train: int = 60, test: int = 9) -> Path:
     io = pytest.importorskip("scipy.io", reason="scipy, which reads SVHN's files, is not installed")
     root.mkdir(exist_ok=True)
     images = colours(train + test, 32).transpose(2, 3, 1, 0)
-    labels = 1 + np.arange(train + test, dtype=np.uint8)[:, None] % 10  # the digit 0 is 10
+    labels = 1 + np.arange(9, 9 + train + test, dtype=np.uint8)[:, None] % 10  # the digit 0 is 10
     for part, rows in (("train", slice(train)), ("test", slice(train, None))):
         io.savemat(root / f"{part}_32x32.mat", {"X": images[..., rows], "y": labels[rows]})
     return root
