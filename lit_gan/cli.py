@@ -62,6 +62,13 @@ class LitGANParser(LightningArgumentParser):
             message = f"--{key}: {given[1]}={given[2]} is not of a type it takes ({types})"
         super().error(message, ex)
 
+    def get_defaults(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the defaults, of the data only its class: jsonargparse would hand its options to any other class."""
+        defaults = super().get_defaults(*args, **kwargs)
+        if hasattr(default := defaults.get("data"), "init_args"):
+            del default["init_args"]
+        return defaults
+
     def print_usage(self, file: Any = None) -> None:
         """Print nothing: the sixty lines of usage would bury the sentence; ``--help`` has them."""
 

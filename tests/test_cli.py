@@ -190,7 +190,24 @@ def test_fit_on_a_set_by_its_name():
     options = ["--data=CIFAR10", f"--data.root={cifar(Path('files'))}", "--data.batch_size=8"]
     main(["fit", *NETWORKS, *QUICK, *colour, *options, "--data.class_balanced=true", "--data.download=false"])
     config = yaml.safe_load((run_folder() / "config.yaml").read_text())["data"]
-    assert (config["class_path"], config["init_args"]["horizontal_flip"]) == ("lit_gan.data.cifar.CIFAR10", True)
+    assert (config["class_path"], config["init_args"]["horizontal_flip"]) == ("lit_gan.data.CIFAR10", True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--data=STL10"], {"image_size": 48, "horizontal_flip": True}),
+        (["--data=GaussianMixture"], {"batch_size": 256}),
+        (["--data.image_size=16"], {"image_size": 16, "horizontal_flip": False}),
+        (["--data=STL10", "--data.image_size=16"], {"image_size": 16, "horizontal_flip": True}),
+    ],
+)
+def test_a_set_has_its_own_defaults(arguments, expected, capsys):
+    """Not those of the set that is taken where none is named."""
+    with pytest.raises(SystemExit):
+        main(["fit", *arguments, "--print_config"])
+    options = yaml.safe_load(capsys.readouterr().out)["data"]["init_args"]
+    assert {name: options[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("package", ["lmdb", "datasets"])
