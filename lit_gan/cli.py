@@ -62,6 +62,13 @@ class LitGANParser(LightningArgumentParser):
             message = f"--{key}: {given[1]}={given[2]} is not of a type it takes ({types})"
         super().error(message, ex)
 
+    def get_defaults(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the defaults, of the data only its class: jsonargparse would hand its options to any other class."""
+        defaults = super().get_defaults(*args, **kwargs)
+        if hasattr(default := defaults.get("data"), "init_args"):
+            del default["init_args"]
+        return defaults
+
     def print_usage(self, file: Any = None) -> None:
         """Print nothing: the sixty lines of usage would bury the sentence; ``--help`` has them."""
 
@@ -177,7 +184,7 @@ def main(args: Sequence[str] | None = None) -> None:
             auto_cli(sample, args=arguments[1:], prog="lit-gan sample", parser_class=LitGANParser)
         else:
             LitGANCLI(args=args)
-    except (ValueError, TypeError, RuntimeError, OSError, FloatingPointError) as error:
+    except (ValueError, TypeError, RuntimeError, OSError, ImportError, FloatingPointError) as error:
         sentence = next((str(e) for e in _chain(error) if _is_refusal(e)), None)
         if sentence is None:
             raise

@@ -14,6 +14,7 @@ from lit_gan import LitGAN
 from lit_gan.cli import main
 from lit_gan.losses import RelativisticPaired
 from lit_gan.optim import GANAdam
+from tests.data.layouts import cifar
 
 CONFIGS = sorted((Path(__file__).parents[1] / "examples" / "configs").glob("*.yaml"))
 NETWORKS = [
@@ -153,7 +154,7 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
         (["--model.generator_optimizer=Adm"], "there is no 'Adm'; take one of ClippedRMSprop, GANAdam, or"),
         (
             ["--data=MNISTT"],
-            "--data: there is no 'MNISTT'; take one of FashionMNIST, FashionMNISTSample, GaussianMixture, ImageFold",
+            "--data: there is no 'MNISTT'; take one of CIFAR10, CIFAR100, EMNIST, KMNIST, LSUN, MNIST, STL10, SVHN, ",
         ),
         (["--model.lerning_rate=1"], "--model.lerning_rate"),
         (["--model.generator.widht=1"], "'widht' is not accepted"),
@@ -171,6 +172,9 @@ def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
         (["--model.loss=FDivergence", "--model.loss.divergence=k"], "--model.loss: divergence=k is none of what it"),
         (["--ckpt_path=none.ckpt"], "there is no checkpoint none.ckpt"),
         (["--data=ImageFolder", "--data.folder=nowhere"], "there is no folder nowhere"),
+        (["--data=CIFAR10", "--data.download=false"], "CIFAR10 is missing or damaged in data (Dataset not found"),
+        (["--data=CelebA", "--data.attributes=[Male,Smile]"], "error: CelebA has no attribute 'Smile': take some of"),
+        (["--data=ImageFolder", "--data.folder=x", "--data.class_balanced=true"], "class_balanced=True needs classes"),
     ],
 )
 def test_wrong_arguments_end_in_one_sentence(capsys, arguments, sentence):
@@ -178,6 +182,42 @@ def test_wrong_arguments_end_in_one_sentence(capsys, arguments, sentence):
     assert sentence in error
     assert "Traceback" not in error
     assert "usage:" not in error
+
+
+@pytest.mark.usefixtures("any_checksum")
+def test_fit_on_a_set_by_its_name():
+    colour = [f"--model.{player}.channels=3" for player in ("generator", "discriminator")]
+    options = ["--data=CIFAR10", f"--data.root={cifar(Path('files'))}", "--data.batch_size=8"]
+    main(["fit", *NETWORKS, *QUICK, *colour, *options, "--data.class_balanced=true", "--data.download=false"])
+    config = yaml.safe_load((run_folder() / "config.yaml").read_text())["data"]
+    assert (config["class_path"], config["init_args"]["horizontal_flip"]) == ("lit_gan.data.CIFAR10", True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--data=STL10"], {"image_size": 48, "horizontal_flip": True}),
+        (["--data=GaussianMixture"], {"batch_size": 256}),
+        (["--data.image_size=16"], {"image_size": 16, "horizontal_flip": False}),
+        (["--data=STL10", "--data.image_size=16"], {"image_size": 16, "horizontal_flip": True}),
+    ],
+)
+def test_a_set_has_its_own_defaults(arguments, expected, capsys):
+    """Not those of the set that is taken where none is named."""
+    with pytest.raises(SystemExit):
+        main(["fit", *arguments, "--print_config"])
+    options = yaml.safe_load(capsys.readouterr().out)["data"]["init_args"]
+    assert {name: options[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("package", ["lmdb", "datasets"])
+def test_an_extra_that_is_missing_is_named(capsys, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    name, extra = {"lmdb": ("LSUN", "lsun"), "datasets": ("HuggingFaceImages", "hf")}[package]
+    path = [] if name == "LSUN" else ["--data.path=x"]
+    error = refused(capsys, "fit", *NETWORKS, *QUICK, f"--data={name}", *path)
+    assert f'error: {name} needs {package}: pip install "lit-gan[{extra}]"' in error
+    assert "Traceback" not in error
 
 
 def test_a_typo_in_a_config_file(capsys):

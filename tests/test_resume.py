@@ -53,6 +53,11 @@ def pictures():
     return FashionMNISTSample(image_size=16, batch_size=BATCH, horizontal_flip=True, num_workers=2)
 
 
+def balanced():
+    torch.manual_seed(8)
+    return FashionMNISTSample(image_size=16, batch_size=BATCH, class_balanced=True)
+
+
 CASES = {
     "plain": {},
     "every third turn": {"k": 3},
@@ -65,6 +70,7 @@ CASES = {
     "bf16": {"precision": "bf16-mixed"},
     "two processes": {"world_size": 2, "k": 2, "val": True, "data": lambda: points(0, 2)},
     "two processes, workers": {"world_size": 2, "data": lambda: points(1, 2)},
+    "balanced": {"data": balanced, "images": True, "trainer": {"limit_train_batches": 5, "limit_val_batches": 1}},
 }
 
 

@@ -6,9 +6,10 @@ from typing import Any, Literal
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lit_gan.arguments import at_least_one
+from lit_gan.data.balance import ClassBalanced
 from lit_gan.images import resize
 
 __all__ = ["ImageDataModule", "Split", "TensorDataModule", "TensorSamples", "batch_as_it_is"]
@@ -55,7 +56,7 @@ class TensorDataModule(LightningDataModule, ABC):
         num_workers: processes that load batches. 0 is fastest here: a batch is one indexing operation.
 
     Raises:
-        ValueError: ``batch_size`` below 1; at setup, fewer training samples than ``batch_size``.
+        ValueError: ``batch_size`` below 1; at setup, fewer training samples than ``batch_size``, or none held out.
     """
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0) -> None:
@@ -91,14 +92,22 @@ class TensorDataModule(LightningDataModule, ABC):
                 f"{type(self).__name__} has {len(samples)} training samples, fewer than "
                 f"batch_size={self.batch_size}: take a smaller batch_size"
             )
+        if not len(samples):
+            raise ValueError(f"{type(self).__name__} has no {split} samples: are its files whole?")
         return TensorSamples(samples, labels)
+
+    def _sampler(self, labels: Tensor) -> Sampler[int] | None:
+        """Return the order of an epoch's training samples; None for each once."""
+        return None
 
     def _loader(self, split: Split) -> DataLoader[Batch]:
         training = split == "train"
+        sampler = self._sampler(self._splits[split].labels) if training else None
         return DataLoader(
             self._splits[split],
             batch_size=self.batch_size,
-            shuffle=training,
+            shuffle=training and sampler is None,
+            sampler=sampler,
             drop_last=training,
             collate_fn=batch_as_it_is,
             num_workers=self.num_workers,
@@ -134,9 +143,12 @@ class ImageDataModule(TensorDataModule):
         batch_size: images per batch and device. Training leaves out the last, smaller batch.
         horizontal_flip: mirror each training image with probability ½, on the device. Not for letters or digits.
         num_workers: processes that load batches. 0 is fastest here: a batch is one indexing operation.
+        class_balanced: train on each class equally often, whatever its share of the data: an epoch has as many images
+            as before, those of large classes left out in turn and those of small ones repeated.
 
     Raises:
-        ValueError: ``image_size`` or ``batch_size`` below 1; at setup, fewer training images than ``batch_size``.
+        ValueError: ``image_size`` or ``batch_size`` below 1; at setup, fewer training images than ``batch_size``, none
+            held out, or ``class_balanced`` and one class alone.
     """
 
     def __init__(
@@ -145,10 +157,11 @@ class ImageDataModule(TensorDataModule):
         batch_size: int = 64,
         horizontal_flip: bool = False,
         num_workers: int = 0,
+        class_balanced: bool = False,
     ) -> None:
         super().__init__(batch_size, num_workers)
         at_least_one(image_size=image_size)
-        self.image_size, self.horizontal_flip = image_size, horizontal_flip
+        self.image_size, self.horizontal_flip, self.class_balanced = image_size, horizontal_flip, class_balanced
 
     @abstractmethod
     def load(self, split: Split) -> Batch:
@@ -160,7 +173,12 @@ class ImageDataModule(TensorDataModule):
 
     def _load(self, split: Split) -> TensorSamples:
         whole = super()._load(split)
+        if self.class_balanced and split == "train":
+            ClassBalanced(whole.labels)  # refuses what it cannot balance, before training starts
         return whole if self.image_size is None else TensorSamples(resize(whole.samples, self.image_size), whole.labels)
+
+    def _sampler(self, labels: Tensor) -> Sampler[int] | None:
+        return ClassBalanced(labels) if self.class_balanced else None
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Mirror training images on the device, each with probability ½."""

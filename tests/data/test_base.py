@@ -8,7 +8,7 @@ import torch
 
 from lit_gan.data import FashionMNIST, FashionMNISTSample, ImageDataModule
 from tests.conftest import PlainDiscriminator, PlainGenerator, trainer
-from tests.data.test_conformance import fashion_mnist
+from tests.data.layouts import idx_set
 
 
 class Numbers(ImageDataModule):
@@ -109,13 +109,13 @@ def test_the_sample_is_resized():
 
 
 def test_fashion_mnist_splits(tmp_path):
-    data = FashionMNIST(str(fashion_mnist(tmp_path, 36)), image_size=28, batch_size=3)
+    data = FashionMNIST(str(idx_set(tmp_path, "FashionMNIST", 36)), image_size=28, batch_size=3)
     data.prepare_data()
     data.setup()
     which = {split: images.samples[:, 0, 0, 0].tolist() for split, images in data._splits.items()}
     assert which["val"] == [0, 12, 24]
     assert sorted(which["train"] + which["val"]) == list(range(36))
-    assert which["test"] == [0, 1, 2, 3, 4]
+    assert which["test"] == list(range(36, 45))
     assert data._splits["train"].labels[0] == 1
 
 

@@ -1,55 +1,65 @@
 """Every data module keeps the same promises: a new one needs a line in ``make`` and no more."""
 
 import inspect
-import struct
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from jsonargparse import ArgumentParser
+from pytorch_lightning import LightningDataModule
 
 from lit_gan import LitGAN, data
 from lit_gan.data import ImageDataModule
 from lit_gan.data.base import TensorDataModule
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from tests.conftest import trainer
+from tests.data.layouts import celeba, cifar, emnist, idx_set, lsun, parquet, pictures, stl10, svhn
 
 MODULES = [name for name in data.__all__ if name != "ImageDataModule"]
 OF_IMAGES = [name for name in MODULES if issubclass(getattr(data, name), ImageDataModule)]
+pytestmark = pytest.mark.usefixtures("any_checksum")
 
 
-def write_idx(path: Path, array: torch.Tensor) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    path.write_bytes(header + array.to(torch.uint8).numpy().tobytes())
+def root(of, *args):
+    """Return options that find the files that ``of`` writes, once."""
+
+    def options(folder: Path) -> dict[str, str]:
+        if not (folder / "files").exists():
+            of(folder / "files", *args)
+        return {"root": str(folder / "files")}
+
+    return options
 
 
-def fashion_mnist(root: Path, train: int = 60) -> Path:
-    """Write files laid out as torchvision unpacks the real ones, image i of value i, 5 of them to test on."""
-    for prefix, n in (("train", train), ("t10k", 5)):
-        raw = root / "FashionMNIST" / "raw"
-        write_idx(raw / f"{prefix}-images-idx3-ubyte", torch.arange(n)[:, None, None].expand(n, 28, 28))
-        write_idx(raw / f"{prefix}-labels-idx1-ubyte", torch.arange(n) % 10)
-    return root
-
-
-def pictures(root: Path) -> Path:
-    """Write forty small pictures of noise into two sub-folders."""
-    for i in range(40):
-        path = root / "pictures" / str(i % 2) / f"{i}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.effect_noise((20, 24), 60).convert("RGB").save(path)
-    return root / "pictures"
+OPTIONS = {
+    "CIFAR10": root(cifar),
+    "CIFAR100": root(cifar, "CIFAR100"),
+    "CelebA": root(celeba),
+    "EMNIST": root(emnist),
+    "FashionMNIST": root(idx_set, "FashionMNIST"),
+    "GaussianMixture": lambda folder: {"train_size": 40, "held_out_size": 9},
+    "HuggingFaceImages": lambda folder: {"path": str(parquet(folder))},
+    "ImageFolder": lambda folder: {"folder": str(pictures(folder)), "channels": 1},
+    "KMNIST": root(idx_set, "KMNIST"),
+    "LSUN": root(lsun),
+    "MNIST": root(idx_set, "MNIST"),
+    "STL10": root(stl10),
+    "SVHN": root(svhn),
+    "StackedMNIST": lambda folder: {**root(idx_set, "MNIST")(folder), "train_size": 40, "held_out_size": 9},
+}
+CLASSES = {
+    "CelebA": {"attributes": "Arched_Eyebrows"},
+    "HuggingFaceImages": {"label_column": "label"},
+    "ImageFolder": {"classes": True},
+}
 
 
 def make(name: str, folder: Path, **options) -> TensorDataModule:
-    own = {
-        "GaussianMixture": lambda: {"train_size": 40, "held_out_size": 9},
-        "FashionMNIST": lambda: {"root": str(fashion_mnist(folder)), "download": False},
-        "ImageFolder": lambda: {"folder": str(pictures(folder)), "cache": str(folder / "cache"), "channels": 1},
-    }.get(name, dict)()
-    size = {"image_size": 16} if name in OF_IMAGES else {}
-    return getattr(data, name)(batch_size=8, **size, **own, **options)
+    """Return a module on small files; tests that call it take ``any_checksum``."""
+    own = OPTIONS.get(name, lambda folder: {})(folder)
+    taken = inspect.signature(getattr(data, name)).parameters
+    shared = {"image_size": 16, "download": False, "cache": str(folder / "cache"), "batch_size": 8}
+    return getattr(data, name)(**{k: v for k, v in shared.items() if k in taken}, **own, **options)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -61,7 +71,8 @@ class TestEveryDataModule:
         loaders = module.train_dataloader(), module.val_dataloader(), module.test_dataloader()
         for loader in (*loaders, module.predict_dataloader()):
             samples, labels = next(iter(loader))
-            shape, dtype = ((1, 16, 16), torch.uint8) if name in OF_IMAGES else ((2,), torch.float32)
+            of_images = name in OF_IMAGES
+            shape, dtype = ((module.channels, 16, 16), torch.uint8) if of_images else ((2,), torch.float32)
             assert samples.shape == (len(samples), *shape)
             assert (samples.dtype, labels.dtype) == (dtype, torch.int64)
             assert labels.shape == (len(samples),)
@@ -72,15 +83,17 @@ class TestEveryDataModule:
         for module in (first, second):
             module.prepare_data()
             module.setup()
-        train, val = ({x.numpy().tobytes() for x in first._splits[s].samples} for s in ("train", "val"))
+        train, val, test = ({x.numpy().tobytes() for x in first._splits[s].samples} for s in ("train", "val", "test"))
         assert val
-        assert not train & val
+        assert not train & (val | test)
+        assert test == val or not test & val, "the test set is another one, or the held-out one"
         assert torch.equal(first._splits["val"].samples, second._splits["val"].samples)
 
     def test_trains_a_gan(self, name, tmp_path):
         if name in OF_IMAGES:
-            gan = LitGAN(DCGANGenerator(16, 1, 4, width=4), DCGANDiscriminator(16, 1, width=4))
             module = make(name, tmp_path, horizontal_flip=True)
+            channels = module.channels
+            gan = LitGAN(DCGANGenerator(16, channels, 4, width=4), DCGANDiscriminator(16, channels, width=4))
         else:
             gan = LitGAN(MLPGenerator(features=2, latent_dim=2), MLPDiscriminator(features=2))
             module = make(name, tmp_path)
@@ -89,7 +102,45 @@ class TestEveryDataModule:
         assert gan.images_seen == 16
         assert gan.sample(2).isfinite().all()
 
+    def test_keeps_its_options(self, name, tmp_path):
+        module = make(name, tmp_path)
+        for argument, value in inspect.signature(type(module)).parameters.items():
+            assert hasattr(module, argument)
+            if value.default is not value.empty and argument not in ("image_size", "batch_size", "channels"):
+                assert type(getattr(module, argument)) is type(value.default) or value.default is None
+
+    def test_has_a_short_name(self, name, tmp_path):
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_subclass_arguments(LightningDataModule, "data")
+        required = {"HuggingFaceImages": ["--data.path=x"], "ImageFolder": ["--data.folder=x"]}.get(name, [])
+        made = parser.parse_args([f"--data={name}", *required])
+        assert made.data.class_path.rpartition(".")[2] == name
+
     def test_is_documented(self, name, tmp_path):
         cls = getattr(data, name)
         for argument in inspect.signature(cls).parameters:
             assert f"        {argument}:" in cls.__doc__
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_classes_can_be_balanced(name, tmp_path):
+    module = (
+        make(name, tmp_path, class_balanced=True, **CLASSES.get(name, {})) if name != "LSUN" else two_scenes(tmp_path)
+    )
+    module.setup("fit")
+    drawn = module._splits["train"].labels[list(module.train_dataloader().sampler)]
+    classes, counts = drawn.unique(return_counts=True)
+    assert len(classes) > 1
+    assert counts.max() - counts.min() <= 1
+
+
+def two_scenes(folder):
+    scenes = ["tower", "bedroom"]
+    files = str(lsun(folder, scenes))
+    return data.LSUN(files, scenes, 16, class_balanced=True, cache=str(folder / "cache"), batch_size=8)
+
+
+@pytest.mark.parametrize("name", [*CLASSES, "LSUN"])
+def test_balance_needs_classes(name, tmp_path):
+    with pytest.raises(ValueError, match="class_balanced=True needs classes and"):
+        make(name, tmp_path, class_balanced=True)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from lit_gan.data import ImageFolder
-from lit_gan.data.folder import decode
+from lit_gan.data.pictures import decode
 
 
 def picture(path: Path, color="red", size=(20, 10), **options) -> Path:

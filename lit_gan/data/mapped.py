@@ -1,0 +1,80 @@
+"""Sets too large for memory, or slow to read: decoded once into a memory map."""
+
+from abc import abstractmethod
+
+import numpy as np
+from torch import Tensor
+
+from lit_gan.data.base import ImageDataModule, Split
+
+__all__ = ["MappedSet", "held_out_last"]
+
+Map = tuple[Tensor, Tensor]
+
+
+class MappedSet(ImageDataModule):
+    """Images and what is known of them in memory maps, one for each of ``parts``: several splits may be views of one.
+
+    Args:
+        image_size: height and width of the images, in pixels.
+        batch_size: images per batch.
+        horizontal_flip: mirror each training image with probability ½.
+        num_workers: processes that load batches.
+        class_balanced: train on each class equally often.
+        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+    """
+
+    parts: tuple[Split, ...] = ("train", "val", "test")
+
+    def __init__(
+        self,
+        image_size: int,
+        batch_size: int,
+        horizontal_flip: bool,
+        num_workers: int,
+        class_balanced: bool,
+        cache: str | None,
+    ) -> None:
+        super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced)
+        self.size, self.cache = image_size, cache
+        self._maps: dict[Split, Map] = {}
+
+    def prepare_data(self) -> None:
+        """Fetch what is missing and can be fetched, and decode the pictures into the cache, on one process."""
+        for part in self.parts:
+            self._map(part, fetch=True)
+
+    def _map(self, part: Split, fetch: bool = False) -> Map:
+        if part not in self._maps:
+            self._maps[part] = self._decode(part, fetch)
+        return self._maps[part]
+
+    @abstractmethod
+    def _decode(self, part: Split, fetch: bool) -> Map:
+        """Return a part's :func:`memory_map`; fetch its files before, where they are missing and ``fetch`` is true."""
+
+    def _tail(self, split: Split, held_out: int) -> Map:
+        """Return the last ``held_out`` pictures of the training part for ``"val"`` and ``"test"``, or the others.
+
+        Both are views of the memory map: nothing is read before it is used.
+        """
+        images, targets = self._map("train")
+        first = len(images) - held_out
+        part = slice(first) if split == "train" else slice(first, None)
+        return images[part], targets[part]
+
+    def _share(self, split: Split, held_out: float, where: str) -> Map:
+        """Return the last pictures as :meth:`_tail` does, a share of them all."""
+        n = len(self._map("train")[0])
+        if not 0 < round(held_out * n) < n:
+            raise ValueError(
+                f"{n} pictures in {where} cannot be split at held_out={held_out}: "
+                "training and held-out data need one at least"
+            )
+        return self._tail(split, round(held_out * n))
+
+
+def held_out_last(n: int, every: int) -> np.ndarray:
+    """Return the numbers below ``n``, the multiples of ``every`` last: what is held out is one piece of the map."""
+    numbers = np.arange(n)
+    return np.concatenate([numbers[numbers % every != 0], numbers[numbers % every == 0]])

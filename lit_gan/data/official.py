@@ -1,0 +1,108 @@
+"""Sets with training and test files of their own, which torchvision fetches, checks and reads."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from lit_gan.data.base import ImageDataModule, Split
+
+__all__ = ["OfficialSet", "Part", "Source", "one_line"]
+
+Part = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a set is from.
+
+    Args:
+        dataset: torchvision's class, which takes ``root`` and ``download``.
+        files: what it reads, for a message.
+        folder: where it looks for them, below its root.
+        url: where they can be had by hand.
+    """
+
+    dataset: Any
+    files: str
+    folder: str
+    url: str
+
+    def open(self, who: str, root: str, download: bool, **options: Any) -> Any:
+        """Return torchvision's data set, its files fetched where they are missing and ``download`` is true.
+
+        Raises:
+            RuntimeError: they are missing or damaged and cannot be fetched; says where to put them.
+        """
+        try:
+            return self.dataset(root=root, download=download, **options)
+        except Exception as error:  # readers raise whatever comes to them on damaged files
+            how = " and could not be fetched or read" if download else ""
+            raise RuntimeError(
+                f"{who} is missing or damaged in {root}{how} ({one_line(error)}): put {self.files} into "
+                f"{Path(root) / self.folder}, from {self.url}"
+            ) from error
+
+
+class OfficialSet(ImageDataModule):
+    """A set of torchvision's that fits in memory.
+
+    Training images whose number is a multiple of ``held_out_every`` are held out, to validate on; the test files are
+    for ``"test"``.
+    """
+
+    source: ClassVar[Source]
+    held_out_every: ClassVar[int] = 12
+    channels: ClassVar[int]
+    num_classes: int
+
+    def __init__(
+        self,
+        root: str = "data",
+        image_size: int = 32,
+        batch_size: int = 64,
+        horizontal_flip: bool = False,
+        num_workers: int = 0,
+        download: bool = True,
+        class_balanced: bool = False,
+    ) -> None:
+        super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced)
+        self.root, self.download = root, download
+
+    def prepare_data(self) -> None:
+        """Download what is missing, on one process.
+
+        Raises:
+            RuntimeError: the files are missing or damaged, and cannot be downloaded; says where to put them.
+        """
+        for part in ("train", "test"):
+            self._open(part, self.download)
+
+    def load(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Return the test images, every ``held_out_every``-th training image for ``"val"``, or the others."""
+        images, labels = self._tensors(self._open("test" if split == "test" else "train"))
+        if split == "test":
+            return images, labels
+        held_out = torch.arange(len(images)) % self.held_out_every == 0
+        chosen = held_out if split == "val" else ~held_out
+        return images[chosen], labels[chosen]
+
+    def _open(self, part: Part, download: bool = False) -> Any:
+        return self.source.open(type(self).__name__, self.root, download, **self._options(part))
+
+    def _options(self, part: Part) -> dict[str, Any]:
+        """Return how torchvision's class is told what to read."""
+        return {"train": part == "train"}
+
+    @abstractmethod
+    def _tensors(self, data: Any) -> tuple[Tensor, Tensor]:
+        """Return all images of torchvision's data set, uint8 ``(N, C, H, W)``, and their labels, int64 ``(N,)``."""
+
+
+def one_line(error: Exception, most: int = 200) -> str:
+    """Return what an error says, on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -1,0 +1,97 @@
+"""One picture, as people have them: any format, any size, upright and opaque when it is done."""
+
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+__all__ = ["MAX_PIXELS", "Crop", "Unreadable", "check_options", "decode", "square"]
+
+Crop = Literal["center", "none"] | int
+"""How a picture becomes a square: its longer side cut, squeezed, or so many pixels cut out of its centre."""
+
+Unreadable = Literal["skip", "refuse"]
+"""What becomes of pictures that cannot be decoded."""
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures count as unreadable by default."""
+
+
+def decode(file: Path | BinaryIO, size: int, channels: int, crop: Crop, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Return one picture as uint8 ``(channels, size, size)``.
+
+    Args:
+        file: its path, or its content as an open file.
+        size: height and width of the result, in pixels.
+        channels: 1 or 3.
+        crop: ``"center"``, ``"none"``, or a number of pixels.
+        max_pixels: of the file.
+
+    Raises:
+        ValueError: the picture has more than ``max_pixels``.
+        OSError: it cannot be decoded.
+    """
+    with Image.open(file) as image:
+        width, height = image.size
+        if width * height > max_pixels:
+            raise ValueError(f"{width}×{height} pixels are more than max_pixels={max_pixels}")
+        mode = "L" if channels == 1 else "RGB"
+        if not isinstance(crop, int):
+            image.draft(mode, (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
+        upright = _flat(ImageOps.exif_transpose(image)).convert(mode)
+    return square(upright, size, crop)
+
+
+def square(image: Image.Image, size: int, crop: Crop = "center") -> np.ndarray:
+    """Return a picture of mode L or RGB as uint8 ``(C, size, size)``, resized by Lanczos' filter, with antialiasing."""
+    box = (size, size)
+    if isinstance(crop, int):
+        image = ImageOps.fit(image, (crop, crop)) if min(image.size) < crop else _center(image, crop)
+    if crop == "center":
+        image = ImageOps.fit(image, box, Image.Resampling.LANCZOS)
+    elif image.size != box:
+        image = image.resize(box, Image.Resampling.LANCZOS)
+    return np.asarray(image).reshape(size, size, -1).transpose(2, 0, 1)
+
+
+def check_options(
+    channels: int = 3,
+    held_out: float = 0.5,
+    max_pixels: int = MAX_PIXELS,
+    crop: Crop = "center",
+    unreadable: Unreadable = "skip",
+) -> None:
+    """Refuse what is out of range; ``max_pixels`` too where Pillow's own limit, at which it raises, would come before.
+
+    Raises:
+        ValueError: names the option and its range.
+    """
+    if channels not in (1, 3):
+        raise ValueError(f"channels={channels} must be 1 (grey) or 3 (colour)")
+    if not 0 < held_out < 1:
+        raise ValueError(f"held_out={held_out} must lie between 0 and 1")
+    most = 2 * (Image.MAX_IMAGE_PIXELS or max_pixels)
+    if not 0 < max_pixels <= most:
+        raise ValueError(f"max_pixels={max_pixels} must lie in [1, {most}]: raise PIL.Image.MAX_IMAGE_PIXELS first")
+    if crop not in ("center", "none") and not (isinstance(crop, int) and crop >= 1):
+        raise ValueError(f'crop={crop!r} must be "center", "none" or a number of pixels from 1 on')
+    if unreadable not in ("skip", "refuse"):
+        raise ValueError(f'unreadable={unreadable!r} must be "skip" or "refuse"')
+
+
+def _center(image: Image.Image, side: int) -> Image.Image:
+    left, top = ((length - side) // 2 for length in image.size)
+    return image.crop((left, top, left + side, top + side))
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """Lay transparency on white, and bring 16-bit grey to 8 bits, which Pillow's own conversion would clip."""
+    if image.mode == "F":
+        raise ValueError("a picture of floating-point numbers has no known range")
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return image

@@ -1,0 +1,110 @@
+"""STL-10: 96×96 colour photographs, of which most have no label."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+from torchvision import datasets
+
+from lit_gan.data.base import Split
+from lit_gan.data.mapped import MappedSet, held_out_last
+from lit_gan.data.memory_map import Pictures, memory_map, stamps
+from lit_gan.data.official import Source
+from lit_gan.data.pictures import square
+
+__all__ = ["STL10"]
+
+_SOURCE = Source(
+    datasets.STL10,
+    "the files of stl10_binary.tar.gz (train_X.bin, …)",
+    "stl10_binary",
+    "https://cs.stanford.edu/~acoates/stl10/",
+)
+_HELD_OUT_EVERY = 10
+
+
+class STL10(MappedSet):
+    """Photographs of ten kinds: 4,500 images to train on, 500 held out of them, 8,000 to test on.
+
+    With ``unlabeled``, 90,000 to train on and 10,000 held out, of a broader choice of animals and vehicles than the
+    test images: what published GANs are trained on, at 48 pixels. Every tenth training image, from the first on, is
+    held out. Images are resized once, into a memory map in the cache folder; making it takes 3 GB of memory with
+    ``unlabeled``, using it takes what is looked at.
+
+    Args:
+        root: folder that holds, or will hold, ``stl10_binary/``.
+        image_size: height and width that the 96×96 images are resized to, in pixels.
+        batch_size: images per batch.
+        unlabeled: train on the 100,000 images without labels, in place of the 5,000 with; theirs are all 0, so
+            that networks must be unconditional.
+        horizontal_flip: mirror each training image with probability ½.
+        num_workers: processes that load batches.
+        download: fetch the files where they are missing.
+        class_balanced: train on each class equally often.
+        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+
+    Raises:
+        OSError: the disk has no room for the memory map.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        ValueError: ``class_balanced`` and ``unlabeled``.
+
+    Reference: Coates, Lee and Ng 2011, "An analysis of single-layer networks in unsupervised feature learning".
+    """
+
+    parts = ("train", "test")
+    channels = 3
+    num_classes = 10
+
+    def __init__(
+        self,
+        root: str = "data",
+        image_size: int = 48,
+        batch_size: int = 64,
+        unlabeled: bool = False,
+        horizontal_flip: bool = True,
+        num_workers: int = 0,
+        download: bool = True,
+        class_balanced: bool = False,
+        cache: str | None = None,
+    ) -> None:
+        super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
+        if class_balanced and unlabeled:
+            raise ValueError("class_balanced=True needs labels and unlabeled=True has none: set one of them to False")
+        self.root, self.unlabeled, self.download = root, unlabeled, download
+
+    def load(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Return views of the memory map: the test images for ``"test"``, every tenth training image for ``"val"``."""
+        if split == "test":
+            return self._map("test")
+        n = len(self._map("train")[0])
+        return self._tail(split, len(range(0, n, _HELD_OUT_EVERY)))
+
+    def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
+        name = "unlabeled" if self.unlabeled and part == "train" else part
+        file = Path(self.root).expanduser() / _SOURCE.folder / f"{name}_X.bin"
+
+        def opened() -> Any:
+            return _SOURCE.open("STL10", self.root, fetch and self.download, split=name)
+
+        if not file.exists():
+            opened()
+        return memory_map(
+            lambda: self._pictures(opened(), part),
+            key=("STL10", part, _HELD_OUT_EVERY, stamps([file])),
+            shape=(3, self.size, self.size),
+            what=str(file),
+            cache=self.cache,
+        )
+
+    def _pictures(self, data: Any, part: Split) -> Pictures:
+        if len(data.labels) != len(data):
+            raise ValueError(f"STL10 has {len(data)} images and {len(data.labels)} labels in {self.root}: is it whole?")
+        order = np.arange(len(data)) if part == "test" else held_out_last(len(data), _HELD_OUT_EVERY)
+
+        def decode(number: int) -> np.ndarray:
+            return square(Image.fromarray(data.data[order[number]].transpose(1, 2, 0)), self.size)
+
+        labels = np.maximum(data.labels[order].astype(np.int64), 0)  # -1 where there is none
+        return Pictures([f"image {i}" for i in order], labels, decode)

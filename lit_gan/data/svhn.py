@@ -1,0 +1,58 @@
+"""SVHN: house numbers of Street View."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision import datasets
+
+from lit_gan.data.official import OfficialSet, Part, Source
+from lit_gan.extras import optional
+
+__all__ = ["SVHN"]
+
+
+class SVHN(OfficialSet):
+    """Digits of house numbers: 67,152 images to train on, 6,105 held out of them, 26,032 to test on.
+
+    Every twelfth training image, from the first on, is held out. The label is the digit in the middle; classes are
+    not equally frequent.
+
+    Args:
+        root: folder that holds, or will hold, ``train_32x32.mat`` and ``test_32x32.mat``.
+        image_size: height and width that the 32×32 images are resized to, in pixels.
+        batch_size: images per batch.
+        horizontal_flip: mirror each training image with probability ½. Digits mirrored are no digits.
+        num_workers: processes that load batches.
+        download: fetch the files where they are missing.
+        class_balanced: train on each class equally often.
+
+    Raises:
+        ImportError: scipy, which reads the files, is not there; the extra ``svhn`` brings it.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+
+    Reference: Netzer et al. 2011, "Reading digits in natural images with unsupervised feature learning".
+    """
+
+    source = Source(datasets.SVHN, "train_32x32.mat and test_32x32.mat", "", "http://ufldl.stanford.edu/housenumbers/")
+    channels = 3
+    num_classes = 10
+
+    def __init__(
+        self,
+        root: str = "data",
+        image_size: int = 32,
+        batch_size: int = 64,
+        horizontal_flip: bool = False,
+        num_workers: int = 0,
+        download: bool = True,
+        class_balanced: bool = False,
+    ) -> None:
+        super().__init__(root, image_size, batch_size, horizontal_flip, num_workers, download, class_balanced)
+        optional("scipy.io", "svhn", "SVHN")
+
+    def _options(self, part: Part) -> dict[str, Any]:
+        return {"split": part}
+
+    def _tensors(self, data: Any) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(data.data).contiguous(), torch.from_numpy(data.labels)
