@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench matrix clean
 
 demo: .venv/installed  ## train on the embedded Fashion-MNIST for at most five minutes, and show what it drew
 	@rm -rf runs/demo
@@ -24,6 +24,9 @@ bench: .venv/installed  ## measure, side by side, on this machine
 	$(BIN)/python -m benchmarks.monitor
 	$(BIN)/python -m benchmarks.learned
 	$(BIN)/python -m benchmarks.false_alarms
+
+matrix: .venv/installed  ## every game with every penalty, network, augmentation, precision, with and without labels
+	$(BIN)/python -m tests.matrix
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
