@@ -60,7 +60,8 @@ class DiffAugment(Augmentation):
     def forward(self, images: Tensor) -> Tensor:
         """Return changed images, of the same shape."""
         if self.color:
-            images = _contrast(_saturation(images + _uniform(images, -0.5, 0.5), 0, 2), 0.5, 1.5)
+            images = images + _uniform(images, -0.5, 0.5)
+            images = _contrasted(_saturated(images, _uniform(images, 0, 2)), _uniform(images, 0.5, 1.5))
         if self.translation:
             images = _translated(images)
         return _cut(images) if self.cutout else images
@@ -71,14 +72,19 @@ def _uniform(images: Tensor, low: float, high: float) -> Tensor:
     return torch.empty(len(images), 1, 1, 1, device=images.device, dtype=images.dtype).uniform_(low, high)
 
 
-def _saturation(images: Tensor, low: float, high: float) -> Tensor:
+def _normal(images: Tensor, std: float) -> Tensor:
+    """Return a number for each image, ``(N, 1, 1, 1)``."""
+    return torch.randn(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * std
+
+
+def _saturated(images: Tensor, factor: Tensor) -> Tensor:
     grey = images.mean(1, keepdim=True)
-    return grey + (images - grey) * _uniform(images, low, high)
+    return grey + (images - grey) * factor
 
 
-def _contrast(images: Tensor, low: float, high: float) -> Tensor:
+def _contrasted(images: Tensor, factor: Tensor) -> Tensor:
     mean = images.mean((1, 2, 3), keepdim=True)
-    return mean + (images - mean) * _uniform(images, low, high)
+    return mean + (images - mean) * factor
 
 
 def _integers(images: Tensor, low: int, high: int) -> Tensor:
@@ -212,16 +218,11 @@ class AdaptiveAugment(Augmentation):
         def some(changed: Tensor, images: Tensor) -> Tensor:
             return torch.where(self._chosen(images)[:, None, None, None], changed, images)
 
-        def lognormal(images: Tensor, std: float) -> Tensor:
-            return torch.exp2(torch.randn(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * std)
-
-        brightness = torch.randn(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * 0.2
-        images = some(images + brightness, images)
-        images = some(images * lognormal(images, 0.5), images)
+        images = some(images + _normal(images, 0.2), images)
+        images = some(images * torch.exp2(_normal(images, 0.5)), images)
         grey = images.mean(1, keepdim=True)
         images = some(images - 2 * grey * torch.randint_like(grey[:, :, :1, :1], 2), images)
-        grey = images.mean(1, keepdim=True)
-        return some(grey + (images - grey) * lognormal(images, 1.0), images)
+        return some(_saturated(images, torch.exp2(_normal(images, 1.0))), images)
 
 
 def _matrices(rows: list[list[Tensor]]) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lit_gan.data.base import ImageDataModule, Split
+from lit_gan.extras import optional
 
 __all__ = ["OfficialSet", "Part", "Source", "one_line"]
 
@@ -55,6 +56,8 @@ class OfficialSet(ImageDataModule):
     """
 
     source: ClassVar[Source]
+    needs: ClassVar[tuple[str, str] | None] = None
+    """A package that torchvision reads the files with, and the extra that brings it."""
     held_out_every: ClassVar[int] = 12
     channels: ClassVar[int]
     num_classes: int
@@ -71,6 +74,8 @@ class OfficialSet(ImageDataModule):
     ) -> None:
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced)
         self.root, self.download = root, download
+        if self.needs is not None:
+            optional(*self.needs, type(self).__name__)
 
     def prepare_data(self) -> None:
         """Download what is missing, on one process.

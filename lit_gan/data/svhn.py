@@ -7,7 +7,6 @@ from torch import Tensor
 from torchvision import datasets
 
 from lit_gan.data.official import OfficialSet, Part, Source
-from lit_gan.extras import optional
 
 __all__ = ["SVHN"]
 
@@ -35,21 +34,9 @@ class SVHN(OfficialSet):
     """
 
     source = Source(datasets.SVHN, "train_32x32.mat and test_32x32.mat", "", "http://ufldl.stanford.edu/housenumbers/")
+    needs = ("scipy.io", "svhn")
     channels = 3
     num_classes = 10
-
-    def __init__(
-        self,
-        root: str = "data",
-        image_size: int = 32,
-        batch_size: int = 64,
-        horizontal_flip: bool = False,
-        num_workers: int = 0,
-        download: bool = True,
-        class_balanced: bool = False,
-    ) -> None:
-        super().__init__(root, image_size, batch_size, horizontal_flip, num_workers, download, class_balanced)
-        optional("scipy.io", "svhn", "SVHN")
 
     def _options(self, part: Part) -> dict[str, Any]:
         return {"split": part}

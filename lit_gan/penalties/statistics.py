@@ -30,11 +30,7 @@ class _Remembering(nn.Module, Penalty):
         self.averages.copy_(torch.where(self.turns > 0, now.lerp(self.averages, self.decay), now))
         self.turns += 1
 
-    def forward(self, turn: Turn) -> Tensor:
-        """Return the weighted penalty of ``turn``, a scalar, and remember the turn."""
-        raise NotImplementedError
-
-    __call__ = nn.Module.__call__
+    __call__ = nn.Module.__call__  # which calls forward
 
 
 class LeCam(_Remembering):
