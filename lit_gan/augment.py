@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, pad
 
-from lit_gan.arguments import at_least_one
-from lit_gan.schedules import Schedule
+from lit_gan.arguments import at_least_one, within
+from lit_gan.schedules import Schedule, always_within
 
 __all__ = ["AdaptiveAugment", "Augmentation", "DiffAugment", "sampled"]
 
@@ -150,12 +150,10 @@ class AdaptiveAugment(Augmentation):
         color: bool = True,
     ) -> None:
         super().__init__()
-        at_least_one(images=images, every=every)
+        at_least_one(self, images=images, every=every)
+        always_within("[0, 1]", self, p=p)
+        within("(0, 1)", self, target=target)
         start = p(0) if isinstance(p, Schedule) else p
-        if not 0 <= start <= 1:
-            raise ValueError(f"AdaptiveAugment: p={start} must lie in [0, 1]")
-        if target is not None and not 0 < target < 1:
-            raise ValueError(f"AdaptiveAugment: target={target} must lie in (0, 1), or be None")
         self.p, self.target, self.images, self.every, self.color = p, target, images, every, color
         self.register_buffer("probability", torch.tensor(float(start)))
         self.register_buffer("signs", torch.zeros(2))  # their sum, and how many

@@ -1,14 +1,15 @@
 """The ``lit-gan`` command: LightningCLI for training, and what needs only a checkpoint."""
 
-import inspect
-import re
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from types import ModuleType
+from typing import Any
 
+import lightning_fabric
+import pytorch_lightning
 from jsonargparse import auto_cli
 from pytorch_lightning import LightningDataModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -16,68 +17,14 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
 import lit_gan
-from lit_gan import augment, data, losses, networks, optim, penalties, schedules
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.checkpoints import load_sampler
 from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
 from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.module import LitGAN
-from lit_gan.penalties import Turn
+from lit_gan.parser import LitGANParser
 
 __all__ = ["LitGANCLI", "main", "sample"]
-
-_PARTS = {
-    "model.generator": networks,
-    "model.discriminator": networks,
-    "model.loss": losses,
-    "model.penalties": penalties,
-    "model.augment": augment,
-    "model.generator_optimizer": optim,
-    "model.discriminator_optimizer": optim,
-    "model.lr_schedule": schedules,
-    "model.beta2_schedule": schedules,
-    "data": data,
-}
-
-
-class LitGANParser(LightningArgumentParser):
-    """Says in one sentence what is wrong, and names the parts there are where one is unknown."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print ``message``, shortened to a sentence where a part has an unknown name, and exit with 2."""
-        key = next((k for k in _PARTS if re.search(rf'"(\w+\.)?{re.escape(k)}(\.\w+)?"', message)), None)
-        unknown = re.search(r"Expected a dot import path string: (\S+)", message)
-        if key and unknown:
-            message = (
-                f"--{key}: there is no {unknown[1]!r}; take one of {', '.join(_names(key))}, "
-                "or the import path of a class of your own"
-            )
-        elif key and (wrong := re.search(r'Parser key "(\w+)":\s+Expected a (.+?)\. Got value: (\S+)', message)):
-            wanted = re.sub(r"typing\.Literal|<class '(\w+)'>", r"\1", wrong[2])
-            message = f"--{key}: {wrong[1]}={wrong[3]} is none of what it takes, {wanted}"
-        elif key and (detail := re.search(r"Option '.+?' is not accepted|the following arguments .+", message)):
-            message = f"--{key}: {detail[0]}"
-        elif key and (given := re.search(r"NestedArg\(key='(\w+)', val='?(.*?)'?\)", message)):
-            types = ", ".join(dict.fromkeys(re.findall(r"Expected a <class '(\w+)'>", message)))
-            message = f"--{key}: {given[1]}={given[2]} is not of a type it takes ({types})"
-        super().error(message, ex)
-
-    def get_defaults(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the defaults, of the data only its class: jsonargparse would hand its options to any other class."""
-        defaults = super().get_defaults(*args, **kwargs)
-        if hasattr(default := defaults.get("data"), "init_args"):
-            del default["init_args"]
-        return defaults
-
-    def print_usage(self, file: Any = None) -> None:
-        """Print nothing: the sixty lines of usage would bury the sentence; ``--help`` has them."""
-
-
-def _names(key: str) -> list[str]:
-    classes = [getattr(_PARTS[key], name) for name in _PARTS[key].__all__]
-    names = [c.__name__ for c in classes if isinstance(c, type) and not inspect.isabstract(c) and c is not Turn]
-    player = key.removeprefix("model.").capitalize()
-    return [name for name in names if name.endswith(player)] or names
 
 
 class LitGANCLI(LightningCLI):
@@ -107,10 +54,20 @@ class LitGANCLI(LightningCLI):
         parser.set_defaults({"data": "FashionMNISTSample"})
 
     def _parse_ckpt_path(self) -> None:
-        """Refuse an unreadable checkpoint, where Lightning would merge its hyper-parameters into the config."""
-        path = self.config[self.config.subcommand].get("ckpt_path") if self.config.get("subcommand") else None
+        """Refuse an unreadable checkpoint, whose hyper-parameters Lightning would merge into the config, or none."""
+        subcommand = self.config.get("subcommand")
+        path = self.config[subcommand].get("ckpt_path") if subcommand else None
         if path and path not in ("best", "last", "hpc"):
             read_checkpoint(path)
+        if subcommand not in (None, "fit") and not path and not self.config[subcommand].model.get("warm_start"):
+            raise ValueError(f"{subcommand} without a checkpoint would show untrained networks: give --ckpt_path")
+
+    def _set_seed(self) -> None:
+        """Refuse a seed that numpy does not take before anything is seeded."""
+        seed = self._get(self.config, "seed_everything")
+        if seed not in (True, False) and not 0 <= seed < 2**32:
+            raise ValueError(f"seed_everything={seed} must lie in [0, {2**32 - 1}]")
+        super()._set_seed()
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         """Take ``--ckpt_path last`` for the newest readable checkpoint of this and earlier runs, in any version folder.
@@ -121,8 +78,10 @@ class LitGANCLI(LightningCLI):
         if kwargs.get("ckpt_path") == "last":
             folders = checkpoint_folders(self.trainer)
             kwargs["ckpt_path"] = newest_checkpoint(*folders)
+            places = ", ".join(folders)
+            if kwargs["ckpt_path"] is None and subcommand != "fit":
+                raise FileNotFoundError(f"ckpt_path=last: there is no checkpoint in {places}: name one")
             if kwargs["ckpt_path"] is None:
-                places = ", ".join(folders)
                 rank_zero_warn(f"ckpt_path=last: no checkpoint in {places} yet, so this run starts from scratch")
         return kwargs
 
@@ -159,18 +118,19 @@ def sample(
         ema: from the averaged generator, where there is one.
         truncation: factor of the latents in (0, 1]: below 1, more typical images and less variety.
     """
-    model = load_sampler(checkpoint, LitGAN)
-    one_grid = Path(output).suffix.lower() == ".png"
-    if Path(output).suffix and not one_grid:
-        raise ValueError(f"output={output!r} must end in .png, for a grid, or be a folder, for one file each")
+    model, path = load_sampler(checkpoint, LitGAN), Path(output)
+    one_grid = path.suffix.lower() == ".png"
+    if (path.suffix and not one_grid) or (one_grid and path.is_dir()):
+        raise ValueError(f"output={output!r} must be a file that ends in .png, for a grid, or a folder, for one each")
+    (path.parent if one_grid else path).mkdir(parents=True, exist_ok=True)  # known to work before anything is drawn
     images = model.sample(n, labels, ema=ema, seed=seed, truncation=truncation)
     if images.ndim != 4 and not (one_grid and have_a_picture(images)):
         raise ValueError(f"samples of shape {tuple(images.shape[1:])} are no images: use LitGAN.sample in code")
     if one_grid:
-        save_png(grid(images), output)
+        save_png(grid(images), path)
     else:
         for i, image in enumerate(images):
-            save_png(to_uint8(image), Path(output) / f"{i:06d}.png")
+            save_png(to_uint8(image), path / f"{i:06d}.png")
     print(f"Wrote {n} images to {output}")
 
 
@@ -184,12 +144,25 @@ def main(args: Sequence[str] | None = None) -> None:
             auto_cli(sample, args=arguments[1:], prog="lit-gan sample", parser_class=LitGANParser)
         else:
             LitGANCLI(args=args)
-    except (ValueError, TypeError, RuntimeError, OSError, ImportError, FloatingPointError) as error:
-        sentence = next((str(e) for e in _chain(error) if _is_refusal(e)), None)
-        if sentence is None:
+    except Exception as error:
+        refusals = (str(e) for e in _chain(error) if _raised_by(e, lit_gan))
+        refusal = next(refusals, None) or _of_lightning(error) or _of_a_file(error)
+        if refusal is None:
             raise
-        print(f"error: {sentence}", file=sys.stderr)
+        print(f"error: {' '.join(refusal.split())}", file=sys.stderr)
         sys.exit(2)
+
+
+def _of_lightning(error: Exception) -> str | None:
+    """Return what Lightning refuses: an option of its Trainer, a metric to watch that nothing logs."""
+    return str(error) if any(_raised_by(error, package) for package in (pytorch_lightning, lightning_fabric)) else None
+
+
+def _of_a_file(error: Exception) -> str | None:
+    """Return what is wrong with a file that the system refuses, or a config file that is no text."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"a config file is no text in UTF-8 ({error.reason} at byte {error.start})"
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -199,8 +172,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _is_refusal(error: BaseException) -> bool:
-    """Tell whether lit_gan raised ``error`` itself, by a ``raise`` in one of its files."""
+def _raised_by(error: BaseException, package: ModuleType) -> bool:
+    """Tell whether ``package`` raised ``error`` itself, by a ``raise`` in one of its files."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = Path(__file__).parent
-    return bool(frames) and Path(frames[-1].filename).is_relative_to(ours) and str(frames[-1].line).startswith("raise ")
+    files = Path(str(package.__file__)).parent
+    return (
+        bool(frames) and Path(frames[-1].filename).is_relative_to(files) and str(frames[-1].line).startswith("raise ")
+    )

@@ -10,6 +10,8 @@ from torchvision.transforms.functional import InterpolationMode
 from torchvision.transforms.functional import resize as torchvision_resize
 from torchvision.utils import make_grid
 
+from lit_gan.arguments import at_least_one
+
 __all__ = ["grid", "have_a_picture", "points_to_image", "resize", "save_png", "to_float", "to_uint8"]
 
 
@@ -46,9 +48,10 @@ def resize(images: Tensor, size: int, chunk: int = 4096) -> Tensor:
 
     Args:
         images: uint8 ``(N, C, H, W)``.
-        size: height and width of the result, in pixels.
+        size: height and width of the result, in pixels, ≥ 1.
         chunk: images at a time, which bounds the memory.
     """
+    at_least_one(size=size)
     if images.shape[-2:] == (size, size):
         return images
     parts = [
@@ -64,10 +67,16 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
     Args:
         images: ``(N, C, H, W)`` float in [-1, 1] or uint8, or points ``(N, 1)`` or ``(N, 2)``, drawn as one
             picture.
-        columns: pictures in a row; the root of N by default.
+        columns: pictures in a row, ≥ 1; the root of N by default.
+
+    Raises:
+        ValueError: no images, or another shape.
     """
     if images.ndim == 2:
         return points_to_image(images)
+    if images.ndim != 4 or not len(images):
+        raise ValueError(f"images of shape {tuple(images.shape)}: give (N, C, H, W), one at least, or points (N, D)")
+    at_least_one(columns=columns)
     images = to_uint8(images).cpu()
     return make_grid(_showable(images), nrow=columns or math.ceil(math.sqrt(len(images))), padding=2, pad_value=255)
 
@@ -101,6 +110,8 @@ def have_a_picture(samples: Tensor) -> bool:
 
 def save_png(image: Tensor, path: Path | str) -> Path:
     """Write a uint8 image ``(C, H, W)`` as PNG, making its folder; return the path."""
+    if image.dtype != torch.uint8 or image.ndim != 3:
+        raise ValueError(f"a picture of {image.dtype} {tuple(image.shape)}: give uint8 (C, H, W), to_uint8(image)")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     array = _showable(image[None])[0].cpu().permute(1, 2, 0).numpy()

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from lit_gan.checks import check_game
 from lit_gan.labels import read_labels
+from lit_gan.rehearsal import check_game
 
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
@@ -40,7 +40,7 @@ def read_batch(model: "LitGAN", batch: Any, first: bool) -> tuple[Tensor, Tensor
     Args:
         model: that the batch is for.
         batch: in one of the forms of :func:`unpack`.
-        first: of its stage; it is checked against the networks (:func:`lit_gan.checks.check_game`).
+        first: of its stage; it is checked against the networks (:func:`lit_gan.rehearsal.check_game`).
 
     Raises:
         TypeError, ValueError: what is wrong with it. Values are looked at in the first batch, and in each one on the

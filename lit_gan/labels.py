@@ -68,6 +68,7 @@ def sample_labels(
         rng: of the draw; None for torch's own random state.
 
     Raises:
+        TypeError: no whole numbers.
         ValueError: a wrong number of labels, a class that is not there, or None and no counts.
     """
     if labels is None:
@@ -75,10 +76,21 @@ def sample_labels(
             raise ValueError("the generator takes labels and has no num_classes to draw them from: pass labels")
         weights = counts.float() if counts.any() else torch.ones(len(counts))
         return torch.multinomial(weights, n, replacement=True, generator=rng)
-    labels = torch.as_tensor(labels)
-    labels = labels.expand(n) if labels.ndim == 0 else labels
-    if len(labels) != n:
-        raise ValueError(f"{len(labels)} labels for {n} samples: give one, or one for each")
-    if len(counts) and not 0 <= int(labels.min()) <= int(labels.max()) < len(counts):
-        raise ValueError(f"labels {labels.unique().tolist()} must lie in [0, {len(counts) - 1}]")
-    return labels
+    classes = _classes(labels)
+    classes = classes.expand(n) if classes.ndim == 0 else classes
+    if len(classes) != n:
+        raise ValueError(f"{len(classes)} labels for {n} samples: give one, or one for each")
+    if len(counts) and not 0 <= int(classes.min()) <= int(classes.max()) < len(counts):
+        raise ValueError(f"labels {classes.unique().tolist()} must lie in [0, {len(counts) - 1}]")
+    return classes
+
+
+def _classes(labels: Any) -> Tensor:
+    """Return one label, or many, as int64; refused where they are no whole numbers."""
+    try:
+        classes = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError):
+        classes = torch.empty(0)
+    if classes.is_floating_point() or classes.ndim > 1:
+        raise TypeError(f"labels={labels!r}: give a whole number, or one for each sample")
+    return classes.long()

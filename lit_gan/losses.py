@@ -12,6 +12,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from lit_gan.arguments import within
 from lit_gan.theory import DivergenceName, find_divergence, variational_bound
 
 __all__ = [
@@ -159,6 +160,7 @@ class LeastSquares(AdversarialLoss):
 
     def __post_init__(self) -> None:
         """Refuse targets that pull the wrong way."""
+        within("(-∞, ∞)", self, a=self.a, b=self.b, c=self.c)
         if not (self.b > self.a and self.c > self.a):
             raise ValueError(
                 f"LeastSquares: b={self.b} and c={self.c} must be above a={self.a}, where samples are pulled"

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from typing_extensions import Self
 
 from lit_gan import logs
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least, at_least_one, within
 from lit_gan.augment import AdaptiveAugment, Augmentation
 from lit_gan.buffers import Kept, buffers_of
 from lit_gan.checkpoints import check_state, load_weights, model_arguments, saved_arguments
@@ -32,7 +32,7 @@ from lit_gan.inputs import read_batch, split, unpack
 from lit_gan.labels import LabelPassing, call, label_passing, needs_labels, sample_labels
 from lit_gan.losses import AdversarialLoss, NonSaturating
 from lit_gan.networks.packed import Packed
-from lit_gan.optim import GANAdam, OptimizerFactory
+from lit_gan.optim import GANAdam, OptimizerFactory, make_optimizer
 from lit_gan.penalties import Penalty, Player, Turn
 from lit_gan.run import Run
 from lit_gan.sampling import Latent, draw_latents, sample_images
@@ -186,8 +186,8 @@ class LitGAN(LightningModule):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return the generator's and the discriminator's optimizer, in this order."""
-        opt_g = self.generator_optimizer(self.generator.parameters())
-        opt_d = self.discriminator_optimizer(self.discriminator.parameters())
+        opt_g = make_optimizer("generator", self.generator_optimizer, self.generator)
+        opt_d = make_optimizer("discriminator", self.discriminator_optimizer, self.discriminator)
         for group in (*opt_g.param_groups, *opt_d.param_groups):
             group.setdefault("initial_lr", group["lr"])
         check_beta2(self.beta2_schedule, [opt_g, opt_d])
@@ -455,11 +455,12 @@ class LitGAN(LightningModule):
             batch_size: images at a time, which bounds the memory.
 
         Raises:
+            TypeError: an argument of a wrong type.
             ValueError: an argument out of range, or labels for a generator that takes none.
         """
         at_least_one(n=n, batch_size=batch_size)
-        if not 0 < truncation <= 1:
-            raise ValueError(f"truncation={truncation} must lie in (0, 1], 1 for no truncation")
+        at_least(0, seed=seed)
+        within("(0, 1]", truncation=truncation)
         network = self.ema_generator if ema and self.ema_generator is not None else self.generator
         rng = None if seed is None else torch.Generator().manual_seed(seed)
         like = next(network.parameters())

@@ -5,12 +5,47 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import Adam, Optimizer, RMSprop
+from torch.optim import LBFGS, Adam, Optimizer, RMSprop
 
-__all__ = ["ClippedRMSprop", "GANAdam", "OptimizerFactory"]
+from lit_gan.arguments import positive, within
+
+__all__ = ["ClippedRMSprop", "GANAdam", "OptimizerFactory", "make_optimizer"]
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 """Makes an optimizer from a player's parameters: a class, or a class with some arguments given."""
+
+
+def make_optimizer(player: str, factory: OptimizerFactory, network: nn.Module) -> Optimizer:
+    """Return the optimizer that ``factory`` makes for a player's parameters.
+
+    Args:
+        player: for messages.
+        factory: takes parameters.
+        network: the player's.
+
+    Raises:
+        TypeError: what comes back is no optimizer, or one that a turn of a game cannot serve.
+        ValueError: it holds parameters that are not the player's, or none of the player's can be trained.
+    """
+    if not any(p.requires_grad for p in network.parameters()):
+        raise ValueError(
+            f"the {player} ({type(network).__name__}) has no parameter that requires a gradient, so nothing of it "
+            "would train: to hold a player still give its optimizer a learning rate of 0"
+        )
+    optimizer: Any = factory(network.parameters())
+    if not isinstance(optimizer, Optimizer) or isinstance(optimizer, LBFGS):
+        raise TypeError(
+            f"{player}_optimizer makes {type(optimizer).__name__}: a turn takes one step along one gradient, "
+            "give an optimizer of torch's that does, like GANAdam"
+        )
+    own = {id(p) for p in network.parameters()}
+    foreign = sum(id(p) not in own for group in optimizer.param_groups for p in group["params"])
+    if foreign:
+        raise ValueError(
+            f"{player}_optimizer holds {foreign} tensors that are no parameters of the {player}: "
+            "make it from those it is called with"
+        )
+    return optimizer
 
 
 class GANAdam(Adam):
@@ -27,6 +62,9 @@ class GANAdam(Adam):
         weight_decay: L2 factor.
         fused: one kernel for all parameters; None leaves the choice to torch.
 
+    Raises:
+        TypeError, ValueError: an argument out of range, no parameters.
+
     Reference: Radford et al. 2015, arXiv:1511.06434, section 4 (lr 0.0002, β1 0.5).
     """
 
@@ -39,6 +77,10 @@ class GANAdam(Adam):
         weight_decay: float = 0.0,
         fused: bool | None = None,
     ) -> None:
+        within("[0, ∞)", self, lr=lr, eps=eps, weight_decay=weight_decay)
+        if len(betas) != 2:
+            raise ValueError(f"GANAdam: betas={betas}: give two, (β1, β2)")
+        within("[0, 1)", self, **{f"betas[{i}]": beta for i, beta in enumerate(betas)})
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
 
 
@@ -56,7 +98,7 @@ class ClippedRMSprop(RMSprop):
         clip: the largest absolute value of a weight, c > 0.
 
     Raises:
-        ValueError: ``clip`` that is not positive.
+        TypeError, ValueError: ``clip`` that is not positive, another argument out of range, no parameters.
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1 (lr 0.00005, c 0.01).
     """
@@ -69,8 +111,8 @@ class ClippedRMSprop(RMSprop):
         eps: float = 1e-8,
         clip: float = 0.01,
     ) -> None:
-        if not clip > 0:
-            raise ValueError(f"ClippedRMSprop: clip={clip} must be positive")
+        within("[0, ∞)", self, lr=lr)
+        positive(self, clip=clip)
         super().__init__(params, lr=lr, alpha=alpha, eps=eps)
         self.defaults["clip"] = clip
         for group in self.param_groups:

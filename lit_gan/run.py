@@ -1,5 +1,6 @@
 """One run of fit: its seed, its data, its noise, and what lets another one go on with the same bits."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -82,6 +83,11 @@ class Run:
         """Return a loader that can go on in the middle of an epoch, where ``loader`` is an ordinary DataLoader."""
         trainer = self.model.trainer
         training = bool(trainer.training)
+        if training and trainer.limit_train_batches and _is_empty(loader):
+            raise ValueError(
+                "the training data give no batch, so nothing would train: is the data set empty, or smaller than "
+                "batch_size with drop_last=True?"
+            )
         dealt = trainer._accelerator_connector.use_distributed_sampler  # else each process brings its own data
         if trainer.state.fn == TrainerFn.PREDICTING or not is_replayable(loader):
             deals_itself = isinstance(getattr(loader, "sampler", None), DistributedSampler)
@@ -191,3 +197,9 @@ class Run:
         if not hasattr(trainer.train_dataloader, "load_state_dict"):
             reasons.append("the training data is no ordinary DataLoader and has no load_state_dict")
         return reasons
+
+
+def _is_empty(loader: Any) -> bool:
+    with suppress(TypeError):  # of an iterable data set, which has no length
+        return len(loader) == 0
+    return False

@@ -4,7 +4,9 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-__all__ = ["Constant", "Cosine", "Linear", "Schedule"]
+from lit_gan.arguments import at_least_one, of, why_outside, within
+
+__all__ = ["Constant", "Cosine", "Linear", "Schedule", "always_within"]
 
 
 class Schedule(ABC):
@@ -21,9 +23,16 @@ class Constant(Schedule):
 
     Args:
         value: the value.
+
+    Raises:
+        TypeError, ValueError: no finite number.
     """
 
     value: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number."""
+        within("(-∞, ∞)", self, value=self.value)
 
     def __call__(self, images_seen: int) -> float:
         """``value``."""
@@ -39,8 +48,8 @@ class _Ramp(Schedule):
     images: int = 1_000_000
 
     def __post_init__(self) -> None:
-        if self.images < 1:
-            raise ValueError(f"{type(self).__name__}: images={self.images} must be at least 1")
+        within("(-∞, ∞)", self, start=self.start, end=self.end)
+        at_least_one(self, images=self.images)
 
     def _progress(self, images_seen: int) -> float:
         return min(images_seen / self.images, 1.0)
@@ -54,6 +63,9 @@ class Linear(_Ramp):
         start: the value at the beginning; above or below ``end``, so that a warm-up is ``Linear(0, 1, images)``.
         end: the value from ``images`` images on.
         images: length of the ramp in images.
+
+    Raises:
+        TypeError, ValueError: an end that is no finite number, ``images`` below 1.
     """
 
     def __call__(self, images_seen: int) -> float:
@@ -70,9 +82,37 @@ class Cosine(_Ramp):
         end: the value from ``images`` images on.
         images: length of the ramp in images.
 
+    Raises:
+        TypeError, ValueError: an end that is no finite number, ``images`` below 1.
+
     Reference: Loshchilov & Hutter 2016, arXiv:1608.03983, equation 5, without restarts.
     """
 
     def __call__(self, images_seen: int) -> float:
         """``end + (start − end)·(1 + cos πt)/2``."""
         return self.end + (self.start - self.end) * (1 + math.cos(math.pi * self._progress(images_seen))) / 2
+
+
+def always_within(interval: str, owner: object = None, /, **values: float | Schedule | None) -> None:
+    """Refuse the first of ``values``, naming it, that is outside ``interval``, or a schedule that leaves it.
+
+    None passes. A schedule is asked at the start and after each power of ten images, so that what goes wrong late is
+    known early.
+
+    Args:
+        interval: as for :func:`lit_gan.arguments.within`.
+        owner: the part whose arguments they are, named first; None for none.
+        values: by name.
+
+    Raises:
+        TypeError: no number and no schedule.
+        ValueError: outside the interval.
+    """
+    for name, value in values.items():
+        if not isinstance(value, Schedule):
+            within(interval, owner, **{name: value})
+            continue
+        for images in (0, *(10**k for k in range(16))):
+            if misfit := why_outside(interval, there := value(images)):
+                what = f"{of(owner)}{name}={value} is {there!r} after {images} images"
+                raise misfit(f"{what} and must be a number in {interval} throughout")

@@ -251,17 +251,3 @@ class TestEveryAugmentation:
         assert "arXiv" in cls.__doc__
         for argument in inspect.signature(cls).parameters:
             assert f"        {argument}:" in cls.__doc__
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: DiffAugment(False, False, False), "are all off: leave the augmentation out"),
-        (lambda: AdaptiveAugment(p=1.5), r"p=1.5 must lie in \[0, 1\]"),
-        (lambda: AdaptiveAugment(target=1.0), r"target=1.0 must lie in \(0, 1\)"),
-        (lambda: AdaptiveAugment(images=0), "images=0 must be at least 1"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

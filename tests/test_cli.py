@@ -124,66 +124,6 @@ def test_sample_draws_the_classes_asked_for():
     main(["sample", checkpoint(), "--n=4", "--output=any.png"])
 
 
-def test_sample_refuses_in_one_sentence(trained, capsys):
-    path = Path(trained[1])
-    assert "error: there is no checkpoint none.ckpt" in refused(capsys, "sample", "none.ckpt")
-    assert "takes no labels" in refused(capsys, "sample", str(path), "--labels=1")
-    assert "must end in .png" in refused(capsys, "sample", str(path), "--output=x.jpg")
-    Path("cut.ckpt").write_bytes(path.read_bytes()[:1000])
-    for arguments in (["sample", "cut.ckpt"], ["fit", f"--config={trained[0]}", "--ckpt_path=cut.ckpt"]):
-        assert "error: cut.ckpt is truncated" in refused(capsys, *arguments)
-
-
-def test_a_checkpoint_of_another_network_is_refused(trained, capsys):
-    config, path = trained
-    error = refused(capsys, "fit", f"--config={config}", f"--ckpt_path={path}", "--model.generator.width=4")
-    assert "another generator, MLPGenerator(" in error
-    assert "Traceback" not in error
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--model.loss=Hing"], "--model.loss: there is no 'Hing'; take one of FDivergence, Hinge, LeastSquares"),
-        (
-            ["--model.generator=DCGAN"],
-            "there is no 'DCGAN'; take one of DCGANGenerator, GaussianGenerator, MLPGenerator, or",
-        ),
-        (["--model.penalties.r1=R3"], "--model.penalties: there is no 'R3'; take one of DRAGAN, R1, R2, WGANGP"),
-        (["--model.lr_schedule=Step"], "there is no 'Step'; take one of Constant, Cosine, Linear, or"),
-        (["--model.generator_optimizer=Adm"], "there is no 'Adm'; take one of ClippedRMSprop, GANAdam, or"),
-        (
-            ["--data=MNISTT"],
-            "--data: there is no 'MNISTT'; take one of CIFAR10, CIFAR100, EMNIST, KMNIST, LSUN, MNIST, STL10, SVHN, ",
-        ),
-        (["--model.lerning_rate=1"], "--model.lerning_rate"),
-        (["--model.generator.widht=1"], "'widht' is not accepted"),
-        (["--model.d_steps_per_g_step=many"], "d_steps_per_g_step"),
-        (["--model.d_steps_per_g_step=0"], "d_steps_per_g_step=0 must be at least 1"),
-        (["--model.generator.image_size=32"], "the generator (MLPGenerator) makes 1×32×32 samples, the data has 1×16"),
-        (["--trainer.gradient_clip_val=1"], "use LitGAN(gradient_clip=1"),
-        (["--trainer.accumulate_grad_batches=2"], "LitGAN(micro_batches=2)"),
-        (["--model.penalties.r1=R1", "--model.penalties.r1.every=0"], "error: R1: every=0 must be at least 1"),
-        (["--model.penalties.r1=R1", "--model.penalties.r1.wieght=1"], "--model.penalties: Option 'wieght' is not"),
-        (["--model.lr_schedule=Cosine", "--model.lr_schedule.images=0"], "error: Cosine: images=0 must be at least 1"),
-        (["--data=ImageFolder"], "folder"),
-        (["--data=GaussianMixture", "--data.kind=cube"], "--data: kind=cube is none of what it takes, ['ring', 'grid'"),
-        (["--data=GaussianMixture", "--data.modes=x"], "--data: modes=x is not of a type it takes (int"),
-        (["--model.loss=FDivergence", "--model.loss.divergence=k"], "--model.loss: divergence=k is none of what it"),
-        (["--ckpt_path=none.ckpt"], "there is no checkpoint none.ckpt"),
-        (["--data=ImageFolder", "--data.folder=nowhere"], "there is no folder nowhere"),
-        (["--data=CIFAR10", "--data.download=false"], "CIFAR10 is missing or damaged in data (Dataset not found"),
-        (["--data=CelebA", "--data.attributes=[Male,Smile]"], "error: CelebA has no attribute 'Smile': take some of"),
-        (["--data=ImageFolder", "--data.folder=x", "--data.class_balanced=true"], "class_balanced=True needs classes"),
-    ],
-)
-def test_wrong_arguments_end_in_one_sentence(capsys, arguments, sentence):
-    error = refused(capsys, "fit", *NETWORKS, *QUICK, *arguments)
-    assert sentence in error
-    assert "Traceback" not in error
-    assert "usage:" not in error
-
-
 @pytest.mark.usefixtures("any_checksum")
 def test_fit_on_a_set_by_its_name():
     colour = [f"--model.{player}.channels=3" for player in ("generator", "discriminator")]
@@ -208,21 +148,6 @@ def test_a_set_has_its_own_defaults(arguments, expected, capsys):
         main(["fit", *arguments, "--print_config"])
     options = yaml.safe_load(capsys.readouterr().out)["data"]["init_args"]
     assert {name: options[name] for name in expected} == expected
-
-
-@pytest.mark.parametrize("package", ["lmdb", "datasets"])
-def test_an_extra_that_is_missing_is_named(capsys, monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    name, extra = {"lmdb": ("LSUN", "lsun"), "datasets": ("HuggingFaceImages", "hf")}[package]
-    path = [] if name == "LSUN" else ["--data.path=x"]
-    error = refused(capsys, "fit", *NETWORKS, *QUICK, f"--data={name}", *path)
-    assert f'error: {name} needs {package}: pip install "lit-gan[{extra}]"' in error
-    assert "Traceback" not in error
-
-
-def test_a_typo_in_a_config_file(capsys):
-    Path("typo.yaml").write_text("model: {los: Minimax}")
-    assert "los" in refused(capsys, "fit", "--config=typo.yaml", *NETWORKS, *QUICK)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda p: p.name)

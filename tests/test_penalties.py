@@ -110,8 +110,6 @@ def test_dragan_looks_around_the_data():
     x = seen_by(DRAGAN(noise=0.5), real, real + 100)
     assert float((x - real).std()) == pytest.approx(0.5 * float(real.std()), rel=0.05)
     assert float((x - real).mean()) == pytest.approx(0, abs=0.1)
-    with pytest.raises(ValueError, match=r"noise=0.0 must be positive"):
-        DRAGAN(noise=0.0)
 
 
 class Flip(nn.Module):
@@ -126,8 +124,6 @@ def test_consistency_by_hand():
     )
     assert_close(Consistency(Flip(), weight=2.0)(record), torch.tensor(2 * (4 + 0) / 2))
     assert_close(Consistency(Flip(), 2.0, fake_weight=3.0)(record), torch.tensor(4.0 + 3 * 1.0))
-    with pytest.raises(ValueError, match=r"fake_weight=-1 must not be negative"):
-        Consistency(Flip(), fake_weight=-1)
 
 
 def logits_turn(real, fake):
@@ -244,7 +240,7 @@ class TestEveryPenalty:
         assert torch.autograd.gradcheck(of_the_weights, tuple(network.parameters()))
 
     def test_refuses_what_makes_no_sense(self, cls):
-        with pytest.raises(ValueError, match=r"weight=-1.* must not be negative"):
+        with pytest.raises(ValueError, match=r"weight=-1.* must be a number in \[0, ∞\)"):
             make(cls, weight=-1.0)
         with pytest.raises(ValueError, match=r"every=0 must be at least 1"):
             make(cls, every=0)

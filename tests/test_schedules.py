@@ -5,7 +5,9 @@ import pytest
 from lit_gan import schedules
 from lit_gan.schedules import Constant, Cosine, Linear, Schedule
 
-SCHEDULES = [cls for cls in (getattr(schedules, n) for n in schedules.__all__) if cls is not Schedule]
+SCHEDULES = [
+    cls for cls in (getattr(schedules, n) for n in schedules.__all__) if isinstance(cls, type) and cls is not Schedule
+]
 
 
 def test_linear_goes_straight_and_stays():
@@ -25,12 +27,6 @@ def test_cosine_is_half_a_period():
 
 def test_constant():
     assert Constant(0.3)(10**12) == 0.3
-
-
-@pytest.mark.parametrize("cls", [Linear, Cosine])
-def test_an_empty_ramp_is_refused(cls):
-    with pytest.raises(ValueError, match="images=0 must be at least 1"):
-        cls(images=0)
 
 
 @pytest.mark.parametrize("cls", SCHEDULES)

@@ -45,6 +45,7 @@ class DensityPlot(PictureCallback):
 
     def __init__(self, every_n_steps: int = 500, movie: bool = True, samples: int = 200_000) -> None:
         super().__init__(every_n_steps, movie)
+        at_least_one(samples=samples)
         self.samples = samples
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least, at_least_one
 from lit_gan.callbacks.pictures import PictureCallback, run_folder
 from lit_gan.distributed import gather
 from lit_gan.images import grid, have_a_picture, save_png, to_uint8
@@ -43,6 +43,7 @@ class SampleGrid(PictureCallback):
     def __init__(self, every_n_steps: int = 500, n: int = 64, seed: int = 0, movie: bool = False) -> None:
         super().__init__(every_n_steps, movie)
         at_least_one(n=n)
+        at_least(0, seed=seed)
         self.n, self.seed = n, seed
         self._labels: Tensor | None = None
 

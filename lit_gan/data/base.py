@@ -8,7 +8,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least, at_least_one
 from lit_gan.data.balance import ClassBalanced
 from lit_gan.images import resize
 
@@ -56,12 +56,14 @@ class TensorDataModule(LightningDataModule, ABC):
         num_workers: processes that load batches. 0 is fastest here: a batch is one indexing operation.
 
     Raises:
-        ValueError: ``batch_size`` below 1; at setup, fewer training samples than ``batch_size``, or none held out.
+        ValueError: ``batch_size`` below 1, ``num_workers`` below 0; at setup, fewer training samples than
+            ``batch_size``, or none held out.
     """
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0) -> None:
         super().__init__()
         at_least_one(batch_size=batch_size)
+        at_least(0, num_workers=num_workers)
         self.batch_size, self.num_workers = batch_size, num_workers
         self._splits: dict[Split, TensorSamples] = {}
 
@@ -147,8 +149,8 @@ class ImageDataModule(TensorDataModule):
             as before, those of large classes left out in turn and those of small ones repeated.
 
     Raises:
-        ValueError: ``image_size`` or ``batch_size`` below 1; at setup, fewer training images than ``batch_size``, none
-            held out, or ``class_balanced`` and one class alone.
+        ValueError: ``image_size`` or ``batch_size`` below 1, ``num_workers`` below 0; at setup, fewer training images
+            than ``batch_size``, none held out, or ``class_balanced`` and one class alone.
     """
 
     def __init__(

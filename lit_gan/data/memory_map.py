@@ -63,7 +63,7 @@ def memory_map(
 
     Raises:
         ValueError: there is no picture, none that can be read, one that cannot and is refused, or a damaged cache.
-        OSError: the disk has no room for them.
+        OSError: the disk has no room for them, or the cache can be no folder.
     """
     folder = Path(cache or os.environ.get("LIT_GAN_CACHE") or Path.home() / ".cache" / "lit_gan")
     name = hashlib.sha256(repr((_VERSION, shape, key)).encode()).hexdigest()[:32]
@@ -97,7 +97,10 @@ def _write(pictures: Pictures, path: Path, notes: Path, shape: Shape, what: str,
     n = len(pictures.names)
     if not n:
         raise ValueError(f"{what} holds no pictures: is it whole?")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{path.parent} can be no folder for decoded pictures ({error.strerror}): set cache=") from error
     _check_room(n * prod(shape), path.parent, what)
     rank_zero_info(f"Decoding {n} pictures of {what} into {path}, once")
     skipped: dict[int, str] = {}

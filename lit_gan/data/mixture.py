@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least, at_least_one, positive
 from lit_gan.data.base import Split, TensorDataModule
 from lit_gan.randomness import mix
 from lit_gan.theory import Mixture
@@ -71,6 +71,8 @@ class GaussianMixture(TensorDataModule):
     ) -> None:
         super().__init__(batch_size, num_workers)
         at_least_one(modes=modes, train_size=train_size, held_out_size=held_out_size)
+        at_least(0, seed=seed)
+        positive(size=size)
         self.kind, self.setting, self.train_size, self.held_out_size = kind, setting, train_size, held_out_size
         self.modes, self.size, self.std, self.means, self.weights = modes, size, std, means, weights
         self.seed = seed
@@ -96,10 +98,7 @@ def _measures(
 ) -> tuple[float, float | list[float] | None]:
     """Return size and standard deviation, a setting's where one is named."""
     if setting is None:
-        size = 1.0 if size is None else size
-        if not 0 < size < math.inf:
-            raise ValueError(f"size={size} must be positive")
-        return size, std
+        return 1.0 if size is None else size, std
     if (setting, kind) not in _SETTINGS:
         known = ", ".join(f"{s} of a {k}" for s, k in _SETTINGS)
         raise ValueError(f"there is no setting {setting!r} of a {kind}: take {known}")

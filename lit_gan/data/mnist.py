@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least, at_least_one
 from lit_gan.data.base import Split
 from lit_gan.data.official import OfficialSet, Part, Source
 from lit_gan.images import resize
@@ -204,6 +204,7 @@ class StackedMNIST(MNIST):
     ) -> None:
         super().__init__(root, image_size, batch_size, horizontal_flip, num_workers, download, class_balanced)
         at_least_one(train_size=train_size, held_out_size=held_out_size)
+        at_least(0, seed=seed)
         self.train_size, self.held_out_size, self.seed = train_size, held_out_size, seed
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,8 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, ImageOps
 
+from lit_gan.arguments import within
+
 __all__ = ["MAX_PIXELS", "Crop", "Unreadable", "check_options", "decode", "square"]
 
 Crop = Literal["center", "none"] | int
@@ -69,8 +71,7 @@ def check_options(
     """
     if channels not in (1, 3):
         raise ValueError(f"channels={channels} must be 1 (grey) or 3 (colour)")
-    if not 0 < held_out < 1:
-        raise ValueError(f"held_out={held_out} must lie between 0 and 1")
+    within("(0, 1)", held_out=held_out)
     most = 2 * (Image.MAX_IMAGE_PIXELS or max_pixels)
     if not 0 < max_pixels <= most:
         raise ValueError(f"max_pixels={max_pixels} must lie in [1, {most}]: raise PIL.Image.MAX_IMAGE_PIXELS first")

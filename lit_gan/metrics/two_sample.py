@@ -5,7 +5,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least, at_least_one, within
 from lit_gan.images import to_uint8
 from lit_gan.metrics.classifiers import Pair, classifier_for, logits_of, trained
 from lit_gan.randomness import mix, seeded
@@ -66,8 +66,8 @@ class ClassifierTwoSample(Metric):
     ) -> None:
         super().__init__()
         at_least_one(epochs=epochs, max_samples=max_samples)
-        if not (0 < held_out < 1 and 0 < level < 1):
-            raise ValueError(f"held_out={held_out} and level={level} must lie in (0, 1)")
+        at_least(0, seed=seed)
+        within("(0, 1)", held_out=held_out, level=level)
         self.epochs, self.held_out, self.level = epochs, held_out, level
         self.seed, self.max_samples = seed, max_samples
         self.add_state("real", [], dist_reduce_fx="cat")

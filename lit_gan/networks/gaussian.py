@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least_one, within
 from lit_gan.networks.layers import LatentInput
 
 __all__ = ["GaussianGenerator"]
@@ -23,7 +23,7 @@ class GaussianGenerator(nn.Module):
         std: σ before training, likewise, positive.
 
     Raises:
-        ValueError: σ that is not positive, or as many numbers as there are coordinates are not given.
+        ValueError: μ that is not finite, σ that is not positive, or not as many numbers as there are coordinates.
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, section 2.5 fits one Gaussian to a mixture in this way.
     """
@@ -38,8 +38,8 @@ class GaussianGenerator(nn.Module):
         for name, value in (("mean", mean), ("std", std)):
             if torch.as_tensor(value).numel() not in (1, features):
                 raise ValueError(f"{name}={value} for features={features}: give one number, or one for each")
-        if not (torch.as_tensor(std) > 0).all():
-            raise ValueError(f"std={std} must be positive")
+            for number in torch.as_tensor(value, dtype=torch.float64).flatten().tolist():
+                within("(0, ∞)" if name == "std" else "(-∞, ∞)", self, **{name: number})
         self.input = LatentInput(features, None)
         self.mu = nn.Parameter(torch.as_tensor(mean, dtype=torch.float32).expand(features).clone())
         self.log_sigma = nn.Parameter(torch.as_tensor(std, dtype=torch.float32).log().expand(features).clone())

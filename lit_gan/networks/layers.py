@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lit_gan.arguments import at_least_one
+
 __all__ = ["LatentInput", "LogitHead", "check_images", "dcgan_init", "stages"]
 
 
@@ -81,8 +83,10 @@ def stages(image_size: int) -> tuple[int, int]:
     """Return the first size (4 to 7) and the number of doublings that lead from it to ``image_size``.
 
     Raises:
+        TypeError: no whole number.
         ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once; the nearest sizes are named.
     """
+    at_least_one(image_size=image_size)
     start, doublings = image_size, 0
     while start > 7 and start % 2 == 0:
         start, doublings = start // 2, doublings + 1

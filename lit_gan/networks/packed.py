@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least_one, instance_of
 
 __all__ = ["Packed"]
 
@@ -19,6 +19,7 @@ class Packed(nn.Module):
         k: samples in a pack; 2 to 4 in the paper.
 
     Raises:
+        TypeError: a discriminator that is no Module.
         ValueError: k below 1; at the forward pass, what the discriminator refuses.
 
     Reference: Lin et al. 2017, arXiv:1712.04086, section 2.
@@ -26,6 +27,7 @@ class Packed(nn.Module):
 
     def __init__(self, discriminator: nn.Module, k: int = 2) -> None:
         super().__init__()
+        instance_of("discriminator", discriminator, nn.Module, "DCGANDiscriminator(channels=6)")
         at_least_one(k=k)
         self.discriminator, self.k = discriminator, k
 

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from lit_gan.schedules import Schedule
+from lit_gan.arguments import at_least_one
+from lit_gan.schedules import Schedule, always_within
 
 __all__ = ["Penalty", "Player", "Turn"]
 
@@ -58,10 +59,10 @@ class Penalty(ABC):
 
     def __post_init__(self) -> None:
         """Refuse a negative weight and an interval below one."""
-        if not isinstance(self.weight, Schedule) and not self.weight >= 0:
-            raise ValueError(f"{type(self).__name__}: weight={self.weight} must not be negative")
-        if self.every < 1:
-            raise ValueError(f"{type(self).__name__}: every={self.every} must be at least 1 (1: at each update)")
+        if self.weight is None:
+            raise TypeError(f"{type(self).__name__}: weight=None: leave the penalty out to go without")
+        always_within("[0, ∞)", self, weight=self.weight)
+        at_least_one(self, every=self.every)
 
     def weight_in(self, turn: Turn) -> float:
         """Return the factor in ``turn``."""

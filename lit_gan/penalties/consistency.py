@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from lit_gan.arguments import instance_of, within
 from lit_gan.penalties.base import Penalty, Turn
 from lit_gan.schedules import Schedule
 
@@ -24,6 +25,7 @@ class Consistency(Penalty):
         every: computed at each ``every``-th discriminator update, times ``every``.
 
     Raises:
+        TypeError: a transform that is no Module.
         ValueError: a negative weight.
 
     Reference: Zhang et al. 2019, arXiv:1910.12027, equation 3; Zhao et al. 2020, arXiv:2002.04724, algorithm 1.
@@ -35,10 +37,10 @@ class Consistency(Penalty):
     every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a negative weight."""
+        """Refuse a transform that is none and a negative weight."""
         super().__post_init__()
-        if not self.fake_weight >= 0:
-            raise ValueError(f"Consistency: fake_weight={self.fake_weight} must not be negative")
+        instance_of("Consistency: transform", self.transform, nn.Module, "DiffAugment()")
+        within("[0, ∞)", self, fake_weight=self.fake_weight)
 
     def __call__(self, turn: Turn) -> Tensor:
         """``weight`` · E[(D(x) − D(T(x)))²] + ``fake_weight`` · E[(D(G(z)) − D(T(G(z))))²]."""

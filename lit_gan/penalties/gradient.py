@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lit_gan.arguments import positive
 from lit_gan.penalties.base import Penalty, Turn
 from lit_gan.schedules import Schedule
 
@@ -130,8 +131,7 @@ class DRAGAN(Penalty):
     def __post_init__(self) -> None:
         """Refuse noise that is none."""
         super().__post_init__()
-        if not self.noise > 0:
-            raise ValueError(f"DRAGAN: noise={self.noise} must be positive")
+        positive(self, noise=self.noise)
 
     def __call__(self, turn: Turn) -> Tensor:
         """``weight`` · E[(‖∇D(x + δ)‖ − 1)²]."""

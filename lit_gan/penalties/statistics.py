@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from lit_gan.arguments import within
 from lit_gan.penalties.base import Penalty, Turn
 from lit_gan.schedules import Schedule
 
@@ -16,8 +17,7 @@ class _Remembering(nn.Module, Penalty):
         super().__init__()
         self.weight, self.every, self.decay = weight, every, decay
         self.__post_init__()
-        if not 0 <= decay < 1:
-            raise ValueError(f"{type(self).__name__}: decay={decay} must lie in [0, 1)")
+        within("[0, 1)", self, decay=decay)
         self.register_buffer("averages", torch.zeros(averages))
         self.register_buffer("turns", torch.zeros(()))
 

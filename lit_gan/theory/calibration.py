@@ -4,6 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from lit_gan.arguments import at_least_one
+from lit_gan.theory.distributions import check_logits
+
 __all__ = ["accuracy", "calibrate", "calibration_error"]
 
 
@@ -18,7 +21,11 @@ def accuracy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
     Returns:
         A scalar in [0, 1]; ½ is guessing.
+
+    Raises:
+        ValueError: no logits of a kind.
     """
+    check_logits(real_logits, fake_logits)
 
     def share_positive(logits: Tensor) -> Tensor:
         return ((logits.sign() + 1) / 2).mean()
@@ -40,8 +47,13 @@ def calibration_error(real_logits: Tensor, fake_logits: Tensor, bins: int = 15) 
     Returns:
         A scalar in [0, 1], in float64; NaN where a logit is.
 
+    Raises:
+        ValueError: no logits of a kind, or no bins.
+
     Reference: Guo et al. 2017, arXiv:1706.04599, equation 3 (the expected calibration error).
     """
+    check_logits(real_logits, fake_logits)
+    at_least_one(bins=bins)
     d = torch.sigmoid(torch.cat([real_logits.flatten(), fake_logits.flatten()]).double())
     weight = torch.cat([torch.full_like(x, 0.5 / x.numel(), dtype=d.dtype) for x in (real_logits, fake_logits)])
     real = torch.zeros_like(d).index_fill_(0, torch.arange(real_logits.numel(), device=d.device), 1)

@@ -1,8 +1,10 @@
-"""What is a distribution: the check that every function on probabilities and densities makes."""
+"""What is a distribution: the check that every function on probabilities, densities or logits makes."""
 
 from torch import Tensor
 
-__all__ = ["check_cell", "check_pair"]
+from lit_gan.arguments import instance_of
+
+__all__ = ["check_cell", "check_logits", "check_pair"]
 
 _TOLERANCE = 1e-3  # of the total mass: a quadrature on a fine grid is far closer, a forgotten cell size is not
 
@@ -16,8 +18,11 @@ def check_pair(p: Tensor, q: Tensor, cell: float) -> tuple[Tensor, Tensor]:
         cell: size of a grid cell (length, area, …) for densities; 1 for probabilities.
 
     Raises:
+        TypeError: a list, or whatever is no tensor.
         ValueError: shapes that differ, a negative or infinite number or NaN, a total mass that is not 1.
     """
+    for name, given in (("p", p), ("q", q)):
+        instance_of(name, given, Tensor, "torch.tensor([0.5, 0.5])")
     if p.shape != q.shape:
         raise ValueError(f"p has the shape {tuple(p.shape)} and q {tuple(q.shape)}: give both on the same points")
     check_cell(cell)
@@ -28,6 +33,13 @@ def check_cell(cell: float) -> None:
     """Refuse a grid cell without a size."""
     if not 0 < cell < float("inf"):
         raise ValueError(f"cell={cell} must be positive: the size of a grid cell, or 1 for probabilities")
+
+
+def check_logits(real_logits: Tensor, fake_logits: Tensor) -> None:
+    """Refuse an empty sample of a kind, whose mean would be NaN."""
+    real, fake = real_logits.numel(), fake_logits.numel()
+    if not (real and fake):
+        raise ValueError(f"{real} real and {fake} fake logits: give one of each at least")
 
 
 def _checked(name: str, p: Tensor, cell: float) -> Tensor:

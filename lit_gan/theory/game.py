@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from lit_gan.theory.distributions import check_pair
+from lit_gan.theory.distributions import check_logits, check_pair
 
 __all__ = [
     "EQUILIBRIUM_VALUE",
@@ -32,8 +32,12 @@ def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     Returns:
         A scalar in nats, at most 0; −log 4 where D = ½ everywhere.
 
+    Raises:
+        ValueError: no logits of a kind.
+
     Reference: arXiv:1406.2661, equation 1.
     """
+    check_logits(real_logits, fake_logits)
     return -softplus(-real_logits).mean() - softplus(fake_logits).mean()
 
 
@@ -49,8 +53,12 @@ def cross_entropy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     Returns:
         A scalar in nats, at least 0; log 2 where D = ½ everywhere.
 
+    Raises:
+        ValueError: no logits of a kind.
+
     Reference: arXiv:1406.2661, section 4.1: D's objective is the log-likelihood of P(Y = y|x).
     """
+    check_logits(real_logits, fake_logits)
     real = binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
     return (real + binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))) / 2
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from lit_gan.arguments import at_least_one, within
+from lit_gan.theory.distributions import check_logits
 from lit_gan.theory.game import jsd_lower_bound
 
 __all__ = ["accuracy_p_value", "jsd_interval"]
@@ -34,10 +36,9 @@ def jsd_interval(
 
     Reference: Efron & Tibshirani 1993, "An introduction to the bootstrap", section 13.3 (the percentile interval).
     """
-    if not min(real_logits.numel(), fake_logits.numel()):
-        raise ValueError(f"{real_logits.numel()} real and {fake_logits.numel()} fake logits: give one of each at least")
-    if not 0 < level < 1 or resamples < 1:
-        raise ValueError(f"level={level} must lie in (0, 1), resamples={resamples} must be at least 1")
+    check_logits(real_logits, fake_logits)
+    within("(0, 1)", level=level)
+    at_least_one(resamples=resamples)
     rng = torch.Generator().manual_seed(seed)
 
     def means(values: Tensor) -> Tensor:

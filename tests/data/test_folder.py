@@ -189,10 +189,8 @@ def test_bad_folders_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"channels": 2}, r"channels=2 must be 1"),
-        ({"held_out": 0.0}, r"held_out=0.0 must lie between 0 and 1"),
+        ({"held_out": 0.0}, r"held_out=0.0 must be a number in \(0, 1\)"),
         ({"max_pixels": 10**9}, r"max_pixels=1000000000 must lie in \[1, 178956970\]"),
-        ({"image_size": 0}, r"image_size=0 must be at least 1"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):

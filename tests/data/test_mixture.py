@@ -69,23 +69,3 @@ def test_points_are_drawn_without_touching_the_random_state():
     before = torch.get_rng_state()
     GaussianMixture().load("val")
     assert torch.equal(before, torch.get_rng_state())
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"kind": "cube"}, "kind='cube' is none of ring, grid, line"),
-        ({"kind": "grid", "modes": 8}, "modes=8 is no square number: a grid takes 4 or 9"),
-        ({"size": 0.0}, "size=0.0 must be positive"),
-        ({"setting": "wgan_gp", "kind": "line"}, "no setting 'wgan_gp' of a line: take veegan of a ring"),
-        ({"setting": "pacgan", "std": 0.1}, "setting='pacgan' decides what std=0.1 does as well"),
-        ({"setting": "pacgan", "modes": 9}, "decides what modes=9"),
-        ({"means": [1.0, 2.0]}, "means= decides what kind='ring' does as well"),
-        ({"kind": "line", "means": [1.0], "size": 1.0}, "means= decides what size=1.0"),
-        ({"std": [0.1, 0.2]}, r"stds=\[0.1, 0.2\] for 8 modes"),
-        ({"train_size": 0}, "train_size=0 must be at least 1"),
-    ],
-)
-def test_what_contradicts_itself_is_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        GaussianMixture(**options)

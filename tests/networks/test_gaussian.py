@@ -37,19 +37,6 @@ def test_is_rebuilt_from_its_description():
     assert_close(again.log_sigma.exp(), torch.tensor([0.5, 0.5]))
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"features": 2, "mean": [1.0, 2.0, 3.0]}, r"mean=\[1.0, 2.0, 3.0\] for features=2"),
-        ({"std": 0.0}, "std=0.0 must be positive"),
-        ({"features": 0}, "features=0 must be at least 1"),
-    ],
-)
-def test_what_is_no_gaussian_is_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        GaussianGenerator(**options)
-
-
 def test_other_latents_are_refused():
     with pytest.raises(ValueError, match=r"\(1, 3\): this generator takes \(N, 2\)"):
         GaussianGenerator(2)(torch.zeros(1, 3))

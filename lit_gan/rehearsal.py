@@ -1,0 +1,187 @@
+"""Data and networks that do not fit each other, found on two samples of the first batch before anything is trained."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from lit_gan.buffers import Kept
+from lit_gan.images import to_float
+from lit_gan.labels import needs_labels
+from lit_gan.penalties import Consistency
+from lit_gan.randomness import random_states, set_random_states
+from lit_gan.sampling import evaluating
+
+if TYPE_CHECKING:
+    from lit_gan.module import LitGAN
+
+__all__ = ["check_game"]
+
+
+def check_game(model: "LitGAN", images: Tensor, labels: Tensor | None) -> None:
+    """Refuse data and networks that do not fit each other, on the first batch, before anything is trained.
+
+    Args:
+        model: whose networks are run on two samples, in evaluation mode.
+        images: as they come from the data, on the model's device.
+        labels: int64 ``(N,)``, or None.
+
+    Raises:
+        ValueError: the first misfit found, with both values.
+    """
+    _check_range(images)
+    for player, passing in model.passing.items():
+        if labels is None and passing != "not at all":
+            _check_unlabelled(player, getattr(model, player))
+    # Validation may come first, without gradients; the walk back from the logits needs them, and tensors that allow it.
+    networks = (model.generator, model.discriminator)
+    augmentations = [] if model.augment is None else [model.augment]
+    with torch.inference_mode(False), torch.enable_grad(), evaluating(*networks), _undisturbed(model, *augmentations):
+        real = to_float(images[:2].clone(), model.float_type)
+        two_labels = None if labels is None else labels[:2].clone()
+        fake = _generate(model, real, two_labels)
+        _check_shape(fake, real, model.generator)
+        _check_unbounded(_judge(model, fake, two_labels), model.discriminator)
+        transforms = [p.transform for p in model.penalties.values() if isinstance(p, Consistency)]
+        for change in (*augmentations, *transforms):
+            _judge(model, _change(change, fake), two_labels, change)
+
+
+@contextmanager
+def _undisturbed(model: "LitGAN", *augmentations: nn.Module) -> Iterator[None]:
+    """Put back what drawing random changes of two samples changes: random states and buffers."""
+    states, buffers = random_states(model.device), Kept(*augmentations)
+    try:
+        yield
+    finally:
+        set_random_states(states, model.device)
+        buffers.put_back()
+
+
+def _judge(model: "LitGAN", images: Tensor, labels: Tensor | None, change: nn.Module | None = None) -> Tensor:
+    """Return logits of samples, changed by ``change`` before; refused where they cannot teach the generator."""
+    images = images.detach().requires_grad_() if change is None else images
+    name = f"the discriminator ({type(model.discriminator).__name__})"
+    changed = "" if change is None else f" of {type(change).__name__}"
+    try:
+        logits = model.logits(images, labels)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{name} cannot take {_size(images)} samples{changed}, what the data and the generator have: make it one "
+            f"that does ({_first_line(error)})"
+        ) from error
+    if change is None and not _follows(logits, images):
+        raise ValueError(f"{name} gives logits without a gradient to its images: look for detach, no_grad or rounding")
+    return logits
+
+
+def _change(change: nn.Module, images: Tensor) -> Tensor:
+    """Return changed images, refused where the change cannot be made or passes no gradient back."""
+    name, images = f"the augmentation ({type(change).__name__})", images.detach().requires_grad_()
+    try:
+        changed = change(images)
+    except (RuntimeError, NotImplementedError, IndexError) as error:
+        raise ValueError(f"{name} cannot take {_size(images)} samples: leave it out ({_first_line(error)})") from error
+    if changed.ndim != images.ndim:
+        raise ValueError(
+            f"{name} cannot take {_size(images)} samples: leave it out (it makes {_size(changed)} of them)"
+        )
+    if not _follows(changed, images):
+        raise ValueError(f"{name} passes no gradient back to the images, from which the generator could learn")
+    return changed
+
+
+def _follows(result: Tensor, images: Tensor) -> bool:
+    if not result.requires_grad:
+        return False
+    return torch.autograd.grad(result.sum(), images, allow_unused=True, retain_graph=True)[0] is not None
+
+
+def _check_unlabelled(player: str, network: nn.Module) -> None:
+    if needs_labels(network) or getattr(network, "num_classes", None) is not None:
+        raise ValueError(
+            f"the {player} is conditional and the batches carry no labels: give batches (images, labels), "
+            f"or an unconditional {player}"
+        )
+
+
+def _generate(model: "LitGAN", real: Tensor, labels: Tensor | None) -> Tensor:
+    name = type(model.generator).__name__
+    try:
+        fake = model(real.new_zeros(len(real), model.latent_dim), labels)
+    except RuntimeError as error:
+        raise ValueError(
+            f"the generator ({name}) cannot take latents of shape ({len(real)}, {model.latent_dim}): "
+            f"its forward must take (N, latent_dim) ({_first_line(error)})"
+        ) from error
+    if not isinstance(fake, Tensor):
+        raise TypeError(f"the generator ({name}) returns a {type(fake).__name__}: it must return images alone")
+    if not fake.requires_grad:
+        raise ValueError(f"the generator ({name}) gives images without a gradient: look for detach, no_grad or numpy")
+    return fake
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _size(images: Tensor) -> str:
+    return "×".join(map(str, images.shape[1:]))
+
+
+def _check_range(images: Tensor) -> None:
+    if images.ndim == 2 or not images.is_floating_point():
+        return
+    low, high = float(images.min()), float(images.max())
+    if high > 1.01 or low < -1.01:
+        raise ValueError(
+            f"float images lie in [{low:.4g}, {high:.4g}], lit_gan needs [-1, 1]: "
+            "give uint8, or scale them, x / 127.5 - 1 if they are in [0, 255]"
+        )
+    if low >= 0 and high > 0 and len(images) > 1:  # one picture may be bright
+        raise ValueError(
+            f"float images lie in [{low:.4g}, {high:.4g}], so probably in [0, 1], lit_gan needs [-1, 1]: "
+            "give uint8, or scale them, 2 * x - 1"
+        )
+
+
+def _check_shape(fake: Tensor, real: Tensor, generator: nn.Module) -> None:
+    if fake.shape == real.shape:
+        return
+    kind = "vectors" if real.ndim == 2 else "images"
+    if real.ndim == 3:
+        way_out = "give images (N, C, H, W), x[:, None]"
+    elif real.ndim == 4 and real.shape[-1] in (1, 3) and real.shape[1] not in (1, 3):
+        way_out = "give images (N, C, H, W), x.permute(0, 3, 1, 2)"
+    elif not real.ndim == fake.ndim == 4:
+        way_out = f"give a generator of {_size(real)} {kind}"
+    elif fake.shape[-2:] != real.shape[-2:]:
+        way_out = f"set image_size={fake.shape[-1]} on the data or {real.shape[-1]} on the generator"
+    else:
+        way_out = f"set channels={real.shape[1]} on the generator and the discriminator"
+    raise ValueError(
+        f"the generator ({type(generator).__name__}) makes {_size(fake)} samples, the data has {_size(real)} {kind}: "
+        f"{way_out}"
+    )
+
+
+_RESHAPING = (
+    *("View", "Reshape", "Squeeze", "Unsqueeze", "Select", "Slice", "Permute", "TBackward"),
+    *("ToCopy", "Clone", "Clamp"),
+)
+_BOUNDED = {"Sigmoid": "a sigmoid", "Tanh": "a tanh", "Softmax": "a softmax", "Hardsigmoid": "a hard sigmoid"}
+_BOUNDED |= {"Relu": "a ReLU", "Softplus": "a softplus"}
+
+
+def _check_unbounded(logits: Tensor, discriminator: nn.Module) -> None:
+    node = logits.grad_fn
+    while node is not None and node.name().startswith(_RESHAPING) and node.next_functions:
+        node = node.next_functions[0][0]
+    for name, what in _BOUNDED.items():
+        if node is not None and node.name().startswith(name):
+            raise ValueError(
+                f"the discriminator ({type(discriminator).__name__}) ends in {what}: it must return unbounded logits, "
+                "remove its last activation"
+            )
