@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from lit_gan import LitGAN
 from lit_gan.losses import Wasserstein
 from lit_gan.optim import ClippedRMSprop
+from lit_gan.parts import describe_optimizer, rebuild
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 
 
@@ -44,3 +45,10 @@ def test_a_clipped_critic_stays_clipped_and_is_rebuilt(tmp_path):
 def test_no_room_for_weights_is_refused():
     with pytest.raises(ValueError, match=r"clip=0.0 must be positive"):
         ClippedRMSprop([torch.nn.Parameter(torch.zeros(1))], clip=0.0)
+
+
+@pytest.mark.parametrize("factory", [torch.optim.NAdam, functools.partial(torch.optim.Rprop, etas=(0.25, 2.0))])
+def test_torchs_own_are_rebuilt_with_their_pairs(factory):
+    parameters = [torch.nn.Parameter(torch.zeros(1))]
+    again = rebuild(describe_optimizer(factory, parameters), "optimizer")(parameters)
+    assert repr(again) == repr(factory(parameters))
