@@ -54,6 +54,9 @@ class Linear(_Ramp):
         start: the value at the beginning; above or below ``end``, so that a warm-up is ``Linear(0, 1, images)``.
         end: the value from ``images`` images on.
         images: length of the ramp in images.
+
+    Raises:
+        ValueError: ``images`` below 1.
     """
 
     def __call__(self, images_seen: int) -> float:
@@ -69,6 +72,9 @@ class Cosine(_Ramp):
         start: the value at the beginning.
         end: the value from ``images`` images on.
         images: length of the ramp in images.
+
+    Raises:
+        ValueError: ``images`` below 1.
 
     Reference: Loshchilov & Hutter 2016, arXiv:1608.03983, equation 5, without restarts.
     """

@@ -30,6 +30,7 @@ class CIFAR10(OfficialSet):
 
     Raises:
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        ValueError: an argument out of range.
 
     Reference: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
     """
@@ -76,6 +77,7 @@ class CIFAR100(CIFAR10):
 
     Raises:
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        ValueError: an argument out of range.
 
     Reference: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
     """

@@ -24,7 +24,7 @@ class Consistency(Penalty):
         every: computed at each ``every``-th discriminator update, times ``every``.
 
     Raises:
-        ValueError: a negative weight.
+        ValueError: an argument out of range.
 
     Reference: Zhang et al. 2019, arXiv:1910.12027, equation 3; Zhao et al. 2020, arXiv:2002.04724, algorithm 1.
     """
