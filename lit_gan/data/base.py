@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from lit_gan.arguments import at_least_one
 from lit_gan.data.balance import ClassBalanced
 from lit_gan.images import resize
+from lit_gan.representation import in_one_line
 
 __all__ = ["ImageDataModule", "Split", "TensorDataModule", "TensorSamples", "batch_as_it_is"]
 
@@ -58,6 +59,8 @@ class TensorDataModule(LightningDataModule, ABC):
     Raises:
         ValueError: ``batch_size`` below 1; at setup, fewer training samples than ``batch_size``, or none held out.
     """
+
+    __repr__ = in_one_line
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0) -> None:
         super().__init__()

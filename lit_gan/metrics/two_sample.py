@@ -9,6 +9,7 @@ from lit_gan.arguments import at_least_one
 from lit_gan.images import to_uint8
 from lit_gan.metrics.classifiers import Pair, classifier_for, logits_of, trained
 from lit_gan.randomness import mix, seeded
+from lit_gan.representation import arguments
 from lit_gan.theory import accuracy_p_value, calibrate, jsd_interval, jsd_lower_bound, value
 
 __all__ = ["ClassifierTwoSample"]
@@ -55,6 +56,7 @@ class ClassifierTwoSample(Metric):
     full_state_update = False
     real: list[Tensor]
     fake: list[Tensor]
+    extra_repr = arguments
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, LogitHead, check_images, dcgan_init, stages
+from lit_gan.representation import arguments
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
 
@@ -27,6 +28,8 @@ class DCGANGenerator(nn.Module):
 
     Reference: arXiv:1511.06434, figure 1.
     """
+
+    extra_repr = arguments
 
     def __init__(
         self,
@@ -82,6 +85,8 @@ class DCGANDiscriminator(nn.Module):
 
     Reference: arXiv:1511.06434, section 3.
     """
+
+    extra_repr = arguments
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, LogitHead, check_images
+from lit_gan.representation import arguments
 
 __all__ = ["MLPDiscriminator", "MLPGenerator"]
 
@@ -49,6 +50,8 @@ class MLPGenerator(nn.Module):
 
     Reference: arXiv:1406.2661, section 5.
     """
+
+    extra_repr = arguments
 
     def __init__(
         self,
@@ -94,6 +97,8 @@ class MLPDiscriminator(nn.Module):
 
     Reference: arXiv:1406.2661, section 5.
     """
+
+    extra_repr = arguments
 
     def __init__(
         self,

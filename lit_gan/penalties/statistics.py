@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.penalties.base import Penalty, Turn
+from lit_gan.representation import arguments
 from lit_gan.schedules import Schedule
 
 __all__ = ["LeCam", "PathLength"]
@@ -31,6 +32,7 @@ class _Remembering(nn.Module, Penalty):
         self.turns += 1
 
     __call__ = nn.Module.__call__  # which calls forward
+    extra_repr = arguments
 
 
 class LeCam(_Remembering):
