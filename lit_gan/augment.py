@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, pad
 
 from lit_gan.arguments import at_least_one, within
+from lit_gan.representation import arguments
 from lit_gan.schedules import Schedule, always_within
 
 __all__ = ["AdaptiveAugment", "Augmentation", "DiffAugment", "sampled"]
@@ -19,6 +20,8 @@ class Augmentation(nn.Module, ABC):
     One of your own implements ``forward``; any module does, but only an Augmentation is told how the game goes. What it
     draws comes from torch's random state, which is resumed; what it remembers belongs into buffers.
     """
+
+    extra_repr = arguments
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -121,7 +124,7 @@ class AdaptiveAugment(Augmentation):
     For square images.
 
     r = E[sign D(x)] of augmented real images says how far D overfits: 0 not at all, 1 wholly. After each ``every``
-    images p moves by ``every``/``images`` towards what brings r to ``target``. As long as p is below about 0.8, the
+    images p ← p + sign(r − ``target``) · ``every``/``images``, kept in [0, 1]. As long as p is below about 0.8, the
     changes do not leak into the samples: a distribution can be told from its augmentation.
 
     Args:
@@ -132,6 +135,7 @@ class AdaptiveAugment(Augmentation):
         color: whether colours change as well.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
     Reference: Karras et al. 2020, arXiv:2006.06676, section 3 and appendix B.

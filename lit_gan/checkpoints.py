@@ -8,6 +8,7 @@ import torch
 
 from lit_gan.files import read_checkpoint
 from lit_gan.parts import describe, describe_optimizer, rebuild, summary
+from lit_gan.representation import argument_names
 
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
@@ -17,12 +18,6 @@ __all__ = ["check_state", "load_sampler", "load_weights", "model_arguments", "sa
 _NOT_SAVED = "warm_start"  # the weights are in the file; a name in it would have another one read
 
 
-def _argument_names(cls: type) -> list[str]:
-    """Return the named arguments of a class, without ``*args`` and ``**kwargs``."""
-    parameters = inspect.signature(cls).parameters.values()
-    return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-
-
 def model_arguments(model: "LitGAN", base: type) -> dict[str, Any]:
     """Return the arguments of ``model`` by name as plain data, from which it can be rebuilt.
 
@@ -30,8 +25,8 @@ def model_arguments(model: "LitGAN", base: type) -> dict[str, Any]:
         model: perhaps of a subclass of ``base``, whose own arguments are kept where they are attributes.
         base: LitGAN.
     """
-    own = [name for name in _argument_names(type(model)) if hasattr(model, name)]
-    names = [name for name in dict.fromkeys([*_argument_names(base), *own]) if name != _NOT_SAVED]
+    own = [name for name in argument_names(type(model)) if hasattr(model, name)]
+    names = [name for name in dict.fromkeys([*argument_names(base), *own]) if name != _NOT_SAVED]
     arguments = {name: describe(getattr(model, name)) for name in names}
     for player in ("generator", "discriminator"):
         factory, network = getattr(model, f"{player}_optimizer"), getattr(model, player)
@@ -44,7 +39,7 @@ def saved_arguments(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]
     _check_ours(checkpoint)
     parameters = inspect.signature(cls).parameters.values()
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    known = checkpoint["lit_gan"].keys() if takes_all else _argument_names(cls)
+    known = checkpoint["lit_gan"].keys() if takes_all else argument_names(cls)
     names = [name for name in checkpoint["lit_gan"] if name in known and name not in (*given, _NOT_SAVED)]
     return {**{name: rebuild(checkpoint["lit_gan"][name], name) for name in names}, **given}
 

@@ -24,7 +24,7 @@ from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.module import LitGAN
 from lit_gan.parser import LitGANParser
 
-__all__ = ["LitGANCLI", "main", "sample"]
+__all__ = ["LitGANCLI", "main", "raised_by", "sample"]
 
 
 class LitGANCLI(LightningCLI):
@@ -145,7 +145,7 @@ def main(args: Sequence[str] | None = None) -> None:
         else:
             LitGANCLI(args=args)
     except Exception as error:
-        refusals = (str(e) for e in _chain(error) if _raised_by(e, lit_gan))
+        refusals = (str(e) for e in _chain(error) if raised_by(e, lit_gan))
         refusal = next(refusals, None) or _of_lightning(error) or _of_a_file(error)
         if refusal is None:
             raise
@@ -155,7 +155,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _of_lightning(error: Exception) -> str | None:
     """Return what Lightning refuses: an option of its Trainer, a metric to watch that nothing logs."""
-    return str(error) if any(_raised_by(error, package) for package in (pytorch_lightning, lightning_fabric)) else None
+    return str(error) if any(raised_by(error, package) for package in (pytorch_lightning, lightning_fabric)) else None
 
 
 def _of_a_file(error: Exception) -> str | None:
@@ -172,7 +172,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _raised_by(error: BaseException, package: ModuleType) -> bool:
+def raised_by(error: BaseException, package: ModuleType) -> bool:
     """Tell whether ``package`` raised ``error`` itself, by a ``raise`` in one of its files."""
     frames = traceback.extract_tb(error.__traceback__)
     files = Path(str(package.__file__)).parent

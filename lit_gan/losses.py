@@ -149,6 +149,7 @@ class LeastSquares(AdversarialLoss):
         c: where the generator pulls it to; above ``a``.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: b or c that is not above a.
 
     Reference: Mao et al. 2017, arXiv:1611.04076, equations 2, 5 and 9 (the default, 0-1 coding).

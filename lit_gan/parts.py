@@ -83,9 +83,14 @@ def rebuild(value: Any, name: str) -> Any:
     cls = _resolve(value["class_path"], name)
     try:
         init_args = {k: rebuild(v, name) for k, v in value["init_args"].items()}
-        return partial(cls, **init_args) if issubclass(cls, Optimizer) else cls(**init_args)
+        return partial(cls, **_with_tuples(init_args)) if issubclass(cls, Optimizer) else cls(**init_args)
     except (AttributeError, TypeError) as error:
         raise ValueError(f"the checkpoint's {name} is no {cls.__name__} of this version of lit_gan: {error}") from error
+
+
+def _with_tuples(init_args: dict[str, Any]) -> dict[str, Any]:
+    """Return an optimizer's arguments as torch has them: plain data know lists alone."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in init_args.items()}
 
 
 def summary(description: Any) -> str:

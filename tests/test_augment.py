@@ -1,6 +1,5 @@
 """Augmentations: what they do to pixels, their gradients, their controller, and that they do not leak."""
 
-import inspect
 import math
 
 import pytest
@@ -11,7 +10,6 @@ from torch.testing import assert_close
 from lit_gan import LitGAN, augment
 from lit_gan.augment import AdaptiveAugment, Augmentation, DiffAugment, sampled
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
-from lit_gan.parts import describe, rebuild
 from lit_gan.penalties import R1
 from lit_gan.schedules import Linear
 from tests.conftest import Batches, loader, trainer
@@ -241,13 +239,3 @@ class TestEveryAugmentation:
         )
         trainer(tmp_path, max_steps=2, max_epochs=-1, precision=precision).fit(gan, Batches(IMAGES, batch_size=4))
         assert gan.sample(2).isfinite().all()
-
-    def test_is_rebuilt_from_its_description(self, cls):
-        again = rebuild(describe(make(cls)), "augment")
-        assert type(again) is cls
-        assert describe(again) == describe(make(cls))
-
-    def test_is_documented(self, cls):
-        assert "arXiv" in cls.__doc__
-        for argument in inspect.signature(cls).parameters:
-            assert f"        {argument}:" in cls.__doc__

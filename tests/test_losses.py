@@ -141,11 +141,6 @@ class TestEveryLoss:
 
     def test_is_a_value(self, cls):
         assert cls() == cls()
-        assert repr(cls()).startswith(cls.__name__)
-
-    def test_names_formula_and_paper(self, cls):
-        assert "arXiv" in cls.__doc__
-        assert "E[" in cls.__doc__
 
     def test_log_ratio_keeps_shape_or_is_none(self, cls):
         ratio = cls().log_ratio(REAL)

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from lit_gan import LitGAN
 from lit_gan.losses import Wasserstein
 from lit_gan.optim import ClippedRMSprop
+from lit_gan.parts import describe_optimizer, rebuild
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 
 
@@ -39,3 +40,10 @@ def test_a_clipped_critic_stays_clipped_and_is_rebuilt(tmp_path):
     parts = {"generator": PlainGenerator(), "discriminator": PlainDiscriminator()}
     again = LitGAN.load_from_checkpoint(tmp_path / "x.ckpt", **parts).configure_optimizers()[1]
     assert (type(again), again.param_groups[0]["clip"], again.param_groups[0]["lr"]) == (ClippedRMSprop, 0.03, 0.1)
+
+
+@pytest.mark.parametrize("factory", [torch.optim.NAdam, functools.partial(torch.optim.Rprop, etas=(0.25, 2.0))])
+def test_torchs_own_are_rebuilt_with_their_pairs(factory):
+    parameters = [torch.nn.Parameter(torch.zeros(1))]
+    again = rebuild(describe_optimizer(factory, parameters), "optimizer")(parameters)
+    assert repr(again) == repr(factory(parameters))

@@ -245,11 +245,6 @@ class TestEveryPenalty:
         with pytest.raises(ValueError, match=r"every=0 must be at least 1"):
             make(cls, every=0)
 
-    def test_names_formula_and_paper(self, cls):
-        assert "arXiv" in cls.__doc__
-        assert "E‖" in cls.__doc__ or "E[" in cls.__doc__
-        assert cls.player in ("generator", "discriminator")
-
     @pytest.mark.parametrize("options", [{}, {"micro_batches": 2}], ids=["", "micro-batches"])
     def test_trains_and_resumes_with_the_same_bits(self, cls, options, tmp_path):
         """Random points of view and memories included."""

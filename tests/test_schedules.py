@@ -30,7 +30,6 @@ def test_constant():
 
 
 @pytest.mark.parametrize("cls", SCHEDULES)
-def test_every_schedule_is_a_documented_value(cls):
+def test_every_schedule_is_a_value(cls):
     assert cls() == cls()
     assert isinstance(cls()(0), float)
-    assert "f(n) =" in cls.__doc__

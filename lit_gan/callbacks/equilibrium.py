@@ -19,6 +19,7 @@ from lit_gan.distributed import gather, gather_rows
 from lit_gan.equilibrium import DensityRatios, HeldOut, density_ratios
 from lit_gan.loading import ResumableLoader
 from lit_gan.module import LitGAN
+from lit_gan.representation import in_one_line
 from lit_gan.sampling import evaluating
 from lit_gan.theory import accuracy, calibration_error, jsd_interval, jsd_lower_bound, value
 from lit_gan.verdict import Measurement, Verdict, judge
@@ -55,10 +56,13 @@ class EquilibriumMonitor(Callback):
         n: samples of each kind (training, held-out, generated), over all devices; 16 at least.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: an argument that is too small.
 
     Reference: arXiv:1406.2661, theorem 1, for the bound; arXiv:2002.09797, equation 9, for the coverage.
     """
+
+    __repr__ = in_one_line
 
     def __init__(self, every_n_steps: int = 500, n: int = 1024) -> None:
         at_least_one(every_n_steps=every_n_steps)

@@ -12,6 +12,7 @@ from torch import Tensor
 from lit_gan.arguments import at_least_one
 from lit_gan.images import save_png
 from lit_gan.module import LitGAN
+from lit_gan.representation import in_one_line
 
 __all__ = ["PictureCallback", "log_image", "run_folder"]
 
@@ -31,6 +32,7 @@ class PictureCallback(Callback, ABC):
     """
 
     name: ClassVar[str]
+    __repr__ = in_one_line
 
     def __init__(self, every_n_steps: int = 500, movie: bool = False) -> None:
         at_least_one(every_n_steps=every_n_steps)

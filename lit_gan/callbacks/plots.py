@@ -36,6 +36,7 @@ class DensityPlot(PictureCallback):
 
     Raises:
         ImportError: matplotlib is not there; the extra ``plots`` brings it.
+        TypeError: an argument of a wrong type.
         ValueError: the data are no :class:`GaussianMixture`, so that p_data is not known, or D is conditional.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, figure 1 and equation 2.
@@ -158,6 +159,7 @@ class ValuePlot(PictureCallback):
 
     Raises:
         ImportError: matplotlib is not there; the extra ``plots`` brings it.
+        TypeError: an argument of a wrong type.
         ValueError: ``every_n_validations`` below 1.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, theorem 1.

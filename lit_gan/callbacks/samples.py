@@ -17,6 +17,7 @@ from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.inputs import unpack
 from lit_gan.labels import read_labels
 from lit_gan.module import LitGAN
+from lit_gan.representation import in_one_line
 
 __all__ = ["SampleGrid", "SampleWriter"]
 
@@ -35,6 +36,7 @@ class SampleGrid(PictureCallback):
         movie: whether all grids of the run become ``samples.gif`` when fit ends.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: an argument below 1.
     """
 
@@ -92,6 +94,8 @@ class SampleWriter(BasePredictionWriter):
     Args:
         folder: where to write; ``predictions`` in the run's folder where it is None.
     """
+
+    __repr__ = in_one_line
 
     def __init__(self, folder: str | None = None) -> None:
         super().__init__(write_interval="batch")

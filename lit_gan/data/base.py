@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from lit_gan.arguments import at_least, at_least_one
 from lit_gan.data.balance import ClassBalanced
 from lit_gan.images import resize
+from lit_gan.representation import in_one_line
 
 __all__ = ["ImageDataModule", "Split", "TensorDataModule", "TensorSamples", "batch_as_it_is"]
 
@@ -59,6 +60,8 @@ class TensorDataModule(LightningDataModule, ABC):
         ValueError: ``batch_size`` below 1, ``num_workers`` below 0; at setup, fewer training samples than
             ``batch_size``, or none held out.
     """
+
+    __repr__ = in_one_line
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0) -> None:
         super().__init__()

@@ -65,8 +65,9 @@ class CelebA(MappedSet):
     Raises:
         OSError: the disk has no room for the memory map.
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
-        ValueError: an unknown attribute, a crop out of range, ``class_balanced`` without ``attributes``, or pictures
-            that cannot be read.
+        TypeError: an argument of a wrong type.
+        ValueError: an unknown attribute, an argument out of range, ``class_balanced`` without ``attributes``, or
+            pictures that cannot be read.
 
     Reference: Liu et al. 2015, arXiv:1411.7766.
     """

@@ -30,6 +30,8 @@ class CIFAR10(OfficialSet):
 
     Raises:
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
 
     Reference: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
     """
@@ -76,6 +78,8 @@ class CIFAR100(CIFAR10):
 
     Raises:
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
 
     Reference: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
     """

@@ -22,6 +22,10 @@ class FashionMNISTSample(ImageDataModule):
         num_workers: processes that load batches.
         class_balanced: train on each class equally often in every epoch; over the epochs they are without.
 
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
+
     Reference: Xiao et al. 2017, arXiv:1708.07747; MIT licence, see FASHION_MNIST.md beside this file.
     """
 

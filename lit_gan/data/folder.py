@@ -44,6 +44,7 @@ class ImageFolder(MappedSet):
 
     Raises:
         FileNotFoundError: the folder is missing, or holds no pictures.
+        TypeError: an argument of a wrong type.
         ValueError: an option out of range, ``class_balanced`` without ``classes``, no readable picture, or unreadable
             ones that are refused.
     """

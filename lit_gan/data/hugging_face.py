@@ -55,6 +55,7 @@ class HuggingFaceImages(MappedSet):
         ImportError: datasets is not there; the extra ``hf`` brings it.
         OSError: the disk has no room for the memory map.
         RuntimeError: the set is missing, or cannot be fetched; says how to get it by hand.
+        TypeError: an argument of a wrong type.
         ValueError: an option out of range, a column that is missing or holds something else, ``class_balanced``
             without ``label_column``, or pictures that cannot be read.
     """

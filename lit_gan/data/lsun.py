@@ -58,7 +58,9 @@ class LSUN(MappedSet):
         ImportError: lmdb is not there; the extra ``lsun`` brings it.
         OSError: the disk has no room for the memory map.
         RuntimeError: the files are missing or damaged; says where to put them.
-        ValueError: an unknown class, ``class_balanced`` with one class, or pictures that cannot be read.
+        TypeError: an argument of a wrong type.
+        ValueError: an unknown class, an argument out of range, ``class_balanced`` with one class, or pictures that
+            cannot be read.
 
     Reference: Yu et al. 2015, arXiv:1506.03365.
     """

@@ -48,6 +48,7 @@ class GaussianMixture(TensorDataModule):
         num_workers: processes that load batches.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: an argument out of range, or one that another one decides already.
 
     Reference: Srivastava et al. 2017, arXiv:1705.07761, section 4.1; Lin et al. 2017, arXiv:1712.04086, section 4.1;

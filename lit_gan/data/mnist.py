@@ -42,6 +42,8 @@ class MNIST(_IdxSet):
 
     Raises:
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
 
     Reference: LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based learning applied to document recognition".
     """
@@ -70,6 +72,8 @@ class FashionMNIST(_IdxSet):
 
     Raises:
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
 
     Reference: Xiao et al. 2017, arXiv:1708.07747.
     """
@@ -95,6 +99,8 @@ class KMNIST(_IdxSet):
 
     Raises:
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
 
     Reference: Clanuwat et al. 2018, arXiv:1812.01718.
     """
@@ -124,7 +130,8 @@ class EMNIST(_IdxSet):
 
     Raises:
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
-        ValueError: an unknown ``split``.
+        TypeError: an argument of a wrong type.
+        ValueError: an unknown ``split``, or an argument out of range.
 
     Reference: Cohen et al. 2017, arXiv:1702.05373.
     """
@@ -181,7 +188,8 @@ class StackedMNIST(MNIST):
 
     Raises:
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
-        ValueError: a size below 1.
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
 
     Reference: Metz et al. 2017, arXiv:1611.02163; VEEGAN, arXiv:1705.07761; PacGAN, arXiv:1712.04086.
     """

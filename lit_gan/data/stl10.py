@@ -48,7 +48,8 @@ class STL10(MappedSet):
     Raises:
         OSError: the disk has no room for the memory map.
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
-        ValueError: ``class_balanced`` and ``unlabeled``.
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range, or ``class_balanced`` and ``unlabeled``.
 
     Reference: Coates, Lee and Ng 2011, "An analysis of single-layer networks in unsupervised feature learning".
     """

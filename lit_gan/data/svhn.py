@@ -29,6 +29,8 @@ class SVHN(OfficialSet):
     Raises:
         ImportError: scipy, which reads the files, is not there; the extra ``svhn`` brings it.
         RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
 
     Reference: Netzer et al. 2011, "Reading digits in natural images with unsupervised feature learning".
     """

@@ -9,6 +9,7 @@ from lit_gan.arguments import at_least, at_least_one, within
 from lit_gan.images import to_uint8
 from lit_gan.metrics.classifiers import Pair, classifier_for, logits_of, trained
 from lit_gan.randomness import mix, seeded
+from lit_gan.representation import arguments
 from lit_gan.theory import accuracy_p_value, calibrate, jsd_interval, jsd_lower_bound, value
 
 __all__ = ["ClassifierTwoSample"]
@@ -43,6 +44,7 @@ class ClassifierTwoSample(Metric):
         max_samples: how many of each kind to use at the most, drawn at random: it bounds the time; None for all.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: an argument out of range; at update, samples that are neither vectors nor images, of another shape
             than those before, or not finite; at compute, too few samples.
 
@@ -55,6 +57,7 @@ class ClassifierTwoSample(Metric):
     full_state_update = False
     real: list[Tensor]
     fake: list[Tensor]
+    extra_repr = arguments
 
     def __init__(
         self,

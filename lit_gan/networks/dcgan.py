@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, LogitHead, check_images, dcgan_init, stages
+from lit_gan.representation import arguments
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
 
@@ -23,10 +24,13 @@ class DCGANGenerator(nn.Module):
         width: channels before the last layer; each layer towards the latent has twice as many.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: ``image_size`` cannot be reached by doubling.
 
     Reference: arXiv:1511.06434, figure 1.
     """
+
+    extra_repr = arguments
 
     def __init__(
         self,
@@ -78,10 +82,13 @@ class DCGANDiscriminator(nn.Module):
             leave it out with gradient penalties, and where V(G, D) is to mean something for one sample alone.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: ``image_size`` cannot be reached by doubling; images of another shape, at the forward pass.
 
     Reference: arXiv:1511.06434, section 3.
     """
+
+    extra_repr = arguments
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one, within
 from lit_gan.networks.layers import LatentInput
+from lit_gan.representation import arguments
 
 __all__ = ["GaussianGenerator"]
 
@@ -23,10 +24,13 @@ class GaussianGenerator(nn.Module):
         std: σ before training, likewise, positive.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: μ that is not finite, σ that is not positive, or not as many numbers as there are coordinates.
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, section 2.5 fits one Gaussian to a mixture in this way.
     """
+
+    extra_repr = arguments
 
     def __init__(
         self, features: int = 1, mean: float | Sequence[float] = 0.0, std: float | Sequence[float] = 1.0

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, LogitHead, check_images
+from lit_gan.representation import arguments
 
 __all__ = ["MLPDiscriminator", "MLPGenerator"]
 
@@ -45,10 +46,13 @@ class MLPGenerator(nn.Module):
         depth: number of hidden layers.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: neither or both of image and vector are asked for.
 
     Reference: arXiv:1406.2661, section 5.
     """
+
+    extra_repr = arguments
 
     def __init__(
         self,
@@ -90,10 +94,13 @@ class MLPDiscriminator(nn.Module):
         depth: number of hidden layers.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: neither or both of image and vector are asked for; inputs of another shape, at the forward pass.
 
     Reference: arXiv:1406.2661, section 5.
     """
+
+    extra_repr = arguments
 
     def __init__(
         self,

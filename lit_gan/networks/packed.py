@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one, instance_of
+from lit_gan.representation import arguments
 
 __all__ = ["Packed"]
 
@@ -24,6 +25,8 @@ class Packed(nn.Module):
 
     Reference: Lin et al. 2017, arXiv:1712.04086, section 2.
     """
+
+    extra_repr = arguments
 
     def __init__(self, discriminator: nn.Module, k: int = 2) -> None:
         super().__init__()

@@ -40,6 +40,10 @@ class R1(Penalty):
         weight: γ, ≥ 0, or a schedule of it; 10 in the paper, and to be chosen for each data set and resolution.
         every: computed at each ``every``-th discriminator update, times ``every``.
 
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
+
     Reference: Mescheder et al. 2018, arXiv:1801.04406, equation 9.
     """
 
@@ -58,6 +62,10 @@ class R2(Penalty):
     Args:
         weight: γ, ≥ 0, or a schedule of it; R3GAN uses the same value for R1 and R2.
         every: computed at each ``every``-th discriminator update, times ``every``.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
 
     Reference: Mescheder et al. 2018, arXiv:1801.04406, equation 10.
     """
@@ -95,6 +103,10 @@ class WGANGP(Penalty):
         weight: λ, ≥ 0, or a schedule of it; 10 in the paper, 0.1 in the authors' code for points in a plane.
         every: computed at each ``every``-th discriminator update, times ``every``.
 
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
+
     Reference: Gulrajani et al. 2017, arXiv:1704.00028, equation 3.
     """
 
@@ -119,7 +131,8 @@ class DRAGAN(Penalty):
         noise: standard deviation of δ in units of that of the batch's numbers, > 0.
 
     Raises:
-        ValueError: ``noise`` that is not positive.
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
 
     Reference: Kodali et al. 2017, arXiv:1705.07215, section 2.3.
     """

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import within
 from lit_gan.penalties.base import Penalty, Turn
+from lit_gan.representation import arguments
 from lit_gan.schedules import Schedule
 
 __all__ = ["LeCam", "PathLength"]
@@ -31,6 +32,7 @@ class _Remembering(nn.Module, Penalty):
         self.turns += 1
 
     __call__ = nn.Module.__call__  # which calls forward
+    extra_repr = arguments
 
 
 class LeCam(_Remembering):
@@ -44,6 +46,7 @@ class LeCam(_Remembering):
         decay: of the averages, in [0, 1).
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
     Reference: Tseng et al. 2021, arXiv:2104.03310, equation 3.
@@ -72,6 +75,7 @@ class PathLength(_Remembering):
         decay: of the average, in [0, 1); 0.99 in the paper.
 
     Raises:
+        TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
     Reference: Karras et al. 2019, arXiv:1912.04958, equation 4 and appendix B; there J is that of the synthesis network

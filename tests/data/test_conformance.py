@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from jsonargparse import ArgumentParser
-from pytorch_lightning import LightningDataModule
 
 from lit_gan import LitGAN, data
 from lit_gan.data import ImageDataModule
@@ -101,25 +99,6 @@ class TestEveryDataModule:
         fitted.fit(gan, module)
         assert gan.images_seen == 16
         assert gan.sample(2).isfinite().all()
-
-    def test_keeps_its_options(self, name, tmp_path):
-        module = make(name, tmp_path)
-        for argument, value in inspect.signature(type(module)).parameters.items():
-            assert hasattr(module, argument)
-            if value.default is not value.empty and argument not in ("image_size", "batch_size", "channels"):
-                assert type(getattr(module, argument)) is type(value.default) or value.default is None
-
-    def test_has_a_short_name(self, name, tmp_path):
-        parser = ArgumentParser(exit_on_error=False)
-        parser.add_subclass_arguments(LightningDataModule, "data")
-        required = {"HuggingFaceImages": ["--data.path=x"], "ImageFolder": ["--data.folder=x"]}.get(name, [])
-        made = parser.parse_args([f"--data={name}", *required])
-        assert made.data.class_path.rpartition(".")[2] == name
-
-    def test_is_documented(self, name, tmp_path):
-        cls = getattr(data, name)
-        for argument in inspect.signature(cls).parameters:
-            assert f"        {argument}:" in cls.__doc__
 
 
 @pytest.mark.parametrize("name", OF_IMAGES)

@@ -7,7 +7,6 @@ import torch
 from torch.testing import assert_close
 
 from lit_gan.networks import GaussianGenerator
-from lit_gan.parts import describe, rebuild
 
 
 def test_maps_latents_and_knows_its_density():
@@ -29,12 +28,6 @@ def test_both_parameters_learn():
     assert_close(generator.mu.grad, torch.ones(2))
     assert_close(generator.log_sigma.grad, torch.ones(2))
     assert math.isclose(float(generator.log_density(torch.zeros(1, 2))), -math.log(2 * math.pi), rel_tol=1e-9)
-
-
-def test_is_rebuilt_from_its_description():
-    again = rebuild(describe(GaussianGenerator(2, mean=[1.0, 2.0], std=0.5)), "generator")
-    assert_close(again.mu, torch.tensor([1.0, 2.0]))
-    assert_close(again.log_sigma.exp(), torch.tensor([0.5, 0.5]))
 
 
 def test_other_latents_are_refused():

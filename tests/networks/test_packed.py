@@ -9,7 +9,6 @@ from lit_gan import LitGAN
 from lit_gan.callbacks import EquilibriumMonitor
 from lit_gan.data import GaussianMixture
 from lit_gan.networks import DCGANDiscriminator, MLPDiscriminator, MLPGenerator, Packed
-from lit_gan.parts import describe, rebuild
 from tests.conftest import trainer
 
 
@@ -56,11 +55,6 @@ def test_a_packed_game_trains_is_labelled_and_rebuilt(tmp_path):
     again = LitGAN.load_from_checkpoint(tmp_path / "x.ckpt")
     assert again.pack == 3
     assert_close(again.logits(torch.ones(6, 2)), gan.logits(torch.ones(6, 2)))
-
-
-def test_is_rebuilt_from_its_description():
-    again = rebuild(describe(Packed(MLPDiscriminator(features=4, width=8), 2)), "discriminator")
-    assert (again.k, again.discriminator.features) == (2, 4)
 
 
 def test_a_discriminator_of_other_channels_is_refused_before_training(tmp_path):

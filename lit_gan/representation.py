@@ -1,0 +1,27 @@
+"""How a part shows itself: its arguments by name, read from the attributes of the same names."""
+
+import inspect
+
+from torch import nn
+
+__all__ = ["argument_names", "arguments", "in_one_line"]
+
+
+def argument_names(cls: type) -> list[str]:
+    """Return the named arguments of a class, without ``*args`` and ``**kwargs``."""
+    parameters = inspect.signature(cls).parameters.values()
+    return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def arguments(part: object) -> str:
+    """Return a part's arguments as in code, ``weight=0.1, every=1``: what a module's ``extra_repr`` is set to.
+
+    Without those that are modules, which the structure of a module shows, and those that the part does not keep.
+    """
+    kept = {name: getattr(part, name) for name in argument_names(type(part)) if hasattr(part, name)}
+    return ", ".join(f"{name}={value!r}" for name, value in kept.items() if not isinstance(value, nn.Module))
+
+
+def in_one_line(part: object) -> str:
+    """Return a part as in code, ``SampleGrid(n=64, …)``: what ``__repr__`` is set to where there is no structure."""
+    return f"{type(part).__name__}({arguments(part)})"
