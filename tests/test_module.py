@@ -347,7 +347,7 @@ def test_augmentation_comes_before_the_discriminator_in_both_turns(fit, images):
     gan.discriminator.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
     fit(gan, loader(images), limit_train_batches=1)
     assert augment.calls == 3 + 1, "real and fake for D, fake for G, and once in the check of the first batch"
-    assert torch.equal(seen[1], -images[:4]), "behind the check of the first batch"
+    assert torch.equal(seen[2], -images[:4]), "behind the two of the check"
 
 
 # Data of any kind
