@@ -26,7 +26,7 @@ def to_float(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         TypeError: another type of integer.
     """
     if images.dtype == torch.uint8:
-        return images.to(dtype).div_(127.5).sub_(1)
+        return images.to(dtype).sub_(127.5).div_(127.5)  # the difference is exact, in bfloat16 too: one rounding
     if not images.is_floating_point():
         raise TypeError(f"images are {images.dtype}: lit_gan takes uint8 in [0, 255] or float in [-1, 1]")
     return images.to(dtype)

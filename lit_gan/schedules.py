@@ -54,6 +54,10 @@ class _Ramp(Schedule):
     def _progress(self, images_seen: int) -> float:
         return min(images_seen / self.images, 1.0)
 
+    def _between(self, share: float) -> float:
+        """From ``start`` at 0 to ``end`` at 1, exactly: start + (end − start) may round to another number than end."""
+        return (1 - share) * self.start + share * self.end
+
 
 @dataclass(frozen=True)
 class Linear(_Ramp):
@@ -70,7 +74,7 @@ class Linear(_Ramp):
 
     def __call__(self, images_seen: int) -> float:
         """``start + (end − start)·t``."""
-        return self.start + (self.end - self.start) * self._progress(images_seen)
+        return self._between(self._progress(images_seen))
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Cosine(_Ramp):
 
     def __call__(self, images_seen: int) -> float:
         """``end + (start − end)·(1 + cos πt)/2``."""
-        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * self._progress(images_seen))) / 2
+        return self._between((1 - math.cos(math.pi * self._progress(images_seen))) / 2)
 
 
 def always_within(interval: str, owner: object = None, /, **values: float | Schedule | None) -> None:

@@ -7,11 +7,23 @@ from tempfile import TemporaryDirectory
 import pytest
 import pytorch_lightning as pl
 import torch
+from hypothesis import HealthCheck, settings
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-_HUGGING_FACE = TemporaryDirectory()
-os.environ |= {"HF_HOME": _HUGGING_FACE.name, "HF_HUB_OFFLINE": "1"}  # read when datasets is first imported
+_CACHES = TemporaryDirectory()
+os.environ |= {"HF_HOME": _CACHES.name, "HF_HUB_OFFLINE": "1"}  # read when datasets is first imported
+os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = _CACHES.name  # and when hypothesis first writes
+
+settings.register_profile(
+    "lit_gan",
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    deadline=None,  # nothing depends on how fast the machine is
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("lit_gan")
 
 
 class PlainGenerator(nn.Module):

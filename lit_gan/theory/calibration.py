@@ -87,7 +87,8 @@ def calibrate(real_logits: Tensor, fake_logits: Tensor, iterations: int = 50) ->
     if min(n, m) < 2:
         raise ValueError(f"a calibration needs two logits of each kind, got {n} real and {m} fake: add held-out data")
     x = torch.cat([real_logits.flatten(), fake_logits.flatten()]).double().cpu()
-    mean, scale = x.mean(), x.std().clamp_min(1e-12)
+    mean = x.mean().clamp(x.min(), x.max())  # rounding may carry it past equal logits, which then seem to have a slope
+    scale = x.std().clamp_min(1e-12)
     features = torch.stack([(x - mean) / scale, torch.ones_like(x)], 1)
     target = torch.cat([x.new_full((n,), (n + 1) / (n + 2)), x.new_full((m,), 1 / (m + 2))])
     weight = torch.cat([x.new_full((n,), 0.5 / n), x.new_full((m,), 0.5 / m)])

@@ -82,8 +82,8 @@ class Divergence:
 
     f: Callable[[Tensor], Tensor]
     """The convex generator function, of u = p/q ≥ 0; f(1) = 0, but for ``gan``."""
-    slope: float
-    """lim f(u)/u for u → ∞: what p weighs where q vanishes."""
+    adjoint: Callable[[Tensor], Tensor]
+    """v·f(1/v), the f of D_f(q‖p), of v = q/p ≥ 0; at 0 it is lim f(u)/u, what p weighs where q vanishes."""
     derivative: Callable[[Tensor], Tensor]
     """f′(u), the optimal critic at the density ratio u."""
     conjugate: Callable[[Tensor], Tensor]
@@ -116,7 +116,7 @@ def _log1m_exp(t: Tensor) -> Tensor:
 DIVERGENCES: dict[str, Divergence] = {
     "kl": Divergence(
         f=lambda u: torch.xlogy(u, u),
-        slope=math.inf,
+        adjoint=lambda v: -v.log(),
         derivative=lambda u: 1 + u.log(),
         conjugate=lambda t: torch.exp(t - 1),
         critic=lambda v: v,
@@ -125,7 +125,7 @@ DIVERGENCES: dict[str, Divergence] = {
     ),
     "reverse_kl": Divergence(
         f=lambda u: -u.log(),
-        slope=0.0,
+        adjoint=lambda v: torch.xlogy(v, v),
         derivative=lambda u: -1 / u,
         conjugate=lambda t: -1 - (-t).clamp_min(0).log(),
         critic=lambda v: -torch.exp(-v),
@@ -135,7 +135,7 @@ DIVERGENCES: dict[str, Divergence] = {
     # Deviation: half of Nowozin's function, which yields 2·JSD.
     "js": Divergence(
         f=lambda u: (torch.xlogy(u, u) - torch.xlogy(1 + u, (1 + u) / 2)) / 2,
-        slope=math.log(2) / 2,
+        adjoint=lambda v: (torch.xlogy(v, v) - torch.xlogy(1 + v, (1 + v) / 2)) / 2,
         derivative=lambda u: torch.log(2 * u / (1 + u)) / 2,
         conjugate=lambda t: -(math.log(2) + _log1m_exp(2 * t - math.log(2))) / 2,
         critic=lambda v: (math.log(2) + logsigmoid(v)) / 2,
@@ -144,7 +144,7 @@ DIVERGENCES: dict[str, Divergence] = {
     ),
     "squared_hellinger": Divergence(
         f=lambda u: (u.sqrt() - 1).square(),
-        slope=1.0,
+        adjoint=lambda v: (v.sqrt() - 1).square(),
         derivative=lambda u: 1 - u.rsqrt(),
         conjugate=_hellinger_conjugate,
         critic=lambda v: 1 - torch.exp(-v),
@@ -153,7 +153,7 @@ DIVERGENCES: dict[str, Divergence] = {
     ),
     "pearson": Divergence(
         f=lambda u: (u - 1).square(),
-        slope=math.inf,
+        adjoint=lambda v: (v - 1).square() / v,
         derivative=lambda u: 2 * (u - 1),
         conjugate=_pearson_conjugate,
         critic=lambda v: v,
@@ -163,7 +163,7 @@ DIVERGENCES: dict[str, Divergence] = {
     # 2·JSD − log 4, the value of the original game: f(1) = −log 4.
     "gan": Divergence(
         f=lambda u: torch.xlogy(u, u) - torch.xlogy(1 + u, 1 + u),
-        slope=0.0,
+        adjoint=lambda v: torch.xlogy(v, v) - torch.xlogy(1 + v, 1 + v),
         derivative=lambda u: torch.log(u / (1 + u)),
         conjugate=lambda t: -_log1m_exp(t),
         critic=logsigmoid,
@@ -172,7 +172,7 @@ DIVERGENCES: dict[str, Divergence] = {
     ),
     "total_variation": Divergence(
         f=lambda u: (u - 1).abs() / 2,
-        slope=0.5,
+        adjoint=lambda v: (v - 1).abs() / 2,
         derivative=lambda u: torch.sign(u - 1) / 2,
         conjugate=_total_variation_conjugate,
         critic=lambda v: torch.tanh(v) / 2,
@@ -205,9 +205,11 @@ def f_divergence(p: Tensor, q: Tensor, divergence: DivergenceName, cell: float =
     """
     chosen = find_divergence(divergence)
     p, q = check_pair(p, q, cell)
-    inside = q * chosen.f(torch.where(q > 0, p / q, 1))
-    outside = chosen.slope * p if chosen.slope else torch.zeros_like(p)
-    return torch.where(q > 0, inside, torch.where(p > 0, outside, 0)).sum() * cell
+    below = p <= q  # the smaller by the larger: a quotient that cannot overflow, as p/q does in the tails of densities
+    smaller, larger = torch.where(below, p, q), torch.where(below, q, p)
+    ratio = torch.where(larger > 0, smaller, 1) / torch.where(larger > 0, larger, 1)
+    inside, outside = chosen.f(torch.where(below, ratio, 1)), chosen.adjoint(torch.where(below, 1, ratio))
+    return (larger * torch.where(below, inside, outside)).sum() * cell
 
 
 def find_divergence(name: str) -> Divergence:

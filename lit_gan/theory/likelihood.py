@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,8 +26,13 @@ def log_likelihood(samples: Tensor, distribution: Distribution) -> Tensor:
     Returns:
         A scalar in nats; −∞ where a sample is impossible.
 
+    Raises:
+        ValueError: a sample that is NaN, or densities of another shape than ``(N, ...)``.
+
     Reference: Fisher 1922; arXiv:1701.00160, section 2.1.
     """
+    if not _possible(samples, distribution).all():
+        return torch.full((), -math.inf, dtype=torch.result_type(samples, 0.0), device=samples.device)
     log_p = distribution.log_prob(samples)
     if log_p.shape[:1] != samples.shape[:1]:
         raise ValueError(
@@ -69,10 +75,10 @@ def pushforward_density(x: Tensor, inverse: Callable[[Tensor], Tensor], latent: 
         latent: the distribution of z, of one number each (its ``log_prob`` is summed over D) or of vectors ``(D,)``.
 
     Returns:
-        Densities ``(N,)``, 0 or more.
+        Densities ``(N,)``, 0 or more; 0 where no latent leads.
 
     Raises:
-        ValueError: points of another shape than ``(N, D)``.
+        ValueError: points of another shape than ``(N, D)``, or one whose latent is NaN.
 
     Reference: arXiv:1406.2661, equation 3, where the change of variables is made; Rezende & Mohamed 2015,
         arXiv:1505.05770, equation 5.
@@ -81,6 +87,21 @@ def pushforward_density(x: Tensor, inverse: Callable[[Tensor], Tensor], latent: 
         raise ValueError(f"points have the shape {tuple(x.shape)}: give (N, D), x[:, None] for numbers")
     z = torch.func.vmap(inverse)(x)
     jacobian = torch.func.vmap(torch.func.jacrev(inverse))(x)
-    log_p = latent.log_prob(z)
+    possible = _possible(z, latent)
+    log_p = latent.log_prob(z[possible])
     log_p = log_p.sum(1) if log_p.ndim == 2 else log_p
+    log_p = log_p.new_full((len(x),), -math.inf).masked_scatter(possible, log_p)
     return (log_p + torch.linalg.slogdet(jacobian).logabsdet).exp()
+
+
+def _possible(points: Tensor, distribution: Distribution) -> Tensor:
+    """Tell which points lie in the support, ``(N,)``; NaN counts as one, so that torch's ``log_prob`` refuses it."""
+
+    def each(flags: Tensor) -> Tensor:
+        return flags.flatten(1) if flags.ndim > 1 else flags.reshape(-1, 1)
+
+    try:
+        support: Any = distribution.support
+    except NotImplementedError:  # a distribution of the user's own need not name it
+        return torch.ones(len(points), dtype=torch.bool, device=points.device)
+    return each(support.check(points)).all(1) | each(points.isnan()).any(1)
