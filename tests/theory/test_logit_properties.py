@@ -58,8 +58,9 @@ def test_a_calibration_is_the_best_line(real, fake):
     target = doubles([(n + 1) / (n + 2)] * n + [1 / (m + 2)] * m)
     off = weight * (fitted(real, fake, both).sigmoid() - target)
     unit = (both - both.mean()) / both.std().clamp_min(1e-12)
-    assert float(off.sum()) == pytest.approx(0, abs=1e-9)
-    assert float((off * unit).sum()) == pytest.approx(0, abs=1e-9)
+    flat = pytest.approx(0, abs=1e-7)  # the root of the last digit: below it, no step changes the loss
+    assert float(off.sum()) == flat
+    assert float((off * unit).sum()) == flat
 
 
 @given(SAMPLES, SAMPLES, st.floats(0.01, 100), st.sampled_from([-1, 1]), st.floats(-100, 100))
