@@ -12,7 +12,7 @@ from lit_gan.callbacks import DensityPlot, EquilibriumMonitor, SampleGrid, Value
 from lit_gan.data import GaussianMixture
 from lit_gan.images import grid, points_to_image, resize, save_png, to_float
 from lit_gan.losses import FDivergence, LeastSquares, NonSaturating, RelativisticPaired
-from lit_gan.metrics import ClassifierTwoSample, ModeCoverage
+from lit_gan.metrics import ClassifierTwoSample, DensityCoverage, ModeCoverage, PrecisionRecall
 from lit_gan.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -55,6 +55,12 @@ def conditional() -> LitGAN:
 
 def of(call, error, says):
     return Wrong(call, error, says)
+
+
+def compared(metric, samples):
+    for real in (True, False):
+        metric.update(samples, real)
+    return metric.compute()
 
 
 def one_network():
@@ -259,6 +265,18 @@ MATHEMATICS = {
     "modes of a name": of(lambda: ModeCoverage("ring"), TypeError, r"data='ring' is no GaussianMixture: .*GaussianMix"),
     "an unknown protocol": of(
         lambda: ModeCoverage(GaussianMixture(), ["vegan"]), ValueError, r"protocols=\['vegan'\]: take some of veegan, s"
+    ),
+    "neighbours in words": of(lambda: PrecisionRecall(k="3"), TypeError, r"^k='3' must be at least 1, a whole number"),
+    "features from a class": of(
+        lambda: DensityCoverage(nn.Flatten), TypeError, r"feature=.*Flatten.* is no Module: give"
+    ),
+    "images without a network": of(
+        lambda: PrecisionRecall().update(torch.zeros(4, 1, 8, 8), real=True),
+        ValueError,
+        r"features of 4 samples are of shape \(4, 1, 8, 8\).*give them as \(N, D\), float, or feature=, a network",
+    ),
+    "more neighbours than samples": of(
+        lambda: compared(DensityCoverage(k=7), torch.zeros(7, 2)), ValueError, r"7 real .* takes 8 real and 1 fake ones"
     ),
 }
 
