@@ -8,7 +8,7 @@ from torch import nn
 
 from lit_gan import LitGAN
 from lit_gan.augment import AdaptiveAugment, DiffAugment
-from lit_gan.callbacks import DensityPlot, EquilibriumMonitor, SampleGrid, ValuePlot
+from lit_gan.callbacks import DensityPlot, DivergenceStop, EquilibriumMonitor, SampleGrid, ValuePlot
 from lit_gan.data import GaussianMixture
 from lit_gan.images import grid, points_to_image, resize, save_png, to_float
 from lit_gan.losses import FDivergence, LeastSquares, NonSaturating, RelativisticPaired
@@ -309,6 +309,13 @@ NETWORKS_AND_PICTURES = {
     ),
     "packs of none": of(lambda: Packed(PlainDiscriminator(), 0), ValueError, r"^k=0 must be at least 1"),
     "a packed class": of(lambda: Packed(PlainDiscriminator, 2), TypeError, r"discriminator=<class .* is no Module"),
+    "worse than the best by nothing": of(
+        lambda: DivergenceStop(factor=1.0), ValueError, r"^factor=1.0 must be a number in \(1, ∞\)"
+    ),
+    "the lowest is best": of(
+        lambda: DivergenceStop(mode="low"), ValueError, r"mode='low' must be 'min', where a lower"
+    ),
+    "no score": of(lambda: DivergenceStop(None), TypeError, r"monitor=None is no str: .* like 'val/fid'"),
     "grids at no step": of(lambda: SampleGrid(0), ValueError, r"^every_n_steps=0 must be at least 1"),
     "grids of nothing": of(lambda: SampleGrid(n=-4), ValueError, r"n=-4 must be at least 1"),
     "grids from a word": of(lambda: SampleGrid(seed="a"), TypeError, r"seed='a' must be at least 0, a whole number"),
