@@ -167,6 +167,8 @@ def test_close_points_far_from_zero_are_told_apart():
     real, fake = 0.01 * normal(300, 20) + 100, 0.009 * normal(300, 20, 1) + 100
     assert scores(real, fake, k=3) == pytest.approx(brute_force(real, fake), rel=1e-6)
     assert score(PrecisionRecall, real, fake)["precision"] < 0.9
+    closer = 0.001 * normal(300, 20) + 1000, 0.0009 * normal(300, 20, 1) + 1000
+    assert scores(*closer, k=3) == pytest.approx(brute_force(*closer), rel=1e-6)
     one_far_away = torch.cat([real, torch.full((1, 20), 1e4)])
     assert scores(one_far_away, fake, k=3) == pytest.approx(brute_force(one_far_away, fake), rel=1e-6)
 
