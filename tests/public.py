@@ -61,9 +61,10 @@ NO_PARTS = (AdversarialLoss, Augmentation, ImageDataModule, OptimizerFactory, Pe
 EXAMPLES: dict[Any, list[Any]] = {
     NoneType: [None],
     bool: [True, False],
-    float: [0.25, 0.5, 2.0],
+    float: [0.25, 0.5, 2.0, 4.0],
     int: [1, 2, 16],
     str: ["another", "Male", "tower"],  # an attribute of CelebA, a class of LSUN
+    nn.Module: [MLPDiscriminator(features=4)],
     Schedule: [Linear(0.5, 0.25, 100)],
 }
 

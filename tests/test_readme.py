@@ -98,6 +98,10 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
     for row in results("false_alarms")["rows"]:
         rate = f"{row['rejected']}/{row['seeds']} | {row['rate_low']:.3f}–{row['rate_high']:.3f}"
         assert f"| {row['case']} | {rate} | {row['accuracy']:.3f} | {row['jsd_lower_bound']:.4f} |" in table
+    for row in results("manifold")["rows"]:
+        times = f"{row['seconds']:.1f} | {row['products']:.1f} | {row['ratio']:.2f}"
+        assert f"| {row['metric']} | {times} | {row['mib']:.0f} |" in table
+        assert row["mib"] < 2000
     runs = results("learned")["runs"]
     for name in runs[0]:
         values = [run[name] for run in runs]

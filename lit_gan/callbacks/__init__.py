@@ -1,7 +1,8 @@
-"""What only watches the game."""
+"""What only watches the game, and what ends it."""
 
+from lit_gan.callbacks.divergence import DivergenceStop
 from lit_gan.callbacks.equilibrium import EquilibriumMonitor
 from lit_gan.callbacks.plots import DensityPlot, ValuePlot
 from lit_gan.callbacks.samples import SampleGrid, SampleWriter
 
-__all__ = ["DensityPlot", "EquilibriumMonitor", "SampleGrid", "SampleWriter", "ValuePlot"]
+__all__ = ["DensityPlot", "DivergenceStop", "EquilibriumMonitor", "SampleGrid", "SampleWriter", "ValuePlot"]

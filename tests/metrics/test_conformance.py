@@ -13,7 +13,9 @@ from lit_gan.data import GaussianMixture
 RING = GaussianMixture("ring", train_size=10, held_out_size=10)
 MAKE = {
     "ClassifierTwoSample": lambda: metrics.ClassifierTwoSample(epochs=3),
+    "DensityCoverage": metrics.DensityCoverage,
     "ModeCoverage": lambda: metrics.ModeCoverage(RING),
+    "PrecisionRecall": metrics.PrecisionRecall,
 }
 METRICS = [
     n for n in metrics.__all__ if inspect.isclass(getattr(metrics, n)) and issubclass(getattr(metrics, n), Metric)

@@ -8,11 +8,11 @@ from torch import nn
 
 from lit_gan import LitGAN
 from lit_gan.augment import AdaptiveAugment, DiffAugment
-from lit_gan.callbacks import DensityPlot, EquilibriumMonitor, SampleGrid, ValuePlot
+from lit_gan.callbacks import DensityPlot, DivergenceStop, EquilibriumMonitor, SampleGrid, ValuePlot
 from lit_gan.data import GaussianMixture
 from lit_gan.images import grid, points_to_image, resize, save_png, to_float
 from lit_gan.losses import FDivergence, LeastSquares, NonSaturating, RelativisticPaired
-from lit_gan.metrics import ClassifierTwoSample, ModeCoverage
+from lit_gan.metrics import ClassifierTwoSample, DensityCoverage, ModeCoverage, PrecisionRecall
 from lit_gan.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -55,6 +55,12 @@ def conditional() -> LitGAN:
 
 def of(call, error, says):
     return Wrong(call, error, says)
+
+
+def compared(metric, samples):
+    for real in (True, False):
+        metric.update(samples, real)
+    return metric.compute()
 
 
 def one_network():
@@ -260,6 +266,18 @@ MATHEMATICS = {
     "an unknown protocol": of(
         lambda: ModeCoverage(GaussianMixture(), ["vegan"]), ValueError, r"protocols=\['vegan'\]: take some of veegan, s"
     ),
+    "neighbours in words": of(lambda: PrecisionRecall(k="3"), TypeError, r"^k='3' must be at least 1, a whole number"),
+    "features from a class": of(
+        lambda: DensityCoverage(nn.Flatten), TypeError, r"feature=.*Flatten.* is no Module: give"
+    ),
+    "images without a network": of(
+        lambda: PrecisionRecall().update(torch.zeros(4, 1, 8, 8), real=True),
+        ValueError,
+        r"features of 4 samples are of shape \(4, 1, 8, 8\).*give them as \(N, D\), float, or feature=, a network",
+    ),
+    "more neighbours than samples": of(
+        lambda: compared(DensityCoverage(k=7), torch.zeros(7, 2)), ValueError, r"7 real .* takes 8 real and 1 fake ones"
+    ),
 }
 
 NETWORKS_AND_PICTURES = {
@@ -291,6 +309,13 @@ NETWORKS_AND_PICTURES = {
     ),
     "packs of none": of(lambda: Packed(PlainDiscriminator(), 0), ValueError, r"^k=0 must be at least 1"),
     "a packed class": of(lambda: Packed(PlainDiscriminator, 2), TypeError, r"discriminator=<class .* is no Module"),
+    "worse than the best by nothing": of(
+        lambda: DivergenceStop(factor=1.0), ValueError, r"^factor=1.0 must be a number in \(1, ∞\)"
+    ),
+    "the lowest is best": of(
+        lambda: DivergenceStop(mode="low"), ValueError, r"mode='low' must be 'min', where a lower"
+    ),
+    "no score": of(lambda: DivergenceStop(None), TypeError, r"monitor=None is no str: .* like 'val/fid'"),
     "grids at no step": of(lambda: SampleGrid(0), ValueError, r"^every_n_steps=0 must be at least 1"),
     "grids of nothing": of(lambda: SampleGrid(n=-4), ValueError, r"n=-4 must be at least 1"),
     "grids from a word": of(lambda: SampleGrid(seed="a"), TypeError, r"seed='a' must be at least 0, a whole number"),

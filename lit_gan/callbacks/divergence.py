@@ -1,0 +1,190 @@
+"""DivergenceStop: ends a run whose samples get ever worse, and goes back to the weights that were best."""
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+from pytorch_lightning import Callback, LightningModule, Trainer, __version__
+from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from torch import Tensor
+
+from lit_gan.arguments import at_least_one, instance_of, within
+from lit_gan.callbacks.pictures import run_folder
+from lit_gan.checkpoints import model_arguments
+from lit_gan.distributed import gather
+from lit_gan.files import PlainCheckpointIO
+from lit_gan.module import LitGAN
+from lit_gan.representation import in_one_line
+
+__all__ = ["DivergenceStop"]
+
+_NETWORKS = ("generator.", "discriminator.", "ema_generator.")
+
+
+class DivergenceStop(Callback):
+    """Stops a run whose score stays far worse than its best, and goes back to the weights of that.
+
+    The score is read at the end of each validation that has logged it. It is bad where it is not finite, or, s* being
+    the best so far, s > factor·s* and s > s* + margin (``mode="max"``: s < s*/factor and s < s* − margin; where s* is
+    negative, s*/factor and factor·s* change places). After ``patience`` bad ones in succession the run stops, with a
+    warning that says so.
+
+    Where ``restore`` is set, the generator, its average and the discriminator then get the weights of the best
+    evaluation again, so that what is saved afterwards has them, and ``best.pt`` in the run's folder holds the model of
+    that moment: ``LitGAN.load_from_checkpoint``, ``warm_start`` and ``lit-gan sample`` take it. So it is when a loss or
+    gradient that is not finite ends the run. Optimizers are not put back: rather than resume, start anew from
+    ``best.pt`` with a lower learning rate. A Trainer whose ``min_epochs`` is not reached goes on from the best weights.
+    Each process keeps a copy of them on the CPU, and checkpoints hold one.
+
+    Args:
+        monitor: name of the score, as it is logged.
+        mode: ``"min"`` where a lower score is better, ``"max"`` where a higher one is.
+        factor: how many times as bad as the best is bad, above 1.
+        patience: bad evaluations in succession that end the run, ≥ 1.
+        restore: whether to keep the best weights, and go back to them.
+        margin: how much worse than the best is bad at the least, ≥ 0, in units of the score: needed where scores come
+            near 0, of which a factor says little; the kernel inception distance for instance.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of its range.
+    """
+
+    __repr__ = in_one_line
+
+    def __init__(
+        self,
+        monitor: str = "val/fid",
+        mode: Literal["min", "max"] = "min",
+        factor: float = 2.0,
+        patience: int = 3,
+        restore: bool = True,
+        margin: float = 0.0,
+    ) -> None:
+        instance_of("monitor", monitor, str, "'val/fid'")
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode={mode!r} must be 'min', where a lower score is better, or 'max'")
+        within("(1, ∞)", factor=factor)
+        within("[0, ∞)", margin=margin)
+        at_least_one(patience=patience)
+        self.monitor, self.mode, self.factor = monitor, mode, factor
+        self.patience, self.restore, self.margin = patience, restore, margin
+        self._forget()
+
+    def _forget(self) -> None:
+        self._best: float | None = None
+        self._best_images = self._bad = 0
+        self._weights: dict[str, Tensor] = {}
+        self._seen: Tensor | None = None
+        self._looked = False
+        self._folder = Path()
+
+    @property
+    def state_key(self) -> str:
+        """Tell apart those that watch other scores."""
+        return self._generate_state_key(monitor=self.monitor, mode=self.mode)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best score, when it was reached, its weights, and how many bad ones there were since."""
+        return {"best": self._best, "images": self._best_images, "bad": self._bad, "weights": self._weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the best of a checkpoint."""
+        self._best, self._best_images = state_dict["best"], state_dict["images"]
+        self._bad, self._weights = state_dict["bad"], state_dict["weights"] if self.restore else {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forget another run."""
+        if stage == "fit":
+            self._forget()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ask where to write, which several processes must do together."""
+        self._folder = run_folder(trainer)
+        if not trainer.enable_validation:
+            rank_zero_warn(f"DivergenceStop reads {self.monitor!r} when a validation ends, and this run has none")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the score."""
+        assert isinstance(pl_module, LitGAN)
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
+            return
+        score = self._new_score(trainer)
+        if score is None or not self._is_one_too_many(score, pl_module):
+            return
+        seen, best = int(pl_module.images_seen), "none was finite"
+        if self._best is not None:
+            best = f"its best was {self._best_said()}"
+        rank_zero_warn(
+            f"{self.monitor} was bad {self._bad} times in succession, at last {score:.4g} after {seen:,} images, and "
+            f"{best}: the run stops{self._go_back(trainer, pl_module)}"
+        )
+        self._bad = 0
+        trainer.should_stop = True
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Go back to the best weights where a loss is not finite."""
+        assert isinstance(pl_module, LitGAN)
+        if isinstance(exception, FloatingPointError) and trainer.state.fn == TrainerFn.FITTING and self._weights:
+            back = self._go_back(trainer, pl_module)
+            rank_zero_info(f"The best {self.monitor} was {self._best_said()}{back}")
+
+    def _new_score(self, trainer: Trainer) -> float | None:
+        """Return the first process's score, where one was logged since the last look; warn where there never was."""
+        metrics = trainer.callback_metrics
+        score, seen = metrics.get(self.monitor), self._seen
+        if score is None and not self._looked:
+            rank_zero_warn(
+                f"DivergenceStop watches {self.monitor!r}, and nothing has logged that by the end of the first "
+                f"validation: there are {', '.join(sorted(metrics)) or 'no others'}"
+            )
+        self._looked, self._seen = True, score
+        # Lightning keeps what a validation did not log again, as the tensor that it was.
+        number: float | None = gather(None if score is None or score is seen else float(score))[0]
+        return number
+
+    def _is_one_too_many(self, score: float, model: LitGAN) -> bool:
+        """Take the score into account; tell whether the run is to stop."""
+        if self._is_best(score):
+            self._best, self._best_images, self._bad = score, int(model.images_seen), 0
+            if self.restore:
+                self._weights = {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
+        else:
+            self._bad = self._bad + 1 if self._is_bad(score) else 0
+        return self._bad >= self.patience
+
+    def _cost(self, score: float) -> float:
+        return score if self.mode == "min" else -score
+
+    def _is_best(self, score: float) -> bool:
+        return math.isfinite(score) and (self._best is None or self._cost(score) < self._cost(self._best))
+
+    def _is_bad(self, score: float) -> bool:
+        if self._best is None or not math.isfinite(score):
+            return True
+        cost, best = self._cost(score), self._cost(self._best)
+        limit = best * self.factor if best > 0 else best / self.factor
+        return cost > limit and cost > best + self.margin
+
+    def _best_said(self) -> str:
+        return f"{self._best:.4g} after {self._best_images:,} images"
+
+    def _go_back(self, trainer: Trainer, model: LitGAN) -> str:
+        """Give the model the best weights, where they were kept, and write them; return what was done."""
+        if not self._weights:
+            return ""
+        networks = {name: tensor for name, tensor in self._weights.items() if name.startswith(_NETWORKS)}
+        model.load_state_dict({**model.state_dict(), **networks})
+        done = ", and the model has the best one's weights again"
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return done
+        path = self._folder / "best.pt"
+        try:
+            if trainer.is_global_zero:
+                parts = model_arguments(model, LitGAN)
+                content = {"state_dict": self._weights, "lit_gan": parts, "pytorch-lightning_version": __version__}
+                PlainCheckpointIO().save_checkpoint(content, path)
+        except OSError as error:
+            return f"{done}; {error}"
+        return f"{done}, which are in {path} too"
