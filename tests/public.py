@@ -64,6 +64,7 @@ EXAMPLES: dict[Any, list[Any]] = {
     float: [0.25, 0.5, 2.0],
     int: [1, 2, 16],
     str: ["another", "Male", "tower"],  # an attribute of CelebA, a class of LSUN
+    nn.Module: [MLPDiscriminator(features=4)],
     Schedule: [Linear(0.5, 0.25, 100)],
 }
 

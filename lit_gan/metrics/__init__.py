@@ -1,6 +1,7 @@
 """Metrics that torchmetrics lacks: ``update(samples, real)``, and ``compute()``, which gives a dict of scalars."""
 
+from lit_gan.metrics.frechet import FrechetDistance, frechet_distance
 from lit_gan.metrics.mode_coverage import ModeCoverage
 from lit_gan.metrics.two_sample import ClassifierTwoSample
 
-__all__ = ["ClassifierTwoSample", "ModeCoverage"]
+__all__ = ["ClassifierTwoSample", "FrechetDistance", "ModeCoverage", "frechet_distance"]

@@ -13,6 +13,7 @@ from lit_gan.data import GaussianMixture
 RING = GaussianMixture("ring", train_size=10, held_out_size=10)
 MAKE = {
     "ClassifierTwoSample": lambda: metrics.ClassifierTwoSample(epochs=3),
+    "FrechetDistance": metrics.FrechetDistance,
     "ModeCoverage": lambda: metrics.ModeCoverage(RING),
 }
 METRICS = [
