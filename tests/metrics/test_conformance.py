@@ -14,6 +14,7 @@ RING = GaussianMixture("ring", train_size=10, held_out_size=10)
 MAKE = {
     "ClassifierTwoSample": lambda: metrics.ClassifierTwoSample(epochs=3),
     "DensityCoverage": metrics.DensityCoverage,
+    "FrechetDistance": metrics.FrechetDistance,
     "ModeCoverage": lambda: metrics.ModeCoverage(RING),
     "PrecisionRecall": metrics.PrecisionRecall,
 }
