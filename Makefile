@@ -24,6 +24,8 @@ bench: .venv/installed  ## measure, side by side, on this machine
 	$(BIN)/python -m benchmarks.monitor
 	$(BIN)/python -m benchmarks.learned
 	$(BIN)/python -m benchmarks.false_alarms
+	$(BIN)/python -m benchmarks.corruptions
+	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.manifold
 
 matrix: .venv/installed  ## every game with every penalty, network, augmentation, precision, with and without labels

@@ -19,6 +19,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 import lit_gan
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.checkpoints import load_sampler
+from lit_gan.evaluation.command import evaluate
 from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
 from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.module import LitGAN
@@ -42,8 +43,8 @@ class LitGANCLI(LightningCLI):
             seed_everything_default=0,
             parser_kwargs={
                 "description": "Train GANs, and measure them.",
-                "epilog": "To draw from a checkpoint: lit-gan sample CKPT --n 64 --output grid.png (see lit-gan sample "
-                "--help).",
+                "epilog": "To draw from a checkpoint: lit-gan sample CKPT --n 64 --output grid.png. To score one: "
+                "lit-gan evaluate CKPT --data CIFAR10 (see lit-gan sample --help, lit-gan evaluate --help).",
                 "version": lit_gan.__version__,
             },
             **kwargs,
@@ -140,8 +141,9 @@ def main(args: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # Lightning's own, which no user can mend
     sys.path.insert(0, str(Path.cwd()))  # where parts of the user's own are found by their import path
     try:
-        if arguments[:1] == ["sample"]:
-            auto_cli(sample, args=arguments[1:], prog="lit-gan sample", parser_class=LitGANParser)
+        if arguments[:1] in (["sample"], ["evaluate"]):
+            function = sample if arguments[0] == "sample" else evaluate
+            auto_cli(function, args=arguments[1:], prog=f"lit-gan {arguments[0]}", parser_class=LitGANParser)
         else:
             LitGANCLI(args=args)
     except Exception as error:

@@ -1,6 +1,7 @@
 """How a part shows itself: its arguments by name, read from the attributes of the same names."""
 
 import inspect
+from typing import Any
 
 from torch import nn
 
@@ -18,10 +19,18 @@ def arguments(part: object) -> str:
 
     Without those that are modules, which the structure of a module shows, and those that the part does not keep.
     """
-    kept = {name: getattr(part, name) for name in argument_names(type(part)) if hasattr(part, name)}
+    kept = _kept(part)
     return ", ".join(f"{name}={value!r}" for name, value in kept.items() if not isinstance(value, nn.Module))
 
 
+def _kept(part: object) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in argument_names(type(part)) if hasattr(part, name)}
+
+
 def in_one_line(part: object) -> str:
-    """Return a part as in code, ``SampleGrid(n=64, …)``: what ``__repr__`` is set to where there is no structure."""
-    return f"{type(part).__name__}({arguments(part)})"
+    """Return a part as in code, ``SampleGrid(n=64, …)``: what ``__repr__`` is set to where there is no structure.
+
+    Modules among its arguments are shown by their names, ``extractor=InceptionV3(…)``.
+    """
+    shown = {n: f"{type(v).__name__}(…)" if isinstance(v, nn.Module) else repr(v) for n, v in _kept(part).items()}
+    return f"{type(part).__name__}({', '.join(f'{name}={text}' for name, text in shown.items())})"

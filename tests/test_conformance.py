@@ -54,7 +54,8 @@ def any_extra(monkeypatch):
 def shows(text: str, name: str, value) -> bool:
     """Tell whether ``text`` names an argument and its value; a module is a part of the structure."""
     if isinstance(value, nn.Module):
-        return f"{name}): {type(value).__name__}" in text or f"{name}={value!r}" in text
+        ways = (f"{name}): {type(value).__name__}", f"{name}={value!r}", f"{name}={type(value).__name__}(…)")
+        return any(way in text for way in ways)
     kept = [value, tuple(value)] if isinstance(value, list) else [value]
     return any(re.search(rf"\b{name}(=|: ){re.escape(repr(v))}(?![\w.])", text) for v in kept)
 

@@ -1,8 +1,17 @@
-"""What only watches the game, and what ends it."""
+"""What only watches the game."""
 
 from lit_gan.callbacks.divergence import DivergenceStop
 from lit_gan.callbacks.equilibrium import EquilibriumMonitor
+from lit_gan.callbacks.generative import GenerativeMetrics
 from lit_gan.callbacks.plots import DensityPlot, ValuePlot
 from lit_gan.callbacks.samples import SampleGrid, SampleWriter
 
-__all__ = ["DensityPlot", "DivergenceStop", "EquilibriumMonitor", "SampleGrid", "SampleWriter", "ValuePlot"]
+__all__ = [
+    "DensityPlot",
+    "DivergenceStop",
+    "EquilibriumMonitor",
+    "GenerativeMetrics",
+    "SampleGrid",
+    "SampleWriter",
+    "ValuePlot",
+]

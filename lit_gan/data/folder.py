@@ -12,7 +12,7 @@ from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
 from lit_gan.data.pictures import MAX_PIXELS, Crop, Unreadable, check_options, decode
 
-__all__ = ["ImageFolder"]
+__all__ = ["ImageFolder", "picture_files"]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 
@@ -81,16 +81,6 @@ class ImageFolder(MappedSet):
         """
         return self._share(split, self.held_out, self.folder)
 
-    def _files(self) -> list[Path]:
-        folder = Path(self.folder)
-        if not folder.is_dir():
-            raise FileNotFoundError(f"there is no folder {folder}")
-        files = [p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()]
-        if not files:
-            raise FileNotFoundError(f"{folder} holds no pictures ({', '.join(sorted(_SUFFIXES))})")
-        # In the order of their names' hashes: the last ones, held out, are a random choice that needs no seed.
-        return sorted(files, key=lambda p: hashlib.sha256(p.relative_to(folder).as_posix().encode()).digest())
-
     def _labels(self, files: list[Path]) -> list[int]:
         if not self.classes:
             return [0] * len(files)
@@ -104,7 +94,7 @@ class ImageFolder(MappedSet):
         return [names.index(f) for f in folders]
 
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
-        files = self._files()
+        files = picture_files(self.folder)
         labels = torch.tensor(self._labels(files))
         options = self.size, self.channels, self.crop, self.max_pixels
         images, kept = memory_map(
@@ -116,3 +106,18 @@ class ImageFolder(MappedSet):
             unreadable=self.unreadable,
         )
         return images, labels[kept]
+
+
+def picture_files(where: str) -> list[Path]:
+    """Return the pictures in a folder and below, in the order of their names' hashes, a random one without a seed.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no picture in it.
+    """
+    folder = Path(where)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    files = [p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()]
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no pictures ({', '.join(sorted(_SUFFIXES))})")
+    return sorted(files, key=lambda p: hashlib.sha256(p.relative_to(folder).as_posix().encode()).digest())

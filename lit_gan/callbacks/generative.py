@@ -1,0 +1,231 @@
+"""Scores of generated samples in training, validation and test, each with the protocol that makes it comparable."""
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities.rank_zero import rank_zero_info
+from torch import nn
+from torchmetrics import Metric
+
+from lit_gan import logs
+from lit_gan.arguments import at_least, at_least_one
+from lit_gan.callbacks.fixed import held_out_loaders, validating
+from lit_gan.callbacks.pictures import run_folder
+from lit_gan.data.mixture import GaussianMixture
+from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples, Report
+from lit_gan.evaluation.scores import ScoreName, Scorer, needs_extractor
+from lit_gan.files import beside
+from lit_gan.metrics.extractors import InceptionV3, as_extractor
+from lit_gan.module import LitGAN
+from lit_gan.representation import in_one_line
+
+__all__ = ["GenerativeMetrics"]
+
+Split = Literal["train", "val", "test"]
+_FEWEST = 10
+
+
+class GenerativeMetrics(Callback):
+    """Scores generated samples against real ones: FID, KID, precision and recall, or any metric of torchmetrics.
+
+    Logged as ``val/fid``, ``val/kid``, ``val/precision``, …, in ``test`` as ``test/fid``, with the extractor's name
+    behind it where it is not Inception: ``val/fid_lite0``. ``ModelCheckpoint(monitor="val/fid")`` works. In the run's
+    folder ``scores.json`` holds each evaluation with its protocol, which is in the log's hyper-parameters as well.
+
+    One pass through each extractor serves all metrics. Samples are of fixed latents, of the averaged generator where
+    there is one, in classes as frequent as in the training data; real ones are taken in their own order, neither
+    flipped nor balanced. All processes share the work; a sample's number decides what it is, so that neither batch size
+    nor number of processes matters. What the metrics hold of the real samples is kept in memory, and on disk under the
+    protocol and a fingerprint of the data. Nothing of it is in checkpoints.
+
+    Args:
+        metrics: names, or metrics that take ``update(samples, real)`` or ``update(samples)``, samples being uint8
+            images or points. An object's own extractor is used once for all that hold the same one.
+        extractor: of the metrics by name, :class:`lit_gan.metrics.extractors.EfficientNetLite0` for instance, or any
+            module that maps uint8 images to features ``(N, D)``; None for Inception. Points are their own features.
+        n_fake: generated samples, ≥ 10.
+        n_real: real samples, a fixed random choice; None for all of the split.
+        split: of the real samples; the literature compares with training data.
+        every_n_steps: generator updates between evaluations; None for one in each validation.
+        every_n_images: images seen between evaluations, in place of ``every_n_steps``.
+        ema: whether to take the averaged generator, where there is one.
+        seed: of the latents.
+        sets: of generated samples, ≥ 1; the score is their mean, and ``scores.json`` has their standard deviation.
+        floor: whether to score other real samples as well, held-out ones, as many: no generator can be expected to
+            score better.
+        batch_size: images at a time in the generator, which bounds the memory.
+        cache: folder of the real samples' statistics; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range; before training, an unknown metric or fewer samples than asked for.
+        ImportError: the extractor's package is not there; says which extra brings it.
+
+    Reference: each metric's own; Heusel et al. 2017, arXiv:1706.08500, for the FID.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[ScoreName | Metric] = ("fid",),
+        extractor: nn.Module | None = None,
+        n_fake: int = 10_000,
+        n_real: int | None = None,
+        split: Split = "train",
+        every_n_steps: int | None = None,
+        every_n_images: int | None = None,
+        ema: bool = True,
+        seed: int = 0,
+        sets: int = 1,
+        floor: bool = False,
+        batch_size: int = 256,
+        cache: str | None = None,
+    ) -> None:
+        at_least(_FEWEST, n_fake=n_fake, n_real=n_real)
+        at_least_one(every_n_steps=every_n_steps, every_n_images=every_n_images, sets=sets, batch_size=batch_size)
+        at_least(0, seed=seed)
+        if split not in ("train", "val", "test"):
+            raise ValueError(f'split={split!r} is none of "train", "val" and "test"')
+        if every_n_steps is not None and every_n_images is not None:
+            raise ValueError(f"every_n_steps={every_n_steps} and every_n_images={every_n_images}: give one of them")
+        if isinstance(metrics, (str, Metric)):
+            raise TypeError(f"metrics={metrics!r}: give a list, [{metrics!r}]")
+        self.metrics, self.extractor, self.split = tuple(metrics), extractor, split
+        self.n_fake, self.n_real = n_fake, n_real
+        self.every_n_steps, self.every_n_images, self.ema, self.seed = every_n_steps, every_n_images, ema, seed
+        self.sets, self.floor, self.batch_size, self.cache = sets, floor, batch_size, cache
+        self.report: Report | None = None
+        self._evaluation: Evaluation | None = None
+        self._done = (-1, 0)  # step and images of the last evaluation
+
+    __repr__ = in_one_line
+
+    # When
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forget another run."""
+        self._evaluation, self.report, self._done = None, None, (-1, 0)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse what cannot be evaluated, and say by what protocol the rest will be."""
+        assert isinstance(pl_module, LitGAN)
+        self._done = (trainer.global_step, int(pl_module.images_seen))
+        self._prepare(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Evaluate where it is due by steps or images."""
+        assert isinstance(pl_module, LitGAN)
+        step, images = self._done
+        due = self.every_n_steps is not None and trainer.global_step % self.every_n_steps == 0
+        if self.every_n_images is not None:
+            due = pl_module._images_seen // self.every_n_images > images // self.every_n_images
+        if due and trainer.global_step != step:
+            self._evaluate(pl_module, "val")
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Evaluate in each validation but the sanity check, where no other time is asked for."""
+        fitting = trainer.state.fn == TrainerFn.FITTING
+        elsewhere = fitting and (self.every_n_steps is not None or self.every_n_images is not None)
+        if not trainer.sanity_checking and not elsewhere:
+            self._evaluate(pl_module, "val")
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Evaluate in the test."""
+        self._evaluate(pl_module, "test")
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what the last evaluation was of."""
+        if self.report is not None:
+            scores = ", ".join(f"{name} {score:.4g}" for name, score in self.report.scores.items())
+            protocol, folder = self.report.protocol, run_folder(trainer)
+            numbers = f"{protocol['n_fake']} generated, {protocol['n_real']} real of {protocol['split']}"
+            rank_zero_info(
+                f"Scores at step {self._done[0]}: {scores} ({numbers}; protocol in {folder / 'scores.json'})"
+            )
+
+    # What
+
+    def _evaluate(self, model: LightningModule, stage: str) -> None:
+        assert isinstance(model, LitGAN)
+        trainer = model.trainer
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        undisturbed = validating(model) if trainer.training else nullcontext()  # a validation is, in any case
+        with undisturbed, torch.inference_mode(False), torch.no_grad():
+            evaluation = self._prepare(model)
+            sets = [
+                GeneratedSamples(model, self.n_fake, self.seed + i, self.ema, self.batch_size) for i in range(self.sets)
+            ]
+            self.report = evaluation.score(sets, self._floor_samples(trainer) if self.floor else None)
+        self._done = (trainer.global_step, int(model.images_seen))
+        logs.write(model, {f"{stage}/{n}": torch.tensor(s, device=model.device) for n, s in self.report.scores.items()})
+        folder = run_folder(trainer)  # on every process: they agree on the folder
+        if trainer.is_global_zero:
+            about = {"stage": stage, "step": trainer.global_step, "images_seen": int(model.images_seen)}
+            _append(folder / "scores.json", {**about, **self.report.as_plain()})
+
+    def _prepare(self, model: LitGAN) -> Evaluation:
+        """Return the evaluation of this run, made once; its protocol goes to the log."""
+        if self._evaluation is None:
+            trainer = model.trainer
+            real = RealSamples(loader_of(trainer, self.split), self.n_real)
+            few = real.block(0)[:2]
+            extracts = few.ndim == 4 and needs_extractor(self.metrics)
+            network = InceptionV3() if extracts and self.extractor is None else self.extractor
+            data: Any = getattr(trainer, "datamodule", None)
+            scorer = Scorer(
+                self.metrics,
+                as_extractor(network) if extracts and network is not None else None,
+                subset=min(1000, self.n_fake, real.n),
+                mixture=data if isinstance(data, GaussianMixture) else None,
+            ).to(model.device)
+            scorer.look(few)  # refuses what the extractor cannot take
+            ema = self.ema and model.ema_generator is not None
+            describes = {"split": self.split, "ema": ema, "seed": self.seed}
+            self._evaluation = Evaluation(scorer, real, describes, self.cache)
+            for logger in trainer.loggers:
+                logger.log_hyperparams({"evaluation": {**self._evaluation.protocol, "n_fake": self.n_fake}})
+        return self._evaluation
+
+    def _floor_samples(self, trainer: Trainer) -> RealSamples:
+        """Return real samples that are not the reference, at the most as many as there are generated ones."""
+        loader = loader_of(trainer, "val" if self.split == "train" else "train")
+        every = RealSamples(loader)
+        return every if every.n <= self.n_fake else RealSamples(loader, self.n_fake)
+
+
+def loader_of(trainer: Trainer, split: Split) -> Any:
+    """Return a loader of a split's data: the Trainer's, or the data module's where the Trainer has not asked for it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    loader: Any = trainer.train_dataloader
+    if split == "val":
+        loaders: Any = held_out_loaders(trainer) if trainer.state.fn == TrainerFn.FITTING else trainer.val_dataloaders
+        loader = loaders[0] if isinstance(loaders, list) and loaders else loaders
+    if split == "test":
+        loaders = trainer.test_dataloaders
+        loader = loaders[0] if isinstance(loaders, list) and loaders else loaders
+    data: Any = getattr(trainer, "datamodule", None)
+    if (loader is None or loader == []) and data is not None:
+        data.setup({"train": "fit", "val": "validate", "test": "test"}[split])
+        return getattr(data, f"{split}_dataloader")()
+    if loader is None or loader == []:
+        raise ValueError(f"split={split!r} and there are no such data here: give a data module, or another split")
+    return loader
+
+
+def _append(path: Path, evaluation: dict[str, Any]) -> None:
+    """Add an evaluation to the list in a JSON file, which is written whole or not at all."""
+    before = json.loads(path.read_text()) if path.exists() else []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with beside(path) as partial:
+        partial.write_text(json.dumps([*before, evaluation], indent=1))

@@ -1,0 +1,67 @@
+"""What metrics hold of real samples, on disk: arrays without pickles, named by all that they depend on."""
+
+import json
+import os
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
+from torch import Tensor
+
+from lit_gan.files import beside
+
+__all__ = ["cache_folder", "read", "write"]
+
+States = dict[str, dict[str, Tensor]]
+
+
+def cache_folder(given: str | None) -> Path:
+    """Return the folder of caches: what is given, ``$LIT_GAN_CACHE``, or ``~/.cache/lit_gan``."""
+    return Path(given or os.environ.get("LIT_GAN_CACHE") or Path.home() / ".cache" / "lit_gan")
+
+
+def read(folder: Path, key: dict[str, Any]) -> States | None:
+    """Return the states that were written under ``key``, or None; a damaged file is none, after a warning.
+
+    Args:
+        folder: of caches.
+        key: what the states depend on, as plain data.
+    """
+    path = _path(folder, key)
+    if not path.exists():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            if str(arrays["key"]) != _text(key):
+                raise ValueError("it was written for other data")
+            names = [name for name in arrays.files if name != "key"]
+            states: States = {}
+            for name in names:
+                metric, _, state = name.partition(" ")
+                states.setdefault(metric, {})[state] = torch.from_numpy(arrays[name])
+            return states
+    except Exception as error:  # numpy and zipfile raise whatever comes to them on a damaged file
+        rank_zero_warn(f"{path} cannot be read ({error}): the reference statistics are computed again")
+        return None
+
+
+def write(folder: Path, key: dict[str, Any], states: States) -> None:
+    """Write states under ``key``, whole or not at all; several processes may do so at once."""
+    path = _path(folder, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {
+        f"{metric} {name}": state.numpy() for metric, held in states.items() for name, state in held.items()
+    }
+    with beside(path, f".{os.getpid()}") as partial, partial.open("wb") as file:
+        np.savez(file, key=np.array(_text(key)), **arrays)
+
+
+def _text(key: dict[str, Any]) -> str:
+    return json.dumps(key, sort_keys=True)
+
+
+def _path(folder: Path, key: dict[str, Any]) -> Path:
+    return folder / f"reference-{blake2b(_text(key).encode(), digest_size=16).hexdigest()}.npz"

@@ -1,0 +1,134 @@
+"""``lit-gan evaluate``: a checkpoint against a data set, or two folders of pictures against each other."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import nn
+from torchmetrics import Metric
+
+from lit_gan.checkpoints import load_sampler
+from lit_gan.data.mixture import GaussianMixture
+from lit_gan.evaluation.engine import Evaluation, Report
+from lit_gan.evaluation.pictures import FolderSamples
+from lit_gan.evaluation.scores import ScoreName, Scorer, needs_extractor
+from lit_gan.evaluation.sources import GeneratedSamples, RealSamples, Samples
+from lit_gan.files import beside
+from lit_gan.metrics.extractors import InceptionV3, as_extractor
+from lit_gan.module import LitGAN
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    generated: str,
+    real: str | None = None,
+    data: LightningDataModule | None = None,
+    metrics: Sequence[ScoreName | Metric] = ("fid",),
+    extractor: nn.Module | None = None,
+    n_fake: int | None = None,
+    n_real: int | None = None,
+    split: Literal["train", "val", "test"] = "train",
+    ema: bool = True,
+    seed: int = 0,
+    sets: int = 1,
+    floor: bool = False,
+    batch_size: int = 256,
+    image_size: int | None = None,
+    channels: int = 3,
+    output: str = "scores.json",
+    cache: str | None = None,
+) -> None:
+    """Score a checkpoint against a data set, or a folder of pictures against another one.
+
+    Args:
+        generated: a .ckpt file, or a folder of pictures.
+        real: a folder of pictures, where generated is one.
+        data: a data module, where generated is a checkpoint.
+        metrics: names, or metrics of torchmetrics by their import path.
+        extractor: of the metrics by name; Inception where it is left out.
+        n_fake: generated samples; 10,000 of a checkpoint where it is left out.
+        n_real: real samples of the data; all where it is left out.
+        split: of the data.
+        ema: from the averaged generator, where there is one.
+        seed: of the latents.
+        sets: of generated samples; the score is their mean, and its standard deviation is printed.
+        floor: score other real samples of the data as well.
+        batch_size: images at a time in the generator.
+        image_size: pictures of folders are resized to; left out where all have one size.
+        channels: of the pictures of folders, 1 or 3.
+        output: a .json file for the scores and their protocol.
+        cache: folder of the real samples' statistics.
+    """
+    describes: dict[str, Any]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    of_folder = Path(generated).is_dir()
+    if of_folder and (real is None or data is not None):
+        raise ValueError(f"{generated} is a folder: give --real, the folder to compare it with, and no --data")
+    if not of_folder and (data is None or real is not None or image_size is not None):
+        what = "so a checkpoint: give --data, the data to compare it with, and neither --real nor --image_size"
+        raise ValueError(f"{generated} is no folder, {what}")
+    if real is not None:
+        reference: Samples = FolderSamples(real, image_size, channels)
+        samples: list[Samples] = [FolderSamples(generated, image_size, channels)]
+        others, describes = None, {"split": real, "of": generated}
+    else:
+        assert data is not None
+        model = load_sampler(generated, LitGAN).to(device)
+        reference, others = _of_data(data, split, n_real, floor, n_fake or 10_000)
+        samples = [GeneratedSamples(model, n_fake or 10_000, seed + i, ema, batch_size) for i in range(sets)]
+        describes = {"split": split, "ema": ema and model.ema_generator is not None, "seed": seed}
+    scorer = _scorer(metrics, extractor, reference, samples[0], data).to(device)
+    evaluation = Evaluation(scorer, reference, describes, cache, progress=True)
+    report = evaluation.score(samples, others)
+    print(table(report))
+    with beside(Path(output)) as partial:
+        partial.write_text(json.dumps(report.as_plain(), indent=1))
+    print(f"Wrote scores and protocol to {output}")
+
+
+def _of_data(
+    data: LightningDataModule, split: str, n_real: int | None, floor: bool, n_fake: int
+) -> tuple[RealSamples, RealSamples | None]:
+    """Return the reference, and the samples of its floor."""
+    data.prepare_data()
+
+    def loader(name: str) -> object:
+        data.setup({"train": "fit", "val": "validate", "test": "test"}[name])
+        return getattr(data, f"{name}_dataloader")()
+
+    reference = RealSamples(loader(split), n_real)
+    if not floor:
+        return reference, None
+    others = loader("val" if split == "train" else "train")
+    every = RealSamples(others)
+    return reference, every if every.n <= n_fake else RealSamples(others, n_fake)
+
+
+def _scorer(
+    metrics: Sequence[ScoreName | Metric],
+    extractor: nn.Module | None,
+    real: Samples,
+    generated: Samples,
+    data: LightningDataModule | None,
+) -> Scorer:
+    extracts = real.block(0).ndim == 4 and needs_extractor(metrics)
+    network = (InceptionV3() if extractor is None else as_extractor(extractor)) if extracts else None
+    mixture = data if isinstance(data, GaussianMixture) else None
+    return Scorer(metrics, network, min(1000, real.n, generated.n), mixture)
+
+
+def table(report: Report) -> str:
+    """Return scores as lines of a table, with spread and floor where there are some."""
+    columns = {"score": report.scores, "±": report.spread, "real against real": report.floor}
+    shown = {title: values for title, values in columns.items() if values}
+    width = max(map(len, report.scores))
+    lines = ["  ".join([" " * width, *(f"{title:>15}" for title in shown)])]
+    lines += ["  ".join([f"{n:{width}}", *(f"{values[n]:15.5g}" for values in shown.values())]) for n in report.scores]
+    protocol = report.protocol
+    averaged = " of the averaged generator" if protocol.get("ema") else ""
+    of = f"{protocol['n_fake']} generated samples{averaged}, {protocol['n_real']} real ones ({protocol['split']})"
+    return "\n".join([*lines, of])

@@ -1,0 +1,46 @@
+"""A folder of pictures as samples."""
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lit_gan.data.folder import picture_files
+from lit_gan.data.pictures import decode
+from lit_gan.evaluation.blocks import BLOCK
+
+__all__ = ["FolderSamples"]
+
+
+class FolderSamples:
+    """The pictures of a folder, each as it is, or resized to ``image_size``.
+
+    Args:
+        folder: searched with all folders below.
+        image_size: height and width in pixels; None where all pictures have one size, which is then kept.
+        channels: 1 or 3.
+
+    Raises:
+        FileNotFoundError: there is no folder, or no picture in it.
+        ValueError: at reading, a picture of another size than the first, and no ``image_size``.
+    """
+
+    def __init__(self, folder: str, image_size: int | None = None, channels: int = 3) -> None:
+        self._files = picture_files(folder)
+        self.n, self.image_size, self.channels = len(self._files), image_size, channels
+        with Image.open(self._files[0]) as first:
+            self._size = first.size
+
+    def block(self, number: int) -> Tensor:
+        """Return the pictures of a block, uint8 ``(N, C, H, W)``."""
+        files = self._files[number * BLOCK : (number + 1) * BLOCK]
+        if self.image_size is None:
+            self._check_sizes(files)
+        size = self.image_size or self._size[0]
+        return torch.stack([torch.from_numpy(decode(file, size, self.channels, "center").copy()) for file in files])
+
+    def _check_sizes(self, files: list) -> None:  # type: ignore[type-arg]
+        for file in files:
+            with Image.open(file) as picture:
+                if picture.size != self._size or picture.width != picture.height:
+                    sizes = " and ".join(f"{w}×{h}" for w, h in dict.fromkeys([self._size, picture.size]))
+                    raise ValueError(f"{file.parent} holds pictures of {sizes} pixels: give image_size= to resize them")

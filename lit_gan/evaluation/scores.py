@@ -1,0 +1,260 @@
+"""Metrics by name or as objects, fed by one pass of features through each extractor that they share."""
+
+import inspect
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import chain
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.image.inception import InceptionScore
+from torchmetrics.image.kid import KernelInceptionDistance
+from torchmetrics.image.mifid import MemorizationInformedFrechetInceptionDistance
+
+from lit_gan.data.mixture import GaussianMixture
+from lit_gan.metrics import ClassifierTwoSample, DensityCoverage, FrechetDistance, ModeCoverage, PrecisionRecall
+from lit_gan.metrics.extractors import Extractor, as_extractor
+
+__all__ = ["ScoreName", "Scorer", "needs_extractor"]
+
+ScoreName = Literal["fid", "kid", "is", "mifid", "precision_recall", "density_coverage", "two_sample", "mode_coverage"]
+States = dict[str, dict[str, Tensor]]
+_BY_MANY_NAMES = ("fid", "precision_recall", "density_coverage")  # whose results are names of their own
+
+
+class Given(nn.Module):
+    """Returns its input: the extractor of a metric that is given features."""
+
+    num_features = 1
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return ``features``."""
+        return features
+
+
+class KernelDistance(KernelInceptionDistance):
+    """KID of features that are standardised by the real ones: a kernel of degree 3 depends on their scale.
+
+    Reference: Bińkowski et al. 2018, arXiv:1801.01401, section 4.
+    """
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        """Return the mean over the subsets and their standard deviation."""
+        real, fake = (torch.cat(list(part)) for part in (self.real_features, self.fake_features))
+        mean, std = real.mean(0), real.std(0).clamp_min(1e-12)
+        kept = self.real_features, self.fake_features
+        self.real_features, self.fake_features = [(real - mean) / std], [(fake - mean) / std]
+        try:
+            return super().compute()
+        finally:
+            self.real_features, self.fake_features = kept
+
+
+class _Entry:
+    """A metric, what it is fed with, and the name of its scores."""
+
+    def __init__(self, name: str, metric: Metric, extractor: Extractor | None, logits: bool = False) -> None:
+        self.name, self.metric, self.extractor, self.logits = name, metric, extractor, logits
+        self.metric.distributed_available_fn = _alone  # the first process sees everything, and computes
+        self.metric.eval()
+
+    @property
+    def real_states(self) -> list[str]:
+        """Name its states that only real samples change."""
+        return [name for name in self.metric._defaults if "real" in name]
+
+    @property
+    def suffix(self) -> str:
+        """Tell its scores from those of the literature's extractor."""
+        return "" if self.extractor is None else self.extractor.suffix
+
+
+def _alone() -> bool:
+    return False
+
+
+class Scorer:
+    """Metrics of one kind of samples, which see real and generated ones and are computed on the first process.
+
+    Args:
+        metrics: names, or metrics of torchmetrics or one's own, with ``update(samples, real)`` or ``update(samples)``.
+        extractor: of the features that metrics by name work on; None for samples that are vectors.
+        subset: samples in each subset of KID, the fewest there are at the most.
+        mixture: the data of ``"mode_coverage"``.
+
+    Raises:
+        TypeError: neither a name nor a metric.
+        ValueError: an unknown name, a name twice, ``"mode_coverage"`` of other data.
+    """
+
+    def __init__(
+        self,
+        metrics: Iterable[str | Metric],
+        extractor: Extractor | None,
+        subset: int = 1000,
+        mixture: GaussianMixture | None = None,
+    ) -> None:
+        makers, shared = _makers(extractor, subset, mixture), {id(extractor): extractor}
+        self.entries = [
+            _of_object(metric, shared) if isinstance(metric, Metric) else _by_name(metric, makers, extractor)
+            for metric in metrics
+        ]
+        names = [entry.name for entry in self.entries]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice or not names:
+            raise ValueError(f"metrics={names}: give some, each once")
+        self.extractors = list({id(e.extractor): e.extractor for e in self.entries if e.extractor is not None}.values())
+
+    def to(self, device: torch.device) -> "Scorer":
+        """Bring extractors and metrics to a device."""
+        for module in (*self.extractors, *(entry.metric for entry in self.entries)):
+            module.to(device)
+        return self
+
+    @torch.no_grad()
+    def look(self, samples: Tensor) -> dict[str, Tensor]:
+        """Return what the metrics need to see of ``samples``, on the CPU: any process may do it for the first one."""
+        wanted = {self._takes(entry) for entry in self.entries}
+        seen: dict[str, Tensor | None] = {"samples": samples}
+        for number, extractor in enumerate(self.extractors):
+            features, logits = extractor.features_and_logits(samples.to(_device(extractor)))
+            if logits is None and f"logits {number}" in wanted:
+                raise ValueError(f"metrics: 'is' needs class logits, and {extractor.name} has none: leave it out")
+            seen |= {f"features {number}": features, f"logits {number}": logits}
+        return {name: tensor.cpu() for name, tensor in seen.items() if tensor is not None and name in wanted}
+
+    def see(self, looked: dict[str, Tensor], real: bool) -> None:
+        """Give the metrics what :meth:`look` returned."""
+        for entry in self.entries:
+            if real and not entry.real_states:
+                continue
+            samples = looked[self._takes(entry)].to(entry.metric.device)
+            samples = samples.double() if entry.extractor is not None else samples
+            takes_kind = "real" in inspect.signature(entry.metric.update).parameters
+            entry.metric.update(samples, real=real) if takes_kind else entry.metric.update(samples)
+
+    def _takes(self, entry: _Entry) -> str:
+        """Name what a metric is fed with, alike on every process."""
+        if entry.extractor is None:
+            return "samples"
+        number = next(i for i, extractor in enumerate(self.extractors) if extractor is entry.extractor)
+        return f"{'logits' if entry.logits else 'features'} {number}"
+
+    def compute(self) -> dict[str, float]:
+        """Return all scores by name."""
+        scores = {}
+        for entry in self.entries:
+            for name, value in _named(entry.name, entry.metric.compute()).items():
+                scores[name + entry.suffix] = float(value)
+        return scores
+
+    def forget_generated(self, real: States) -> None:
+        """Forget generated samples, and have seen the real ones of ``real``."""
+        for entry in self.entries:
+            entry.metric.reset()
+            for name, state in real.get(entry.name, {}).items():
+                state = state.to(entry.metric.device)
+                setattr(
+                    entry.metric, name, [state] if isinstance(entry.metric._defaults[name], list) else state.clone()
+                )
+
+    def real_states(self) -> States:
+        """Return what the metrics hold of real samples, on the CPU."""
+        return {e.name: {name: _whole(getattr(e.metric, name)) for name in e.real_states} for e in self.entries}
+
+    def protocol(self) -> dict[str, Any]:
+        """Return what scores depend on, beside the samples: each metric with its arguments, and its extractor."""
+        return {
+            entry.name: {"metric": _shown(entry.metric), **(entry.extractor.protocol if entry.extractor else {})}
+            for entry in self.entries
+        }
+
+
+def needs_extractor(metrics: Iterable[str | Metric]) -> bool:
+    """Tell whether one of the metrics by name works on features or class logits."""
+    return any(isinstance(metric, str) and metric not in ("two_sample", "mode_coverage") for metric in metrics)
+
+
+def _makers(
+    extractor: Extractor | None, subset: int, mixture: GaussianMixture | None
+) -> dict[str, tuple[Callable[[], Metric], str]]:
+    """Return how each metric by name is made, and what it takes: features, class logits, or samples."""
+    kid, given = (KernelDistance if extractor is None or extractor.suffix else KernelInceptionDistance), Given()
+    return {
+        "fid": (FrechetDistance, "features"),
+        "kid": (partial(kid, given, subset_size=subset), "features"),
+        "is": (partial(InceptionScore, given), "logits"),
+        "mifid": (partial(MemorizationInformedFrechetInceptionDistance, given), "features"),
+        "precision_recall": (PrecisionRecall, "features"),
+        "density_coverage": (DensityCoverage, "features"),
+        "two_sample": (partial(ClassifierTwoSample, max_samples=2000), "samples"),
+        "mode_coverage": (partial(_mode_coverage, mixture), "samples"),
+    }
+
+
+def _mode_coverage(mixture: GaussianMixture | None) -> ModeCoverage:
+    if mixture is None:
+        raise ValueError("metrics: 'mode_coverage' counts the modes of a GaussianMixture, and the data is none")
+    return ModeCoverage(mixture)
+
+
+def _by_name(metric: str, makers: dict[str, tuple[Callable[[], Metric], str]], own: Extractor | None) -> _Entry:
+    if not isinstance(metric, str):
+        raise TypeError(f"metrics: {metric!r} is neither a name nor a metric of torchmetrics")
+    if metric not in makers:
+        raise ValueError(f"metrics: there is no {metric!r}; take some of {', '.join(get_args(ScoreName))}, or a Metric")
+    make, takes = makers[metric]
+    if takes == "logits" and own is None:
+        raise ValueError(f"metrics: {metric!r} needs an extractor's classes, and samples that are vectors have none")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*will save all extracted features in buffer.*")
+        return _Entry(metric, make(), own if takes != "samples" else None, takes == "logits")
+
+
+def _of_object(metric: Metric, shared: dict[int, Extractor | None]) -> _Entry:
+    """Return a copy of a metric without its extractor, which works for all that share it and is one of ``shared``."""
+    places = [name for name in ("inception", "feature") if isinstance(getattr(metric, name, None), nn.Module)]
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(metric).__name__).lower()
+    if not places:
+        return _Entry(name, metric.clone(), None)
+    (place,) = places
+    network = getattr(metric, place)
+    setattr(metric, place, Given())
+    try:
+        copy: Any = metric.clone()
+    finally:
+        setattr(metric, place, network)
+    copy.normalize = False  # of images, in place of which it gets features
+    return _Entry(name, copy, shared.setdefault(id(network), as_extractor(network)))
+
+
+def _named(name: str, score: Any) -> dict[str, Any]:
+    """Return a metric's result as scores by name; those that are called by many names keep the metric's before them."""
+    if isinstance(score, dict):
+        return (
+            score
+            if name in ("fid", "precision_recall", "density_coverage")
+            else {f"{name}/{k}": v for k, v in score.items()}
+        )
+    if isinstance(score, (tuple, list)):
+        return {name: score[0], f"{name}_std": score[1]}
+    return {name: score}
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(chain(network.parameters(), network.buffers(), [torch.empty(0)])).device
+
+
+def _whole(state: Tensor | list[Tensor]) -> Tensor:
+    return (torch.cat(state) if isinstance(state, list) else state).cpu()
+
+
+def _shown(metric: Metric) -> str:
+    """Return a metric's class and the numbers and words it was made with."""
+    plain = {k: v for k, v in vars(metric).items() if not k.startswith("_") and isinstance(v, (int, float, str, tuple))}
+    own = {k: v for k, v in plain.items() if k in inspect.signature(type(metric)).parameters}
+    return f"{type(metric).__name__}({', '.join(f'{k}={v!r}' for k, v in own.items())})"
