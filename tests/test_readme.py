@@ -102,6 +102,11 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
         times = f"{row['seconds']:.1f} | {row['products']:.1f} | {row['ratio']:.2f}"
         assert f"| {row['metric']} | {times} | {row['mib']:.0f} |" in table
         assert row["mib"] < 2000
+    evaluation = (ROOT / "docs" / "evaluation.md").read_text()
+    for rung, scores in results("corruptions")["rungs"].items():
+        digits = {"fid": 1, "kid": 3, "is": 1, "precision": 2, "recall": 2, "density": 2, "coverage": 2}
+        shown = " | ".join(f"{scores[name]:.{n}f}" for name, n in digits.items())
+        assert f"| {rung} | {shown} |" in evaluation
     runs = results("learned")["runs"]
     for name in runs[0]:
         values = [run[name] for run in runs]

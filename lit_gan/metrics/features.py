@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lit_gan.sampling import evaluating
 
-__all__ = ["checked", "features_of", "fingerprint", "full_float32", "keeping_types"]
+__all__ = ["check_width", "checked", "features_of", "fingerprint", "full_float32", "keeping_types"]
 
 
 def features_of(samples: Tensor, network: nn.Module | None) -> Tensor:
@@ -60,6 +60,15 @@ def checked(features: Any, n: int, network: nn.Module | None) -> Tensor:
             f"{who} are NaN or infinite in {broken} of {n} rows: leave such samples out, or mend the network"
         )
     return features
+
+
+def check_width(features: Tensor, before: int) -> None:
+    """Refuse features ``(N, D)`` of another D than ``before``, that of those seen before; 0 for none."""
+    if before and features.shape[1] != before:
+        raise ValueError(
+            f"samples of {features.shape[1]} features after others of {before}: real and generated ones must go "
+            "through one extractor"
+        )
 
 
 @contextmanager

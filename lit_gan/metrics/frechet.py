@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lit_gan.arguments import instance_of
-from lit_gan.metrics.features import features_of, keeping_types
+from lit_gan.metrics.features import check_width, features_of, keeping_types
 from lit_gan.metrics.gaussians import distance_of_equals, frechet_distance
 from lit_gan.metrics.moments import Statistics, merged, no_moments, statistics, with_samples
 from lit_gan.representation import arguments
@@ -73,12 +73,8 @@ class FrechetDistance(Metric):
             ValueError: as the class says.
         """
         features = features_of(samples, self.feature).to(self.real.device)
-        dimensions, before = features.shape[1], max(len(self.real), len(self.fake)) - 2
-        if dimensions != before and before:
-            raise ValueError(
-                f"samples of {dimensions} features after others of {before}: real and generated ones must go through "
-                "one extractor"
-            )
+        dimensions = features.shape[1]
+        check_width(features, before=max(len(self.real), len(self.fake)) - 2)
         for kind in ("real", "fake"):  # processes gather tensors of one shape, from the one that lacks a kind as well
             if len(getattr(self, kind)) == 2:
                 setattr(self, kind, no_moments(dimensions, features.device))

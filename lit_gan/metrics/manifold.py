@@ -1,16 +1,14 @@
 """PrecisionRecall and DensityCoverage: do samples lie where the data are, and the data where samples are?"""
 
-from itertools import chain
-
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from lit_gan.arguments import at_least_one, instance_of
+from lit_gan.metrics.features import check_width, checked, features_of
 from lit_gan.metrics.neighbours import centred, radii, squared_distances
 from lit_gan.representation import arguments
-from lit_gan.sampling import evaluating
 
 __all__ = ["DensityCoverage", "PrecisionRecall"]
 
@@ -49,12 +47,9 @@ class _Manifolds(Metric):
         Raises:
             ValueError: as the class says.
         """
-        features = samples if self.feature is None else _features(self.feature, samples)
-        _check(features, len(samples), self.feature, self.real + self.fake)
-        features = features.detach().to(self.device, torch.float32)
-        if not features.isfinite().all():
-            bad = int((~features.isfinite()).sum())
-            raise ValueError(f"{bad} numbers of the features are NaN or infinite in float32: leave such samples out")
+        features = features_of(samples, self.feature).to(self.device, torch.float32)
+        checked(features, len(samples), self.feature)  # once more: what float64 holds may be infinite now
+        check_width(features, before=next((kind[0].shape[1] for kind in (self.real, self.fake) if kind), 0))
         for kind in (self.real, self.fake):
             if not kind:  # processes gather tensors of one shape and type, from the one that lacks a kind as well
                 kind.append(features[:0])
@@ -175,29 +170,3 @@ class DensityCoverage(_Manifolds):
             inside += int(in_ball.sum())
             covered += int(in_ball.any(1).sum())
         return self._scalars(density=inside / (self.k * len(fake)), coverage=covered / len(real))
-
-
-@torch.no_grad()
-def _features(network: nn.Module, samples: Tensor) -> Tensor:
-    """Return the network's features of samples, in evaluation mode and its own precision, on its device."""
-    device = next(chain(network.parameters(), network.buffers(), [samples])).device
-    with evaluating(network), torch.autocast(device.type, enabled=False):
-        return network(samples.to(device))
-
-
-def _check(features: Tensor, n: int, network: nn.Module | None, before: list[Tensor]) -> None:
-    """Refuse what is no features ``(n, D)`` of the D of those ``before``."""
-    way_out = "give them as (N, D), float, or feature=, a network that makes them of samples"
-    if network is not None:
-        way_out = f"{type(network).__name__} must return (N, D), float, one for each sample"
-    if not isinstance(features, Tensor):
-        raise ValueError(f"features are a {type(features).__name__}: {way_out}")
-    if features.ndim != 2 or len(features) != n or not features.is_floating_point():
-        raise ValueError(
-            f"features of {n} samples are of shape {tuple(features.shape)} and type {features.dtype}: {way_out}"
-        )
-    if before and before[0].shape[1] != features.shape[1]:
-        raise ValueError(
-            f"features of {features.shape[1]} numbers each after others of {before[0].shape[1]}: those of real and of "
-            "fake samples must come from one network"
-        )
