@@ -101,7 +101,7 @@ def memory(n: int) -> float:
 def main() -> None:
     warnings.simplefilter("ignore")
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2500
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     images = FashionMNISTSample(image_size=32).load("train")[0]
     real, fake = images[:n], images[n : 2 * n]
     rows = []

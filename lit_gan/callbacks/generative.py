@@ -20,6 +20,7 @@ from lit_gan.callbacks.pictures import run_folder
 from lit_gan.data.mixture import GaussianMixture
 from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples, Report
 from lit_gan.evaluation.scores import ScoreName, Scorer, needs_extractor
+from lit_gan.evaluation.sources import up_to
 from lit_gan.files import beside
 from lit_gan.metrics.extractors import InceptionV3, as_extractor
 from lit_gan.module import LitGAN
@@ -163,7 +164,9 @@ class GenerativeMetrics(Callback):
             sets = [
                 GeneratedSamples(model, self.n_fake, self.seed + i, self.ema, self.batch_size) for i in range(self.sets)
             ]
-            self.report = evaluation.score(sets, self._floor_samples(trainer) if self.floor else None)
+            other: Split = "val" if self.split == "train" else "train"
+            floor = up_to(loader_of(trainer, other), self.n_fake) if self.floor else None
+            self.report = evaluation.score(sets, floor)
         self._done = (trainer.global_step, int(model.images_seen))
         logs.write(model, {f"{stage}/{n}": torch.tensor(s, device=model.device) for n, s in self.report.scores.items()})
         folder = run_folder(trainer)  # on every process: they agree on the folder
@@ -193,12 +196,6 @@ class GenerativeMetrics(Callback):
             for logger in trainer.loggers:
                 logger.log_hyperparams({"evaluation": {**self._evaluation.protocol, "n_fake": self.n_fake}})
         return self._evaluation
-
-    def _floor_samples(self, trainer: Trainer) -> RealSamples:
-        """Return real samples that are not the reference, at the most as many as there are generated ones."""
-        loader = loader_of(trainer, "val" if self.split == "train" else "train")
-        every = RealSamples(loader)
-        return every if every.n <= self.n_fake else RealSamples(loader, self.n_fake)
 
 
 def loader_of(trainer: Trainer, split: Split) -> Any:

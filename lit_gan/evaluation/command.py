@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -15,7 +15,7 @@ from lit_gan.data.mixture import GaussianMixture
 from lit_gan.evaluation.engine import Evaluation, Report
 from lit_gan.evaluation.pictures import FolderSamples
 from lit_gan.evaluation.scores import ScoreName, Scorer, needs_extractor
-from lit_gan.evaluation.sources import GeneratedSamples, RealSamples, Samples
+from lit_gan.evaluation.sources import GeneratedSamples, RealSamples, Samples, up_to
 from lit_gan.files import beside
 from lit_gan.metrics.extractors import InceptionV3, as_extractor
 from lit_gan.module import LitGAN
@@ -63,31 +63,42 @@ def evaluate(
         output: a .json file for the scores and their protocol.
         cache: folder of the real samples' statistics.
     """
-    describes: dict[str, Any]
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    of_folder = Path(generated).is_dir()
-    if of_folder and (real is None or data is not None):
-        raise ValueError(f"{generated} is a folder: give --real, the folder to compare it with, and no --data")
-    if not of_folder and (data is None or real is not None or image_size is not None):
-        what = "so a checkpoint: give --data, the data to compare it with, and neither --real nor --image_size"
-        raise ValueError(f"{generated} is no folder, {what}")
-    if real is not None:
-        reference: Samples = FolderSamples(real, image_size, channels)
-        samples: list[Samples] = [FolderSamples(generated, image_size, channels)]
-        others, describes = None, {"split": real, "of": generated}
+    if Path(generated).is_dir():
+        if real is None or data is not None:
+            raise ValueError(f"{generated} is a folder: give --real, the folder to compare it with, and no --data")
+        compared = _folders(generated, real, image_size, channels)
     else:
-        assert data is not None
-        model = load_sampler(generated, LitGAN).to(device)
-        reference, others = _of_data(data, split, n_real, floor, n_fake or 10_000)
-        samples = [GeneratedSamples(model, n_fake or 10_000, seed + i, ema, batch_size) for i in range(sets)]
-        describes = {"split": split, "ema": ema and model.ema_generator is not None, "seed": seed}
-    scorer = _scorer(metrics, extractor, reference, samples[0], data).to(device)
-    evaluation = Evaluation(scorer, reference, describes, cache, progress=True)
-    report = evaluation.score(samples, others)
+        if data is None or real is not None or image_size is not None:
+            what = "so a checkpoint: give --data, the data to compare it with, and neither --real nor --image_size"
+            raise ValueError(f"{generated} is no folder, {what}")
+        model = load_sampler(generated, LitGAN).to(_device())
+        n = n_fake or 10_000
+        drawn = [GeneratedSamples(model, n, seed + i, ema, batch_size) for i in range(sets)]
+        describes = {"split": split, "ema": drawn[0].ema, "seed": seed}
+        compared = _Compared(*_of_data(data, split, n_real, floor, n), drawn, describes)
+    scorer = _scorer(metrics, extractor, compared, data).to(_device())
+    evaluation = Evaluation(scorer, compared.real, compared.describes, cache, progress=True)
+    report = evaluation.score(compared.generated, compared.floor)
     print(table(report))
     with beside(Path(output)) as partial:
         partial.write_text(json.dumps(report.as_plain(), indent=1))
     print(f"Wrote scores and protocol to {output}")
+
+
+class _Compared(NamedTuple):
+    real: Samples
+    floor: Samples | None
+    generated: Sequence[Samples]
+    describes: dict[str, Any]
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _folders(generated: str, real: str, image_size: int | None, channels: int) -> _Compared:
+    samples = [FolderSamples(folder, image_size, channels) for folder in (real, generated)]
+    return _Compared(samples[0], None, samples[1:], {"split": real, "of": generated})
 
 
 def _of_data(
@@ -101,20 +112,16 @@ def _of_data(
         return getattr(data, f"{name}_dataloader")()
 
     reference = RealSamples(loader(split), n_real)
-    if not floor:
-        return reference, None
-    others = loader("val" if split == "train" else "train")
-    every = RealSamples(others)
-    return reference, every if every.n <= n_fake else RealSamples(others, n_fake)
+    return reference, up_to(loader("val" if split == "train" else "train"), n_fake) if floor else None
 
 
 def _scorer(
     metrics: Sequence[ScoreName | Metric],
     extractor: nn.Module | None,
-    real: Samples,
-    generated: Samples,
+    compared: _Compared,
     data: LightningDataModule | None,
 ) -> Scorer:
+    real, generated = compared.real, compared.generated[0]
     extracts = real.block(0).ndim == 4 and needs_extractor(metrics)
     network = (InceptionV3() if extractor is None else as_extractor(extractor)) if extracts else None
     mixture = data if isinstance(data, GaussianMixture) else None

@@ -96,7 +96,7 @@ class Evaluation:
     def _reference(self) -> cache.States:
         """Return what the metrics hold of the real samples: kept, from the cache, or seen now; on the first process."""
         if self._states is None:
-            key = {**self.protocol, "data": fingerprint(self.real)}
+            key = {"format": 1, "metrics": self.scorer.protocol(), "data": fingerprint(self.real)}
             self._states = {}
             if not on_first(partial(self._load, key)):
                 self.scorer.forget_generated({})

@@ -22,7 +22,7 @@ from lit_gan.sampling import draw_latents, sample_images
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["GeneratedSamples", "RealSamples", "Samples", "fingerprint"]
+__all__ = ["GeneratedSamples", "RealSamples", "Samples", "fingerprint", "up_to"]
 
 _WHOLE = (
     RandomSampler,
@@ -65,6 +65,12 @@ class RealSamples:
         with seeded(mix(8, number)):  # a data set may hold random transforms
             (batch,) = DataLoader(Subset(self._dataset, mine), BLOCK, collate_fn=self._collate)
         return _as_scored(unpack(batch)[0])
+
+
+def up_to(loader: Any, n: int) -> RealSamples:
+    """Return the samples of a loader's data set: all, or a fixed random choice of ``n`` where there are more."""
+    every = RealSamples(loader)
+    return every if every.n <= n else RealSamples(loader, n)
 
 
 class GeneratedSamples:
