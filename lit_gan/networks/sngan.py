@@ -1,8 +1,8 @@
 """SNGAN's residual networks (Miyato et al. 2018, arXiv:1802.05957), with SAGAN's attention (arXiv:1805.08318).
 
 Classes come in as in "cGANs with projection discriminator" (Miyato & Koyama 2018, arXiv:1802.05637): conditional batch
-norm in the generator, a projection in the discriminator. Layers are those of tables 3 (32 px), 4 (48 px) and 5 (128 px)
-of arXiv:1802.05957, what they leave open (hidden widths, initial weights) is as in the authors' code,
+norm in the generator, a projection in the discriminator. Layers are those of tables 4 (32 px), 5 (48 px) and 6 (128 px)
+of arXiv:1802.05957; what they leave open (hidden widths, initial weights) is as in the authors' code,
 github.com/pfnet-research/sngan_projection (MIT; read, not copied).
 """
 
@@ -24,7 +24,7 @@ from lit_gan.representation import arguments
 __all__ = ["SNGANDiscriminator", "SNGANGenerator"]
 
 SMALL = 32
-"""Up to this size, in px, all layers have the same width (table 3); above, widths double away from the image."""
+"""Up to this size, in px, all layers have the same width (table 4); above, widths double away from the image."""
 
 
 def _widths(image_size: int, width: int, layers: int) -> list[int]:
@@ -48,7 +48,7 @@ class SNGANGenerator(nn.Module):
         TypeError: an argument of a wrong type.
         ValueError: ``image_size`` cannot be reached by doubling, or there are no features of the size ``attention``.
 
-    Reference: arXiv:1802.05957, tables 3 to 5 (a).
+    Reference: arXiv:1802.05957, tables 4 to 6 (a).
     """
 
     extra_repr = arguments
@@ -107,7 +107,7 @@ class SNGANDiscriminator(SpectrallyNormalised):
         ValueError: ``image_size`` cannot be reached by doubling, there are no features of the size ``attention``;
             images of another shape, at the forward pass.
 
-    Reference: arXiv:1802.05957, tables 3 to 5 (b).
+    Reference: arXiv:1802.05957, tables 4 to 6 (b).
     """
 
     extra_repr = arguments
@@ -125,7 +125,7 @@ class SNGANDiscriminator(SpectrallyNormalised):
         self.width, self.attention = width, attention
         at_least_one(channels=channels, num_classes=num_classes, width=width)
         start, doublings = stages(image_size)
-        halvings = min(doublings, 2) if image_size <= SMALL else doublings + (start == 6)  # table 4 ends at 3×3
+        halvings = min(doublings, 2) if image_size <= SMALL else doublings + (start == 6)  # table 5 ends at 3×3
         count = 4 if image_size <= SMALL else halvings + 1
         widths = _widths(image_size, width or (128 if image_size <= SMALL else 64), count)
         blocks: list[nn.Module] = [DownBlock(channels, widths[0], down=True, first=True)]

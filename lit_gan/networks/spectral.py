@@ -21,7 +21,7 @@ class SpectrallyNormalised(nn.Module):
     pickle such layers, so a pickled network is its arguments and its state, and is built anew: a subclass keeps its
     arguments as attributes.
 
-    Reference: arXiv:1802.05957, section 2.1 and algorithm 1.
+    Reference: arXiv:1802.05957, section 2.1, and algorithm 1 of appendix A.
     """
 
     def normalise(self) -> None:

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from lit_gan.networks import SNGANDiscriminator, SNGANGenerator
 from lit_gan.networks.residual import DownBlock, SelfAttention, UpBlock
 
-# Appendix B.4 of arXiv:1802.05957: what the dense layer and each block of the generator make, then (channels, px) after
+# Tables 4 to 6 of arXiv:1802.05957: what the dense layer and each block of the generator make, then (channels, px) after
 # each block of the discriminator. 64 px has no table: the channels are those of the authors' code.
 TABLES = {
     32: ([256, 256, 256, 256], [(128, 16), (128, 8), (128, 8), (128, 8)]),
@@ -70,7 +70,7 @@ def test_layers_and_parameters_are_the_papers(size):
 
 
 def test_counts_in_figures():
-    """The sums above, done once on paper for table 3. StudioGAN prints 4.28 M, and 4.30 M with ten classes."""
+    """The sums above, done once on paper for table 4. StudioGAN prints 4.28 M, and 4.30 M with ten classes."""
     assert parameters(SNGANGenerator()) == 4_276_739
     assert parameters(SNGANGenerator(num_classes=10)) == generator_count(32, norm=20) == 4_304_387
     assert parameters(SNGANDiscriminator()) == 1_053_825
