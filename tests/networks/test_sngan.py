@@ -11,8 +11,8 @@ from torch.testing import assert_close
 from lit_gan.networks import SNGANDiscriminator, SNGANGenerator
 from lit_gan.networks.residual import DownBlock, SelfAttention, UpBlock
 
-# Tables 4 to 6 of arXiv:1802.05957: what the dense layer and each block of the generator make, then (channels, px) after
-# each block of the discriminator. 64 px has no table: the channels are those of the authors' code.
+# Tables 4 to 6 of arXiv:1802.05957: what the dense layer and each block of the generator make, then (channels, px)
+# after each block of the discriminator. 64 px has no table: the channels are those of the authors' code.
 TABLES = {
     32: ([256, 256, 256, 256], [(128, 16), (128, 8), (128, 8), (128, 8)]),
     48: ([512, 256, 128, 64], [(64, 24), (128, 12), (256, 6), (512, 3), (1024, 3)]),
