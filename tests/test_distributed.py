@@ -1,5 +1,6 @@
 """Two processes on gloo: one game, bit-equal players, the same update as one process with the whole batch."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -18,7 +19,14 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from lit_gan import LitGAN
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.losses import Minimax, RelativisticPaired
-from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from lit_gan.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+    SNGANDiscriminator,
+    SNGANGenerator,
+)
 from lit_gan.penalties import R1, R2, Consistency
 from tests.conftest import trainer
 from tests.processes import on_ranks
@@ -82,7 +90,7 @@ def train(folder, case, world_size, epochs=2, networks=None):
             MLPDiscriminator(features=2, width=8, num_classes=classes),
         )
     gan = LitGAN(*networks, **options)
-    shape = (1, 16, 16) if isinstance(networks[0], DCGANGenerator) else (2,)
+    shape = (1, 16, 16) if isinstance(networks[0], (DCGANGenerator, SNGANGenerator)) else (2,)
     watch = Watch()
     fitted = trainer(
         folder,
@@ -191,6 +199,20 @@ class Sometimes(nn.Module):
 
 def train_sometimes(folder):
     return train(folder, "plain", 2, networks=(MLPGenerator(features=2, latent_dim=4, width=8), Sometimes()))["state"]
+
+
+def train_spectral(folder):
+    CASES["spectral norm"] = {"d_steps_per_g_step": 2, "classes": 3}
+    torch.manual_seed(int(os.environ["LOCAL_RANK"]))  # each process starts elsewhere
+    pair = SNGANGenerator(16, 1, 4, 3, width=4, attention=8), SNGANDiscriminator(16, 1, 3, width=4, attention=8)
+    return train(folder, "spectral norm", 2, networks=pair)["state"]
+
+
+def test_singular_vectors_are_the_same_in_every_process(tmp_path):
+    """Power iteration goes on from its buffers in each process: equal weights keep them equal."""
+    first, second = on_ranks(train_spectral, tmp_path)
+    assert any(name.endswith("._u") for name in first)
+    assert [name for name, tensor in first.items() if not tensor.equal(second[name])] == []
 
 
 def test_a_layer_that_one_process_uses(tmp_path):

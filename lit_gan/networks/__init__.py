@@ -4,5 +4,15 @@ from lit_gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lit_gan.networks.gaussian import GaussianGenerator
 from lit_gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from lit_gan.networks.packed import Packed
+from lit_gan.networks.sngan import SNGANDiscriminator, SNGANGenerator
 
-__all__ = ["DCGANDiscriminator", "DCGANGenerator", "GaussianGenerator", "MLPDiscriminator", "MLPGenerator", "Packed"]
+__all__ = [
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "GaussianGenerator",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "Packed",
+    "SNGANDiscriminator",
+    "SNGANGenerator",
+]

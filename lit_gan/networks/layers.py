@@ -1,13 +1,16 @@
 """What the network families share: the conditioning of both players and the shapes they accept."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 
-__all__ = ["LatentInput", "LogitHead", "check_images", "dcgan_init", "stages"]
+__all__ = ["LatentInput", "LogitHead", "check_images", "dcgan_init", "glorot", "required_labels", "stages"]
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.Embedding)
 
 
 class LatentInput(nn.Module):
@@ -33,7 +36,7 @@ class LatentInput(nn.Module):
             raise ValueError(f"latents of shape {tuple(z.shape)}: this generator takes (N, {self.latent_dim})")
         if self.embedding is None:
             return z
-        return torch.cat([z, self.embedding(_required(labels, self.embedding))], 1)
+        return torch.cat([z, self.embedding(required_labels(labels, self.embedding))], 1)
 
 
 class LogitHead(nn.Module):
@@ -60,10 +63,11 @@ class LogitHead(nn.Module):
         logits: Tensor = self.linear(features)[:, 0]
         if self.embedding is None:
             return logits
-        return logits + (features * self.embedding(_required(labels, self.embedding))).sum(1)
+        return logits + (features * self.embedding(required_labels(labels, self.embedding))).sum(1)
 
 
-def _required(labels: Tensor | None, embedding: nn.Embedding) -> Tensor:
+def required_labels(labels: Tensor | None, embedding: nn.Embedding) -> Tensor:
+    """Return ``labels``; raise ValueError, naming the classes of ``embedding``, where there are none."""
     if labels is None:
         raise ValueError(f"this network is conditional on {embedding.num_embeddings} classes: pass labels")
     return labels
@@ -110,3 +114,15 @@ def dcgan_init(module: nn.Module) -> None:
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
+
+
+def glorot(layer: Layer, gain: float = 1.0) -> Layer:
+    """Return ``layer`` with weights uniform in ±gain·√(6/(inputs + outputs)) and a bias of 0.
+
+    Reference: Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks",
+    equation 16.
+    """
+    nn.init.xavier_uniform_(layer.weight, gain)
+    if not isinstance(layer, nn.Embedding) and layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -86,7 +86,7 @@ MODEL = {
     ),
     "an unknown network": of(
         fit("--model.generator=DCGAN"),
-        r"there is no 'DCGAN'; take one of DCGANGenerator, .*MLPGenerator, or the import",
+        r"there is no 'DCGAN'; take one of DCGANGenerator, .*MLPGenerator, .*or the import",
     ),
     "a network from nowhere": of(
         fit("--model.generator=foo.Bar"), r"=foo.Bar cannot be imported \(No module named 'foo"

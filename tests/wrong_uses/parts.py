@@ -20,6 +20,8 @@ from lit_gan.networks import (
     MLPDiscriminator,
     MLPGenerator,
     Packed,
+    SNGANDiscriminator,
+    SNGANGenerator,
 )
 from lit_gan.optim import ClippedRMSprop, GANAdam
 from lit_gan.penalties import DRAGAN, R1, Consistency, LeCam, PathLength
@@ -306,6 +308,14 @@ NETWORKS_AND_PICTURES = {
     "a Gaussian nowhere": of(lambda: GaussianGenerator(mean=NAN), ValueError, r"GaussianGenerator: mean=nan must be"),
     "a Gaussian in too many places": of(
         lambda: GaussianGenerator(2, mean=[1.0, 2.0, 3.0]), ValueError, r"mean=\[1.0, 2.0, 3.0\] for features=2: give"
+    ),
+    "attention to no features": of(
+        lambda: SNGANGenerator(64, attention=12),
+        ValueError,
+        r"attention=12: the blocks of this SNGANGenerator make features of 8, 16, 32, 64 px: take one of these",
+    ),
+    "attention in words": of(
+        lambda: SNGANDiscriminator(attention="all"), TypeError, r"attention='all' must be at least 1, a whole number"
     ),
     "packs of none": of(lambda: Packed(PlainDiscriminator(), 0), ValueError, r"^k=0 must be at least 1"),
     "a packed class": of(lambda: Packed(PlainDiscriminator, 2), TypeError, r"discriminator=<class .* is no Module"),

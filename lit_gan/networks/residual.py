@@ -1,0 +1,145 @@
+"""Residual blocks that double or halve an image, conditional batch norm and self-attention: SNGAN's and BigGAN's."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, relu
+
+from lit_gan.arguments import at_least_one
+from lit_gan.networks.layers import glorot, required_labels
+
+__all__ = ["ConditionalBatchNorm", "DownBlock", "SelfAttention", "UpBlock", "attention_place"]
+
+
+class ConditionalBatchNorm(nn.Module):
+    """Batch norm whose scale and shift belong to the class: γ_y·(x − mean)/std + β_y, with γ = 1 and β = 0 at first.
+
+    Args:
+        features: channels of x.
+        num_classes: None for batch norm with one scale and shift, which ignores labels.
+
+    Reference: Dumoulin et al. 2017, arXiv:1610.07629, section 2.2; in a generator: arXiv:1802.05637, section 5.1.
+    """
+
+    def __init__(self, features: int, num_classes: int | None) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(features, affine=num_classes is None)
+        self.scale, self.shift = (None if num_classes is None else nn.Embedding(num_classes, features) for _ in "γβ")
+        if self.scale is not None and self.shift is not None:
+            nn.init.ones_(self.scale.weight)
+            nn.init.zeros_(self.shift.weight)
+
+    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """Normalise ``x`` ``(N, features, H, W)`` for ``labels`` ``(N,)``."""
+        h: Tensor = self.norm(x)
+        if self.scale is None or self.shift is None:
+            return h
+        labels = required_labels(labels, self.scale)
+        scale, shift = (e(labels)[:, :, None, None].to(h.dtype) for e in (self.scale, self.shift))  # bf16 stays bf16
+        return scale * h + shift
+
+
+def _convolution(inputs: int, outputs: int, size: int) -> nn.Conv2d:
+    gain = math.sqrt(2) if size > 1 else 1.0  # the authors': √2 on the way, 1 on shortcuts
+    return glorot(nn.Conv2d(inputs, outputs, size, padding=size // 2), gain)
+
+
+class UpBlock(nn.Module):
+    """A generator's block, to twice the size: x↑ through 1×1, plus x through norm, ReLU, ↑, 3×3, norm, ReLU, 3×3.
+
+    Args:
+        inputs: channels of x.
+        outputs: channels of the result.
+        num_classes: of the batch norms; None where they are unconditional.
+
+    Reference: arXiv:1802.05957, figure 8, as in Gulrajani et al. 2017, arXiv:1704.00028, appendix F.
+    """
+
+    def __init__(self, inputs: int, outputs: int, num_classes: int | None) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = (ConditionalBatchNorm(features, num_classes) for features in (inputs, outputs))
+        self.conv1, self.conv2 = _convolution(inputs, outputs, 3), _convolution(outputs, outputs, 3)
+        self.shortcut = _convolution(inputs, outputs, 1)
+
+    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, 2H, 2W)``."""
+        h = self.conv1(interpolate(relu(self.norm1(x, labels)), scale_factor=2.0))
+        h = self.conv2(relu(self.norm2(h, labels)))
+        return h + interpolate(self.shortcut(x), scale_factor=2.0)  # a quarter of the work, and equal to 1×1 after ↑
+
+
+class DownBlock(nn.Module):
+    """A discriminator's block, to half the size where asked: x through 1×1, plus x through ReLU, 3×3, ReLU, 3×3.
+
+    Both ways end in a mean over 2×2; the shortcut is x itself where neither size nor channels change.
+
+    Args:
+        inputs: channels of x.
+        outputs: channels of the result.
+        down: whether the result has half the size.
+        first: whether x is an image: no ReLU comes before it.
+
+    Reference: arXiv:1802.05957, figure 8, as in Gulrajani et al. 2017, arXiv:1704.00028, appendix F.
+    """
+
+    def __init__(self, inputs: int, outputs: int, down: bool, first: bool = False) -> None:
+        super().__init__()
+        self.down, self.first = down, first
+        hidden = outputs if first else inputs
+        self.conv1, self.conv2 = _convolution(inputs, hidden, 3), _convolution(hidden, outputs, 3)
+        self.shortcut = _convolution(inputs, outputs, 1) if down or inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, or to half of H and W."""
+        h = self.conv2(relu(self.conv1(x if self.first else relu(x))))
+        if self.down:
+            h, x = avg_pool2d(h, 2), avg_pool2d(x, 2)
+        out: Tensor = h + self.shortcut(x)
+        return out
+
+
+class SelfAttention(nn.Module):
+    """Each place looks at all others: x_j + γ·W_v Σ_i β_ji W_h x_i, with β_ji = softmax over i of (W_f x_i)ᵀ(W_g x_j).
+
+    γ is learned and starts at 0, where x stays as it is. Written out, since torch's fused attention has no second
+    derivative, which gradient penalties take.
+
+    Args:
+        features: channels of x; W_f, W_g and W_h make an eighth of them, one at least.
+
+    Reference: Zhang et al. 2018, arXiv:1805.08318, section 3, equations 1 to 3.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        inner = max(1, features // 8)
+        self.f, self.g, self.h = (glorot(nn.Conv2d(features, inner, 1, bias=False)) for _ in "fgh")
+        self.v = glorot(nn.Conv2d(inner, features, 1, bias=False))
+        self.gamma = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, features, H, W)`` to the same shape."""
+        f, g, h = (layer(x).flatten(2) for layer in (self.f, self.g, self.h))  # (N, inner, H·W)
+        beta = (f.transpose(1, 2) @ g).softmax(1)  # (N, i, j)
+        return x + self.gamma * self.v((h @ beta).unflatten(2, x.shape[2:]))
+
+
+def attention_place(attention: int | None, sizes: Sequence[int], network: nn.Module) -> int | None:
+    """Return the index of the first of ``sizes``, those after each block, that is ``attention``; None for None.
+
+    Raises:
+        TypeError: ``attention`` is no whole number.
+        ValueError: there are no features of that size in ``network``.
+    """
+    at_least_one(attention=attention)
+    if attention is None:
+        return None
+    if attention not in sizes:
+        there = ", ".join(str(size) for size in sorted(set(sizes)))
+        raise ValueError(
+            f"attention={attention}: the blocks of this {type(network).__name__} make features of {there} px: "
+            "take one of these sizes, or None"
+        )
+    return sizes.index(attention)
