@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
-from pytorch_lightning.utilities.rank_zero import rank_zero_info
-from torch import nn
+from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lit_gan import logs
@@ -40,10 +40,10 @@ class GenerativeMetrics(Callback):
     folder ``scores.json`` holds each evaluation with its protocol, which is in the log's hyper-parameters as well.
 
     One pass through each extractor serves all metrics. Samples are of fixed latents, of the averaged generator where
-    there is one, in classes as frequent as in the training data; real ones are taken in their own order, neither
-    flipped nor balanced. All processes share the work; a sample's number decides what it is, so that neither batch size
-    nor number of processes matters. What the metrics hold of the real samples is kept in memory, and on disk under the
-    protocol and a fingerprint of the data. Nothing of it is in checkpoints.
+    there is one, in classes as frequent as among the real ones, which are taken in their own order, neither flipped nor
+    balanced by the loader. All processes share the work; a sample's number decides what it is, so that neither batch
+    size nor number of processes matters. What the metrics hold of the real samples is kept in memory, that of metrics
+    by name on disk too, under the protocol and a fingerprint of the data. Nothing of it is in checkpoints.
 
     Args:
         metrics: names, or metrics that take ``update(samples, real)`` or ``update(samples)``, samples being uint8
@@ -58,8 +58,8 @@ class GenerativeMetrics(Callback):
         ema: whether to take the averaged generator, where there is one.
         seed: of the latents.
         sets: of generated samples, ≥ 1; the score is their mean, and ``scores.json`` has their standard deviation.
-        floor: whether to score other real samples as well, held-out ones, as many: no generator can be expected to
-            score better.
+        floor: whether to score other real samples as well, held-out ones, as many where there are: no generator can be
+            expected to score better.
         batch_size: images at a time in the generator, which bounds the memory.
         cache: folder of the real samples' statistics; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
 
@@ -103,20 +103,32 @@ class GenerativeMetrics(Callback):
         self.report: Report | None = None
         self._evaluation: Evaluation | None = None
         self._done = (-1, 0)  # step and images of the last evaluation
+        self._floor: RealSamples | None = None
+        self._counts: Tensor | None = None
 
     __repr__ = in_one_line
 
     # When
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Forget another run."""
-        self._evaluation, self.report, self._done = None, None, (-1, 0)
+        """Forget another run; refuse two callbacks that would log under one name."""
+        self._evaluation, self.report, self._done, self._floor = None, None, (-1, 0), None
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        names = [name for c in callbacks if isinstance(c, GenerativeMetrics) for name in c._names()]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"two GenerativeMetrics log {', '.join(twice)}, of which loggers would get the mean: keep one"
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse what cannot be evaluated, and say by what protocol the rest will be."""
         assert isinstance(pl_module, LitGAN)
         self._done = (trainer.global_step, int(pl_module.images_seen))
-        self._prepare(pl_module)
+        with validating(pl_module):
+            self._prepare(pl_module)
+        if not trainer.enable_validation and self.every_n_steps is None and self.every_n_images is None:
+            rank_zero_warn("GenerativeMetrics scores in validations, and this run has none: set every_n_steps")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -131,10 +143,10 @@ class GenerativeMetrics(Callback):
             self._evaluate(pl_module, "val")
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Evaluate in each validation but the sanity check, where no other time is asked for."""
+        """Evaluate in each validation but the sanity check; in the first alone, where another time is asked for."""
         fitting = trainer.state.fn == TrainerFn.FITTING
         elsewhere = fitting and (self.every_n_steps is not None or self.every_n_images is not None)
-        if not trainer.sanity_checking and not elsewhere:
+        if not trainer.sanity_checking and (self.report is None or not elsewhere):
             self._evaluate(pl_module, "val")
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -161,12 +173,7 @@ class GenerativeMetrics(Callback):
         undisturbed = validating(model) if trainer.training else nullcontext()  # a validation is, in any case
         with undisturbed, torch.inference_mode(False), torch.no_grad():
             evaluation = self._prepare(model)
-            sets = [
-                GeneratedSamples(model, self.n_fake, self.seed + i, self.ema, self.batch_size) for i in range(self.sets)
-            ]
-            other: Split = "val" if self.split == "train" else "train"
-            floor = up_to(loader_of(trainer, other), self.n_fake) if self.floor else None
-            self.report = evaluation.score(sets, floor)
+            self.report = evaluation.score([self._samples(model, i) for i in range(self.sets)], self._floor)
         self._done = (trainer.global_step, int(model.images_seen))
         logs.write(model, {f"{stage}/{n}": torch.tensor(s, device=model.device) for n, s in self.report.scores.items()})
         folder = run_folder(trainer)  # on every process: they agree on the folder
@@ -174,11 +181,21 @@ class GenerativeMetrics(Callback):
             about = {"stage": stage, "step": trainer.global_step, "images_seen": int(model.images_seen)}
             _append(folder / "scores.json", {**about, **self.report.as_plain()})
 
+    def _names(self) -> list[str]:
+        """Return what tells the metrics from those of another callback."""
+        of = "" if self.extractor is None else f" of {type(self.extractor).__name__}"
+        return [(metric if isinstance(metric, str) else type(metric).__name__) + of for metric in self.metrics]
+
+    def _samples(self, model: LitGAN, number: int) -> GeneratedSamples:
+        """Return a set of generated samples, classes as frequent as among the real ones."""
+        return GeneratedSamples(model, self.n_fake, self.seed + number, self.ema, self.batch_size, self._counts)
+
     def _prepare(self, model: LitGAN) -> Evaluation:
         """Return the evaluation of this run, made once; its protocol goes to the log."""
         if self._evaluation is None:
             trainer = model.trainer
             real = RealSamples(loader_of(trainer, self.split), self.n_real)
+            self._counts = real.label_counts(len(model.label_counts)) if len(model.label_counts) else None
             few = real.block(0)[:2]
             extracts = few.ndim == 4 and needs_extractor(self.metrics)
             network = InceptionV3() if extracts and self.extractor is None else self.extractor
@@ -190,6 +207,13 @@ class GenerativeMetrics(Callback):
                 mixture=data if isinstance(data, GaussianMixture) else None,
             ).to(model.device)
             scorer.look(few)  # refuses what the extractor cannot take
+            self._samples(model, 0).block(0)  # and what cannot be generated
+            if self.floor:
+                self._floor = up_to(loader_of(trainer, "val" if self.split == "train" else "train"), self.n_fake)
+                if self._floor.n < self.n_fake:
+                    rank_zero_warn(
+                        f"the floor has {self._floor.n} real samples, and n_fake={self.n_fake}: its scores are too high"
+                    )
             ema = self.ema and model.ema_generator is not None
             describes = {"split": self.split, "ema": ema, "seed": self.seed}
             self._evaluation = Evaluation(scorer, real, describes, self.cache)
@@ -222,7 +246,22 @@ def loader_of(trainer: Trainer, split: Split) -> Any:
 
 def _append(path: Path, evaluation: dict[str, Any]) -> None:
     """Add an evaluation to the list in a JSON file, which is written whole or not at all."""
-    before = json.loads(path.read_text()) if path.exists() else []
+    before = _read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with beside(path) as partial:
         partial.write_text(json.dumps([*before, evaluation], indent=1))
+
+
+def _read(path: Path) -> list[Any]:
+    """Return the list in a JSON file; what is none is moved aside."""
+    if not path.exists():
+        return []
+    try:
+        before = json.loads(path.read_text())
+    except ValueError:
+        before = None
+    if isinstance(before, list):
+        return before
+    rank_zero_warn(f"{path} holds no list of scores: it is kept as {path.name}.other")
+    path.replace(path.with_name(f"{path.name}.other"))
+    return []

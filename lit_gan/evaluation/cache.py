@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -49,14 +50,17 @@ def read(folder: Path, key: dict[str, Any]) -> States | None:
 
 
 def write(folder: Path, key: dict[str, Any], states: States) -> None:
-    """Write states under ``key``, whole or not at all; several processes may do so at once."""
+    """Write states under ``key``, whole or not at all, or warn; several processes may do so at once."""
     path = _path(folder, key)
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {
         f"{metric} {name}": state.numpy() for metric, held in states.items() for name, state in held.items()
     }
-    with beside(path, f".{os.getpid()}") as partial, partial.open("wb") as file:
-        np.savez(file, key=np.array(_text(key)), **arrays)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside(path, f".{platform.node()}-{os.getpid()}") as partial, partial.open("wb") as file:
+            np.savez(file, key=np.array(_text(key)), **arrays)
+    except OSError as error:
+        rank_zero_warn(f"{path} cannot be written ({error.strerror}): reference statistics stay in memory alone")
 
 
 def _text(key: dict[str, Any]) -> str:

@@ -10,8 +10,10 @@ from pytorch_lightning import LightningDataModule
 from torch import nn
 from torchmetrics import Metric
 
+from lit_gan.arguments import at_least, at_least_one
 from lit_gan.checkpoints import load_sampler
 from lit_gan.data.mixture import GaussianMixture
+from lit_gan.data.pictures import check_options
 from lit_gan.evaluation.engine import Evaluation, Report
 from lit_gan.evaluation.pictures import FolderSamples
 from lit_gan.evaluation.scores import ScoreName, Scorer, needs_extractor
@@ -39,7 +41,7 @@ def evaluate(
     batch_size: int = 256,
     image_size: int | None = None,
     channels: int = 3,
-    output: str = "scores.json",
+    output: str = "evaluation.json",
     cache: str | None = None,
 ) -> None:
     """Score a checkpoint against a data set, or a folder of pictures against another one.
@@ -63,9 +65,18 @@ def evaluate(
         output: a .json file for the scores and their protocol.
         cache: folder of the real samples' statistics.
     """
+    at_least(10, n_fake=n_fake, n_real=n_real)
+    at_least_one(sets=sets, batch_size=batch_size, image_size=image_size)
+    at_least(0, seed=seed)
+    check_options(channels)
+    Path(output).parent.mkdir(parents=True, exist_ok=True)  # known to work before anything is scored
     if Path(generated).is_dir():
         if real is None or data is not None:
             raise ValueError(f"{generated} is a folder: give --real, the folder to compare it with, and no --data")
+        if (n_fake, n_real, sets, floor) != (None, None, 1, False):
+            raise ValueError(
+                f"{generated} is a folder, of which all is scored: leave out n_fake, n_real, sets and floor"
+            )
         compared = _folders(generated, real, image_size, channels)
     else:
         if data is None or real is not None or image_size is not None:
@@ -73,9 +84,11 @@ def evaluate(
             raise ValueError(f"{generated} is no folder, {what}")
         model = load_sampler(generated, LitGAN).to(_device())
         n = n_fake or 10_000
-        drawn = [GeneratedSamples(model, n, seed + i, ema, batch_size) for i in range(sets)]
+        reference, others = _of_data(data, split, n_real, floor, n)
+        counts = reference.label_counts(len(model.label_counts)) if len(model.label_counts) else None
+        drawn = [GeneratedSamples(model, n, seed + i, ema, batch_size, counts) for i in range(sets)]
         describes = {"split": split, "ema": drawn[0].ema, "seed": seed}
-        compared = _Compared(*_of_data(data, split, n_real, floor, n), drawn, describes)
+        compared = _Compared(reference, others, drawn, describes)
     scorer = _scorer(metrics, extractor, compared, data).to(_device())
     evaluation = Evaluation(scorer, compared.real, compared.describes, cache, progress=True)
     report = evaluation.score(compared.generated, compared.floor)

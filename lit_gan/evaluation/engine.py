@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from hashlib import blake2b
 from statistics import mean, stdev
 from typing import Any
 
@@ -75,7 +76,7 @@ class Evaluation:
             ValueError: samples of other shapes than the reference's, or what a metric refuses.
         """
         start = time.perf_counter()
-        _check_alike(self.real, generated[0])
+        on_first(partial(_check_alike, self.real, generated[0]))
         scores = [self._of(samples) for samples in generated]
         of_real = {} if floor is None else self._of(floor)
         names = scores[0]
@@ -97,21 +98,29 @@ class Evaluation:
         """Return what the metrics hold of the real samples: kept, from the cache, or seen now; on the first process."""
         if self._states is None:
             key = {"format": 1, "metrics": self.scorer.protocol(), "data": fingerprint(self.real)}
-            self._states = {}
-            if not on_first(partial(self._load, key)):
+            key["looks"] = on_first(partial(self._look_of_the_first, key))
+            held: list[cache.States] = []
+            if not on_first(partial(self._load, key, held)):
                 self.scorer.forget_generated({})
                 self._see(self.real, real=True)
-                on_first(partial(self._keep, key))
+                on_first(partial(self._keep, key, held))
+            self._states = held[0] if held else {}
         return self._states
 
-    def _load(self, key: dict[str, Any]) -> bool:
-        states = cache.read(self._folder, key)
-        self._states = states or {}
+    def _look_of_the_first(self, key: dict[str, Any]) -> str:
+        """Return a digest of what the metrics see of the first samples: an extractor's weights do not say all of it."""
+        looked = self.scorer.look(self.real.block(0)[:16])
+        return blake2b(b"".join(looked[name].numpy().tobytes() for name in sorted(looked)), digest_size=16).hexdigest()
+
+    def _load(self, key: dict[str, Any], held: list[cache.States]) -> bool:
+        states = cache.read(self._folder, key) if self.scorer.can_be_cached else None
+        held += [] if states is None else [states]
         return states is not None
 
-    def _keep(self, key: dict[str, Any]) -> None:
-        self._states = self.scorer.real_states()
-        cache.write(self._folder, key, self._states)
+    def _keep(self, key: dict[str, Any], held: list[cache.States]) -> None:
+        held.append(self.scorer.real_states())
+        if self.scorer.can_be_cached:
+            cache.write(self._folder, key, held[0])
 
     def _of(self, samples: Samples) -> dict[str, float]:
         """Return the scores of one set."""

@@ -1,5 +1,7 @@
 """A folder of pictures as samples."""
 
+from pathlib import Path
+
 import torch
 from PIL import Image
 from torch import Tensor
@@ -36,9 +38,15 @@ class FolderSamples:
         if self.image_size is None:
             self._check_sizes(files)
         size = self.image_size or self._size[0]
-        return torch.stack([torch.from_numpy(decode(file, size, self.channels, "center").copy()) for file in files])
+        return torch.stack([self._decoded(file, size) for file in files])
 
-    def _check_sizes(self, files: list) -> None:  # type: ignore[type-arg]
+    def _decoded(self, file: Path, size: int) -> Tensor:
+        try:
+            return torch.from_numpy(decode(file, size, self.channels, "center").copy())
+        except OSError as error:
+            raise ValueError(f"{file} cannot be read ({error}): remove it") from error
+
+    def _check_sizes(self, files: list[Path]) -> None:
         for file in files:
             with Image.open(file) as picture:
                 if picture.size != self._size or picture.width != picture.height:

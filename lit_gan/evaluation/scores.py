@@ -45,7 +45,8 @@ class KernelDistance(KernelInceptionDistance):
     def compute(self) -> tuple[Tensor, Tensor]:
         """Return the mean over the subsets and their standard deviation."""
         real, fake = (torch.cat(list(part)) for part in (self.real_features, self.fake_features))
-        mean, std = real.mean(0), real.std(0).clamp_min(1e-12)
+        mean, std = real.mean(0), real.std(0)
+        std = torch.where(std > 1e-6 * std.max(), std, 1)  # a feature that does not vary has no scale
         kept = self.real_features, self.fake_features
         self.real_features, self.fake_features = [(real - mean) / std], [(fake - mean) / std]
         try:
@@ -61,6 +62,7 @@ class _Entry:
         self.name, self.metric, self.extractor, self.logits = name, metric, extractor, logits
         self.metric.distributed_available_fn = _alone  # the first process sees everything, and computes
         self.metric.eval()
+        self.takes_kind = "real" in inspect.signature(metric.update).parameters
 
     @property
     def real_states(self) -> list[str]:
@@ -98,6 +100,7 @@ class Scorer:
         subset: int = 1000,
         mixture: GaussianMixture | None = None,
     ) -> None:
+        metrics = list(metrics)
         makers, shared = _makers(extractor, subset, mixture), {id(extractor): extractor}
         self.entries = [
             _of_object(metric, shared) if isinstance(metric, Metric) else _by_name(metric, makers, extractor)
@@ -107,6 +110,10 @@ class Scorer:
         twice = {name for name in names if names.count(name) > 1}
         if twice or not names:
             raise ValueError(f"metrics={names}: give some, each once")
+        self.can_be_cached = not any(isinstance(metric, Metric) for metric in metrics)  # an object may hold anything
+        blind = [e.name for e in self.entries if e.takes_kind and not e.real_states]
+        if blind:
+            raise ValueError(f"metrics: {blind[0]} keeps nothing named real, so real samples cannot be kept for it")
         self.extractors = list({id(e.extractor): e.extractor for e in self.entries if e.extractor is not None}.values())
 
     def to(self, device: torch.device) -> "Scorer":
@@ -134,8 +141,7 @@ class Scorer:
                 continue
             samples = looked[self._takes(entry)].to(entry.metric.device)
             samples = samples.double() if entry.extractor is not None else samples
-            takes_kind = "real" in inspect.signature(entry.metric.update).parameters
-            entry.metric.update(samples, real=real) if takes_kind else entry.metric.update(samples)
+            entry.metric.update(samples, real=real) if entry.takes_kind else entry.metric.update(samples)
 
     def _takes(self, entry: _Entry) -> str:
         """Name what a metric is fed with, alike on every process."""
@@ -229,17 +235,15 @@ def _of_object(metric: Metric, shared: dict[int, Extractor | None]) -> _Entry:
     finally:
         setattr(metric, place, network)
     copy.normalize = False  # of images, in place of which it gets features
-    return _Entry(name, copy, shared.setdefault(id(network), as_extractor(network)))
+    if id(network) not in shared:
+        shared[id(network)] = as_extractor(network)
+    return _Entry(name, copy, shared[id(network)])
 
 
 def _named(name: str, score: Any) -> dict[str, Any]:
     """Return a metric's result as scores by name; those that are called by many names keep the metric's before them."""
     if isinstance(score, dict):
-        return (
-            score
-            if name in ("fid", "precision_recall", "density_coverage")
-            else {f"{name}/{k}": v for k, v in score.items()}
-        )
+        return score if name in _BY_MANY_NAMES else {f"{name}/{k}": v for k, v in score.items()}
     if isinstance(score, (tuple, list)):
         return {name: score[0], f"{name}_std": score[1]}
     return {name: score}

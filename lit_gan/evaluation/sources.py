@@ -1,12 +1,21 @@
 """Where samples come from, block by block: a data set in its own order, or a generator at fixed latents."""
 
 from collections.abc import Iterator
+from functools import partial
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, Subset
+from torch.utils.data import (
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    WeightedRandomSampler,
+)
 from torch.utils.data.distributed import DistributedSampler
 
 from lit_gan.data.balance import ClassBalanced
@@ -14,7 +23,7 @@ from lit_gan.data.base import TensorSamples
 from lit_gan.evaluation.blocks import BLOCK, in_order, on_first
 from lit_gan.images import to_uint8
 from lit_gan.inputs import unpack
-from lit_gan.labels import needs_labels, sample_labels
+from lit_gan.labels import needs_labels, read_labels, sample_labels
 from lit_gan.loading import ResumableLoader
 from lit_gan.randomness import mix, seeded
 from lit_gan.sampling import draw_latents, sample_images
@@ -24,12 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GeneratedSamples", "RealSamples", "Samples", "fingerprint", "up_to"]
 
-_WHOLE = (
-    RandomSampler,
-    SequentialSampler,
-    DistributedSampler,
-    ClassBalanced,
-)  # these leave no sample to another loader
+# These leave no sample to another loader.
+_WHOLE = (RandomSampler, SequentialSampler, WeightedRandomSampler, DistributedSampler, ClassBalanced)
 
 
 class Samples(Protocol):
@@ -66,6 +71,16 @@ class RealSamples:
             (batch,) = DataLoader(Subset(self._dataset, mine), BLOCK, collate_fn=self._collate)
         return _as_scored(unpack(batch)[0])
 
+    def label_counts(self, num_classes: int) -> Tensor:
+        """Return how often each class is among the samples, int64 ``(num_classes,)``."""
+        counts = torch.zeros(num_classes, dtype=torch.int64)
+        for start in range(0, self.n, BLOCK):
+            mine = self._numbers[start : start + BLOCK]
+            (batch,) = DataLoader(Subset(self._dataset, mine), BLOCK, collate_fn=self._collate)
+            images, labels = unpack(batch)
+            counts += read_labels(labels, len(images)).cpu().bincount(minlength=num_classes)[:num_classes]
+        return counts
+
 
 def up_to(loader: Any, n: int) -> RealSamples:
     """Return the samples of a loader's data set: all, or a fixed random choice of ``n`` where there are more."""
@@ -82,7 +97,10 @@ class GeneratedSamples:
         seed: of latents and classes: the same samples at any batch size and number of processes.
         ema: the averaged generator's, where there is one.
         batch_size: images at a time, which bounds the memory.
-        truncation: factor of the latents in (0, 1].
+        counts: how often each class is wanted; None for as often as in the training data.
+
+    Raises:
+        ValueError: at a block, samples that are not finite, which rounding would hide.
     """
 
     def __init__(
@@ -92,9 +110,10 @@ class GeneratedSamples:
         seed: int = 0,
         ema: bool = True,
         batch_size: int = BLOCK,
-        truncation: float = 1.0,
+        counts: Tensor | None = None,
     ) -> None:
-        self.model, self.n, self.seed, self.batch_size, self.truncation = model, n, seed, batch_size, truncation
+        self.model, self.n, self.seed, self.batch_size = model, n, seed, batch_size
+        self.counts = model.label_counts.cpu() if counts is None else counts
         self.ema = ema and model.ema_generator is not None
 
     def block(self, number: int) -> Tensor:
@@ -103,11 +122,14 @@ class GeneratedSamples:
         network = model.ema_generator if self.ema and model.ema_generator is not None else model.generator
         rng = torch.Generator().manual_seed(mix(7, self.seed, number))
         like = next(network.parameters())
-        z = self.truncation * draw_latents(BLOCK, model.latent_dim, model.latent, like, rng)
+        z = draw_latents(BLOCK, model.latent_dim, model.latent, like, rng)
         labels = None
-        if len(model.label_counts) or needs_labels(model.generator):
-            labels = sample_labels(BLOCK, None, model.label_counts.cpu(), rng)[:size].to(z.device)
-        return _as_scored(sample_images(network, model.passing["generator"], z[:size], labels, self.batch_size))
+        if len(self.counts) or needs_labels(model.generator):
+            labels = sample_labels(BLOCK, None, self.counts, rng)[:size].to(z.device)
+        samples = sample_images(network, model.passing["generator"], z[:size], labels, self.batch_size)
+        if not samples.isfinite().all():
+            raise ValueError(f"the generator ({type(network).__name__}) makes samples of NaN or infinity: no score")
+        return _as_scored(samples)
 
 
 def fingerprint(samples: Samples) -> str:
@@ -130,11 +152,21 @@ def _as_scored(samples: Tensor) -> Tensor:
 def _indexed(loader: Any, n: int | None) -> tuple[Any, list[int], Any]:
     """Return a data set, the numbers of its samples that are the loader's, and what makes a batch of some."""
     dataset: Any = getattr(loader, "dataset", None)
-    if isinstance(loader, (DataLoader, ResumableLoader)) and hasattr(dataset, "__getitem__"):
-        whole = isinstance(loader.sampler, _WHOLE)
-        return dataset, list(range(len(dataset))) if whole else sorted(set(loader.sampler)), loader.collate_fn
+    indexed = isinstance(loader, (DataLoader, ResumableLoader)) and not isinstance(dataset, IterableDataset)
+    if indexed and hasattr(dataset, "__getitem__"):
+        with seeded(0):  # a sampler may draw
+            return dataset, on_first(partial(_numbers, loader)), loader.collate_fn
     samples = _read(loader, n)
     return TensorSamples(samples, torch.zeros(len(samples))), list(range(len(samples))), lambda batch: batch
+
+
+def _numbers(loader: Any) -> list[int]:
+    """Return the numbers of a loader's samples: not all, where its sampler leaves some to another loader."""
+    batches = getattr(loader, "batch_sampler", None)
+    if batches is not None and getattr(batches, "sampler", None) is not loader.sampler:  # one of the user's own
+        return sorted(set(chain.from_iterable(batches)))
+    whole = isinstance(loader.sampler, _WHOLE)
+    return list(range(len(loader.dataset))) if whole else sorted(set(loader.sampler))
 
 
 def _read(loader: Any, n: int | None) -> Tensor:

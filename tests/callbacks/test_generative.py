@@ -76,7 +76,7 @@ def test_each_validation_is_scored_logged_and_stored_with_its_protocol(tmp_path)
 
 def test_a_checkpoint_can_be_chosen_by_a_score_and_holds_nothing_of_the_extractor(tmp_path):
     best = ModelCheckpoint(tmp_path, monitor="val/fid_Tiny", filename="best")
-    run(tmp_path, scoring(), callbacks=[scoring(), best], enable_checkpointing=True)
+    run(tmp_path, None, callbacks=[scoring(), best], enable_checkpointing=True)
     assert best.best_model_score is not None
     state = torch.load(best.best_model_path, weights_only=True)
     assert not [name for name in state["state_dict"] if name == "weight" or "extractor" in name]
@@ -112,7 +112,8 @@ def test_scoring_leaves_training_as_it_was(tmp_path):
 
 def test_the_average_is_scored_where_there_is_one(tmp_path):
     averaged, raw = scoring(), scoring(ema=False)
-    run(tmp_path, averaged, callbacks=[averaged, raw], max_epochs=1)
+    for callback in (averaged, raw):
+        run(tmp_path, callback, max_epochs=1)
     assert averaged.report.protocol["ema"]
     assert not raw.report.protocol["ema"]
     assert averaged.report.scores != raw.report.scores
@@ -217,3 +218,32 @@ def test_what_cannot_be_scored_is_refused_before_a_step(tmp_path, options, messa
     with pytest.raises(ValueError, match=message):
         run(tmp_path, scoring(**options), model)
     assert model.images_seen == 0
+
+
+def test_two_that_log_under_one_name_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="two GenerativeMetrics log fid of Tiny, of which loggers would get the mean"):
+        run(tmp_path, None, callbacks=[scoring(), scoring(ema=False)])
+
+
+def test_the_first_validation_is_scored_though_another_time_is_asked_for(tmp_path):
+    best = ModelCheckpoint(tmp_path, monitor="val/fid_Tiny")
+    fitted, _ = run(tmp_path, None, callbacks=[scoring(every_n_steps=8), best], enable_checkpointing=True)
+    assert [entry["step"] for entry in stored(fitted)] == [6, 8]
+
+
+def test_a_run_without_validation_is_warned_of(tmp_path):
+    with pytest.warns(UserWarning, match="scores in validations, and this run has none: set every_n_steps"):
+        trainer(tmp_path, callbacks=[scoring()]).fit(gan(), loader(IMAGES, batch_size=20))
+
+
+def test_a_floor_of_fewer_samples_is_warned_of(tmp_path):
+    with pytest.warns(UserWarning, match="the floor has 40 real samples, and n_fake=100: its scores are too high"):
+        run(tmp_path, scoring(floor=True))
+
+
+def test_other_content_of_the_scores_file_is_kept_aside(tmp_path):
+    (tmp_path / "scores.json").write_text('{"mine": 1}')
+    with pytest.warns(UserWarning, match=r"holds no list of scores: it is kept as scores\.json\.other"):
+        run(tmp_path, scoring(), logger=False)
+    assert json.loads((tmp_path / "scores.json.other").read_text()) == {"mine": 1}
+    assert len(json.loads((tmp_path / "scores.json").read_text())) == 2

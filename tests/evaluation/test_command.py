@@ -50,7 +50,7 @@ def test_a_checkpoint_scores_as_it_did_in_training(capsys):
     of_data = ["--data=FashionMNISTSample", "--data.image_size=8", "--extractor=tiny.Tiny"]
     numbers = ["--metrics=[fid,precision_recall]", "--n_fake=300", "--n_real=400", "--sets=2", "--floor=true"]
     main(["evaluate", "x.ckpt", *of_data, *numbers[:3]])
-    report = json.loads(Path("scores.json").read_text())
+    report = json.loads(Path("evaluation.json").read_text())
     assert report["scores"] == pytest.approx(callback.report.scores, rel=1e-5)
     assert report["protocol"]["ema"]
     printed = capsys.readouterr().out
@@ -75,7 +75,7 @@ def test_two_folders_against_each_other(capsys):
     scores = {}
     for folder in ("b", "c"):
         main(["evaluate", folder, "--real=a", "--extractor=tiny.Tiny"])
-        scores[folder] = json.loads(Path("scores.json").read_text())["scores"]["fid_Tiny"]
+        scores[folder] = json.loads(Path("evaluation.json").read_text())["scores"]["fid_Tiny"]
     assert scores["b"] == pytest.approx(0, abs=1e-6), "the same pictures"
     assert scores["c"] > 0.1
     pictures("d", 20, size=8)
@@ -87,6 +87,11 @@ def test_two_folders_against_each_other(capsys):
     ("arguments", "sentence"),
     [
         (["a"], "a is a folder: give --real"),
+        (["a", "--real=a", "--sets=0"], "sets=0 must be at least 1"),
+        (["a", "--real=a", "--n_fake=20"], "a is a folder, of which all is scored: leave out n_fake"),
+        (["a", "--real=a", "--channels=2"], "channels=2 must be 1 (grey) or 3"),
+        (["x.ckpt", "--data=FashionMNISTSample", "--n_fake=5"], "n_fake=5 must be at least 10"),
+        (["a", "--real=broken"], "0.png cannot be read"),
         (["none.ckpt", "--data=FashionMNISTSample"], "there is no checkpoint none.ckpt"),
         (["none.ckpt"], "none.ckpt is no folder, so a checkpoint: give --data"),
         (["a", "--real=none"], "there is no folder none"),
@@ -105,6 +110,8 @@ def test_what_makes_no_sense_ends_in_one_sentence(capsys, arguments, sentence):
     pictures("small", 12, size=8)
     pictures("mixed", 2)
     pictures("one", 1)
+    pictures("broken", 2)
+    Path("broken/0.png").write_bytes(Path("broken/0.png").read_bytes()[:200])
     Image.new("RGB", (8, 8)).save("mixed/z.png")
     with pytest.raises(SystemExit) as caught:
         main(["evaluate", *arguments, "--extractor=tiny.Tiny"])
@@ -112,4 +119,4 @@ def test_what_makes_no_sense_ends_in_one_sentence(capsys, arguments, sentence):
     error = capsys.readouterr().err
     assert sentence in error
     assert "Traceback" not in error
-    assert not Path("scores.json").exists()
+    assert not Path("evaluation.json").exists()

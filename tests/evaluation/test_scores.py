@@ -87,7 +87,7 @@ def test_each_metric_by_name_scores_what_it_does_alone():
 def test_one_pass_serves_all_that_share_an_extractor():
     extractor = WithClasses()
     evaluate(["fid", "kid", "is", "precision_recall"], extractor)
-    assert extractor.network.seen == 1300
+    assert extractor.network.seen == 16 + 1300
     shared = Small()
     objects = [
         FrechetInceptionDistance(shared),
@@ -97,7 +97,7 @@ def test_one_pass_serves_all_that_share_an_extractor():
     scorer = Scorer(objects, None)
     assert len(scorer.extractors) == 1
     scores = Evaluation(scorer, samples(REAL)).score([samples(FAKE)]).scores
-    assert scorer.extractors[0].module.seen == 1300
+    assert scorer.extractors[0].module.seen == 16 + 1300
     assert shared.seen == 0, "a copy works"
     assert objects[0].inception is shared
     assert objects[0].real_features_num_samples == 0
@@ -165,13 +165,13 @@ def test_a_second_evaluation_needs_no_pass_over_the_reals(tmp_path):
     extractor = as_extractor(network)
     evaluation = Evaluation(Scorer(["fid", "precision_recall"], extractor), samples(REAL), folder=str(tmp_path))
     first = evaluation.score([samples(FAKE)]).scores
-    assert extractor.module.seen == 1300
+    assert extractor.module.seen == 16 + 1300
     evaluation.score([samples(FAKE)])
-    assert extractor.module.seen == 1900
+    assert extractor.module.seen == 16 + 1900
     again = as_extractor(network)
     other_run = Evaluation(Scorer(["fid", "precision_recall"], again), samples(REAL), folder=str(tmp_path))
     assert other_run.score([samples(FAKE)]).scores == first
-    assert again.module.seen == 600, "they come from the cache"
+    assert again.module.seen == 16 + 600, "they come from the cache"
 
 
 @pytest.mark.parametrize("change", ["data", "extractor", "metric"])
@@ -241,3 +241,75 @@ def test_several_sets_give_a_mean_and_a_spread_and_the_floor_is_scored():
 def test_what_makes_no_sense_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+class Scaled(Small):
+    """Says nothing in its weights of what it does."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, images):
+        return self.factor * super().forward(images)
+
+
+def test_the_cache_is_of_what_an_extractor_does_not_of_its_weights_alone(tmp_path):
+    fresh = evaluate(["fid"], Scaled(5), folder=str(tmp_path / "fresh"))
+    evaluate(["fid"], Scaled(1), folder=str(tmp_path / "one"))
+    assert evaluate(["fid"], Scaled(5), folder=str(tmp_path / "one")) == fresh
+
+
+def test_metrics_as_objects_are_not_cached(tmp_path):
+    evaluate([FrechetInceptionDistance(Small())], folder=str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pass_over_the_reals_that_is_interrupted_is_made_again():
+    class Interrupted(RealSamples):
+        broken = True
+
+        def block(self, number):
+            if self.broken and number == 1 and self.seen:
+                self.broken = False
+                raise KeyboardInterrupt
+            self.seen = self.seen or number == 2
+            return super().block(number)
+
+    real = Interrupted(DataLoader(TensorDataset(REAL), 64))
+    real.seen = False
+    evaluation = Evaluation(Scorer(["fid"], as_extractor(Small())), real)
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.score([samples(FAKE)])
+    assert evaluation.score([samples(FAKE)]).scores == evaluate(["fid"], Small())
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.warns(UserWarning, match=r"cannot be written \(.*\): reference statistics stay in memory alone"):
+        assert evaluate(["fid"], Small(), folder=str(tmp_path / "file"))
+
+
+def test_kid_leaves_features_that_do_not_vary_alone():
+    class OneDead(Small):
+        num_features = 7
+
+        def forward(self, images):
+            features = super().forward(images)
+            return torch.cat([features, 1e-9 * images.flatten(1)[:, :1].float()], 1)
+
+    assert evaluate(["kid"], OneDead())["kid_OneDead"] == pytest.approx(
+        evaluate(["kid"], Small())["kid_Small"], rel=0.5
+    )
+
+
+def test_a_metric_that_would_forget_the_reals_is_refused():
+    class Blind(Metric):
+        def update(self, samples, real):
+            pass
+
+        def compute(self):
+            return torch.zeros(())
+
+    with pytest.raises(ValueError, match="blind keeps nothing named real"):
+        Scorer([Blind()], None)

@@ -5,7 +5,15 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, SubsetRandomSampler, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from lit_gan import LitGAN
 from lit_gan.data import FashionMNISTSample
@@ -196,3 +204,49 @@ def fingerprint_of_images(several):
 
 def test_processes_share_a_fingerprint():
     assert set(on_ranks(fingerprint_of_images, True)) == {fingerprint_of_images(False)}
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(IMAGES)
+
+
+def test_a_stream_in_a_loader_gives_its_first_samples():
+    assert torch.equal(everything(RealSamples(DataLoader(Stream(), 8), 50)), IMAGES[:50])
+
+
+@pytest.mark.parametrize(
+    ("options", "n"),
+    [
+        ({"batch_sampler": BatchSampler(SubsetRandomSampler([1, 2, 3, 4]), 2, False)}, 4),
+        ({"batch_sampler": [[5, 1], [9]]}, 3),
+        ({"sampler": WeightedRandomSampler(torch.ones(600), 600), "batch_size": 8}, 600),
+    ],
+)
+def test_samplers_of_every_kind_give_their_samples_and_leave_the_random_state(options, n):
+    before = torch.get_rng_state()
+    samples = RealSamples(DataLoader(TensorDataset(IMAGES), **options))
+    assert samples.n == n
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_classes_can_be_counted_in_the_reference():
+    labels = torch.tensor([0, 2] * 300)
+    samples = RealSamples(DataLoader(TensorDataset(IMAGES, labels), 8), 500)
+    counts = samples.label_counts(3)
+    assert counts.sum() == 500
+    assert counts[1] == 0
+    gan = LitGAN(DCGANGenerator(8, 1, 4, 3, 4), DCGANDiscriminator(8, 1, 3, 4))
+    gan.label_counts += torch.tensor([0, 100, 0])
+    seen = []
+    gan.ema_generator.register_forward_pre_hook(lambda _, args, kwargs: seen.append(kwargs["labels"]), with_kwargs=True)
+    GeneratedSamples(gan, 100, counts=counts).block(0)
+    assert set(seen[0].tolist()) == {0, 2}
+
+
+def test_samples_that_are_not_finite_have_no_score():
+    gan = model()
+    with torch.no_grad():
+        gan.ema_generator.net[0].bias += torch.nan
+    with pytest.raises(ValueError, match=r"generator \(PlainGenerator\) makes samples of NaN or infinity"):
+        GeneratedSamples(gan, 10).block(0)

@@ -275,7 +275,7 @@ MATHEMATICS = {
     "images without a network": of(
         lambda: PrecisionRecall().update(torch.zeros(4, 1, 8, 8), real=True),
         ValueError,
-        r"features of 4 samples are of shape \(4, 1, 8, 8\).*give them as \(N, D\), float, or feature=, a network",
+        r"samples are float32 of shape \(4, 1, 8, 8\) for 4 samples: give features \(N, D\), float, or fea",
     ),
     "more neighbours than samples": of(
         lambda: compared(DensityCoverage(k=7), torch.zeros(7, 2)), ValueError, r"7 real .* takes 8 real and 1 fake ones"
