@@ -17,7 +17,7 @@ from lit_gan.sampling import evaluating
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["check_game"]
+__all__ = ["check_game", "check_range"]
 
 
 def check_game(model: "LitGAN", images: Tensor, labels: Tensor | None) -> None:
@@ -31,7 +31,7 @@ def check_game(model: "LitGAN", images: Tensor, labels: Tensor | None) -> None:
     Raises:
         ValueError: the first misfit found, with both values.
     """
-    _check_range(images)
+    check_range(images)
     for player, passing in model.passing.items():
         if labels is None and passing != "not at all":
             _check_unlabelled(player, getattr(model, player))
@@ -131,7 +131,8 @@ def _size(images: Tensor) -> str:
     return "×".join(map(str, images.shape[1:]))
 
 
-def _check_range(images: Tensor) -> None:
+def check_range(images: Tensor) -> None:
+    """Refuse float images that are not in [-1, 1], or look as if they were in [0, 1]."""
     if images.ndim == 2 or not images.is_floating_point():
         return
     low, high = float(images.min()), float(images.max())

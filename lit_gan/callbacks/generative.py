@@ -142,6 +142,14 @@ class GenerativeMetrics(Callback):
         if due and trainer.global_step != step:
             self._evaluate(pl_module, "val")
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse what cannot be evaluated before a validation without training."""
+        assert isinstance(pl_module, LitGAN)
+        if trainer.state.fn != TrainerFn.FITTING:
+            self._prepare(pl_module)
+
+    on_test_start = on_validation_start
+
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Evaluate in each validation but the sanity check; in the first alone, where another time is asked for."""
         fitting = trainer.state.fn == TrainerFn.FITTING

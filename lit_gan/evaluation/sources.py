@@ -26,6 +26,7 @@ from lit_gan.inputs import unpack
 from lit_gan.labels import needs_labels, read_labels, sample_labels
 from lit_gan.loading import ResumableLoader
 from lit_gan.randomness import mix, seeded
+from lit_gan.rehearsal import check_range
 from lit_gan.sampling import draw_latents, sample_images
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class RealSamples:
         n: how many: a fixed random choice where there are more; None for all.
 
     Raises:
-        ValueError: there are fewer than ``n``, or none.
+        ValueError: there are fewer than ``n``, or none; at a block, float images that are not in [-1, 1].
     """
 
     def __init__(self, loader: Any, n: int | None = None) -> None:
@@ -69,7 +70,9 @@ class RealSamples:
         mine = self._numbers[number * BLOCK : (number + 1) * BLOCK]
         with seeded(mix(8, number)):  # a data set may hold random transforms
             (batch,) = DataLoader(Subset(self._dataset, mine), BLOCK, collate_fn=self._collate)
-        return _as_scored(unpack(batch)[0])
+        images = unpack(batch)[0]
+        check_range(images)
+        return _as_scored(images)
 
     def label_counts(self, num_classes: int) -> Tensor:
         """Return how often each class is among the samples, int64 ``(num_classes,)``."""

@@ -247,3 +247,30 @@ def test_other_content_of_the_scores_file_is_kept_aside(tmp_path):
         run(tmp_path, scoring(), logger=False)
     assert json.loads((tmp_path / "scores.json.other").read_text()) == {"mine": 1}
     assert len(json.loads((tmp_path / "scores.json").read_text())) == 2
+
+
+def test_a_validation_alone_needs_its_data_and_says_so_before_it_starts(tmp_path):
+    model, seen = gan(), []
+    model.discriminator.register_forward_hook(lambda *_: seen.append(1))
+    with pytest.raises(
+        ValueError, match="split='train' and there are no such data here: give a data module, or another"
+    ):
+        trainer(tmp_path, callbacks=[scoring()]).validate(model, loader(IMAGES), verbose=False)
+    assert not seen
+    callback = scoring(split="val")
+    trainer(tmp_path, callbacks=[callback]).validate(model, loader(IMAGES), verbose=False)
+    assert callback.report.protocol["n_real"] == 120
+
+
+def test_real_images_that_a_hook_would_scale_are_refused(tmp_path):
+    class Scaling(FashionMNISTSample):
+        def load(self, split):
+            images, labels = super().load(split)
+            return images.float() / 255, labels
+
+        def on_after_batch_transfer(self, batch, dataloader_idx):
+            return 2 * batch[0] - 1, batch[1]
+
+    model = LitGAN(DCGANGenerator(28, 1, 4, width=4), DCGANDiscriminator(28, 1, width=4))
+    with pytest.raises(ValueError, match=r"probably in \[0, 1\], lit_gan needs \[-1, 1\]"):
+        trainer(tmp_path, callbacks=[scoring()]).fit(model, Scaling(image_size=None))
