@@ -107,6 +107,11 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
         digits = {"fid": 1, "kid": 3, "is": 1, "precision": 2, "recall": 2, "density": 2, "coverage": 2}
         shown = " | ".join(f"{scores[name]:.{n}f}" for name, n in digits.items())
         assert f"| {rung} | {shown} |" in evaluation
+    for row in results("evaluation")["rows"]:
+        seconds = [f"{row[f'{name}_seconds']:.1f}" for name in ("plain", "first", "second")]
+        ratios = [f"{row[f'{name}_ratio']:.2f}" for name in ("first", "second")]
+        line = f"| {row['case']} | {seconds[0]} | {seconds[1]} | {ratios[0]} | {seconds[2]} | {ratios[1]} |"
+        assert line in evaluation
     runs = results("learned")["runs"]
     for name in runs[0]:
         values = [run[name] for run in runs]
