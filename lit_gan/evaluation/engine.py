@@ -98,6 +98,7 @@ class Evaluation:
         """Return what the metrics hold of the real samples: kept, from the cache, or seen now; on the first process."""
         if self._states is None:
             key = {"format": 1, "metrics": self.scorer.protocol(), "data": fingerprint(self.real)}
+            self.protocol["data"] = key["data"]
             key["looks"] = on_first(partial(self._look_of_the_first, key))
             held: list[cache.States] = []
             if not on_first(partial(self._load, key, held)):

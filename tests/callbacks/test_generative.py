@@ -68,6 +68,7 @@ def test_each_validation_is_scored_logged_and_stored_with_its_protocol(tmp_path)
     protocol = entries[0]["protocol"]
     assert (protocol["n_real"], protocol["n_fake"], protocol["split"], protocol["ema"]) == (120, 100, "train", True)
     assert protocol["metrics"]["fid"]["class"].endswith("Tiny")
+    assert len(protocol["data"]) == 32, "a digest of the real images"
     assert float(fitted.callback_metrics["val/fid_Tiny"]) == pytest.approx(entries[-1]["scores"]["fid_Tiny"], rel=1e-6)
     logged = (Path(fitted.log_dir) / "metrics.csv").read_text()
     assert "val/precision_Tiny" in logged
@@ -274,3 +275,10 @@ def test_real_images_that_a_hook_would_scale_are_refused(tmp_path):
     model = LitGAN(DCGANGenerator(28, 1, 4, width=4), DCGANDiscriminator(28, 1, width=4))
     with pytest.raises(ValueError, match=r"probably in \[0, 1\], lit_gan needs \[-1, 1\]"):
         trainer(tmp_path, callbacks=[scoring()]).fit(model, Scaling(image_size=None))
+
+
+def test_a_conditional_generator_needs_labels_to_be_scored(tmp_path):
+    model = LitGAN(DCGANGenerator(8, 1, 4, 3, 4), DCGANDiscriminator(8, 1, 3, 4))
+    images = torch.randint(0, 256, (40, 1, 8, 8)).byte()
+    with pytest.raises(ValueError, match="labels are a NoneType: give one class for each image"):
+        trainer(tmp_path, callbacks=[scoring(split="val")]).validate(model, loader(images), verbose=False)
