@@ -17,7 +17,15 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
-__all__ = ["PlainCheckpointIO", "beside", "check_whole", "checkpoint_folders", "newest_checkpoint", "read_checkpoint"]
+__all__ = [
+    "PlainCheckpointIO",
+    "beside",
+    "cache_folder",
+    "check_whole",
+    "checkpoint_folders",
+    "newest_checkpoint",
+    "read_checkpoint",
+]
 
 _NOT_READ = "nothing was read from it, take another one"
 
@@ -38,6 +46,11 @@ def beside(path: Path, writer: str = "") -> Iterator[Path]:
         _sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def cache_folder(given: str | None) -> Path:
+    """Return the folder of caches: what is given, ``$LIT_GAN_CACHE``, or ``~/.cache/lit_gan``."""
+    return Path(given or os.environ.get("LIT_GAN_CACHE") or Path.home() / ".cache" / "lit_gan")
 
 
 def _sync(path: Path) -> None:

@@ -17,12 +17,10 @@ from lit_gan import logs
 from lit_gan.arguments import at_least, at_least_one
 from lit_gan.callbacks.fixed import held_out_loaders, validating
 from lit_gan.callbacks.pictures import run_folder
-from lit_gan.data.mixture import GaussianMixture
 from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples, Report
-from lit_gan.evaluation.scores import ScoreName, Scorer, needs_extractor
+from lit_gan.evaluation.scores import ScoreName, scorer_for
 from lit_gan.evaluation.sources import up_to
 from lit_gan.files import beside
-from lit_gan.metrics.extractors import InceptionV3, as_extractor
 from lit_gan.module import LitGAN
 from lit_gan.representation import in_one_line
 
@@ -204,17 +202,9 @@ class GenerativeMetrics(Callback):
             trainer = model.trainer
             real = RealSamples(loader_of(trainer, self.split), self.n_real)
             self._counts = real.label_counts(len(model.label_counts)) if len(model.label_counts) else None
-            few = real.block(0)[:2]
-            extracts = few.ndim == 4 and needs_extractor(self.metrics)
-            network = InceptionV3() if extracts and self.extractor is None else self.extractor
-            data: Any = getattr(trainer, "datamodule", None)
-            scorer = Scorer(
-                self.metrics,
-                as_extractor(network) if extracts and network is not None else None,
-                subset=min(1000, self.n_fake, real.n),
-                mixture=data if isinstance(data, GaussianMixture) else None,
-            ).to(model.device)
-            scorer.look(few)  # refuses what the extractor cannot take
+            data = getattr(trainer, "datamodule", None)
+            scorer = scorer_for(self.metrics, self.extractor, real, self.n_fake, data).to(model.device)
+            scorer.look(real.block(0)[:2])  # refuses what the extractor cannot take
             self._samples(model, 0).block(0)  # and what cannot be generated
             if self.floor:
                 self._floor = up_to(loader_of(trainer, "val" if self.split == "train" else "train"), self.n_fake)
@@ -236,13 +226,11 @@ def loader_of(trainer: Trainer, split: Split) -> Any:
     Raises:
         ValueError: there is none.
     """
-    loader: Any = trainer.train_dataloader
+    loader: Any = trainer.train_dataloader if split == "train" else trainer.test_dataloaders
     if split == "val":
-        loaders: Any = held_out_loaders(trainer) if trainer.state.fn == TrainerFn.FITTING else trainer.val_dataloaders
-        loader = loaders[0] if isinstance(loaders, list) and loaders else loaders
-    if split == "test":
-        loaders = trainer.test_dataloaders
-        loader = loaders[0] if isinstance(loaders, list) and loaders else loaders
+        loader = held_out_loaders(trainer) if trainer.state.fn == TrainerFn.FITTING else trainer.val_dataloaders
+    if split != "train" and isinstance(loader, list) and loader:
+        loader = loader[0]
     data: Any = getattr(trainer, "datamodule", None)
     if (loader is None or loader == []) and data is not None:
         data.setup({"train": "fit", "val": "validate", "test": "test"}[split])

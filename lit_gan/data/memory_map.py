@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lit_gan.data.pictures import Unreadable
-from lit_gan.files import beside
+from lit_gan.files import beside, cache_folder
 
 __all__ = ["Pictures", "memory_map", "stamps"]
 
@@ -65,7 +65,7 @@ def memory_map(
         ValueError: there is no picture, none that can be read, one that cannot and is refused, or a damaged cache.
         OSError: the disk has no room for them, or the cache can be no folder.
     """
-    folder = Path(cache or os.environ.get("LIT_GAN_CACHE") or Path.home() / ".cache" / "lit_gan")
+    folder = cache_folder(cache)
     name = hashlib.sha256(repr((_VERSION, shape, key)).encode()).hexdigest()[:32]
     path, notes = folder / f"{name}.npy", folder / f"{name}.npz"
     if not (path.exists() and notes.exists()):

@@ -14,14 +14,10 @@ from torch import Tensor
 
 from lit_gan.files import beside
 
-__all__ = ["cache_folder", "read", "write"]
+__all__ = ["States", "read", "write"]
 
 States = dict[str, dict[str, Tensor]]
-
-
-def cache_folder(given: str | None) -> Path:
-    """Return the folder of caches: what is given, ``$LIT_GAN_CACHE``, or ``~/.cache/lit_gan``."""
-    return Path(given or os.environ.get("LIT_GAN_CACHE") or Path.home() / ".cache" / "lit_gan")
+"""What metrics hold: tensors by metric and by name of the state."""
 
 
 def read(folder: Path, key: dict[str, Any]) -> States | None:

@@ -12,14 +12,12 @@ from torchmetrics import Metric
 
 from lit_gan.arguments import at_least, at_least_one
 from lit_gan.checkpoints import load_sampler
-from lit_gan.data.mixture import GaussianMixture
 from lit_gan.data.pictures import check_options
 from lit_gan.evaluation.engine import Evaluation, Report
 from lit_gan.evaluation.pictures import FolderSamples
-from lit_gan.evaluation.scores import ScoreName, Scorer, needs_extractor
+from lit_gan.evaluation.scores import ScoreName, scorer_for
 from lit_gan.evaluation.sources import GeneratedSamples, RealSamples, Samples, up_to
 from lit_gan.files import beside
-from lit_gan.metrics.extractors import InceptionV3, as_extractor
 from lit_gan.module import LitGAN
 
 __all__ = ["evaluate"]
@@ -89,7 +87,7 @@ def evaluate(
         drawn = [GeneratedSamples(model, n, seed + i, ema, batch_size, counts) for i in range(sets)]
         describes = {"split": split, "ema": drawn[0].ema, "seed": seed}
         compared = _Compared(reference, others, drawn, describes)
-    scorer = _scorer(metrics, extractor, compared, data).to(_device())
+    scorer = scorer_for(metrics, extractor, compared.real, compared.generated[0].n, data).to(_device())
     evaluation = Evaluation(scorer, compared.real, compared.describes, cache, progress=True)
     report = evaluation.score(compared.generated, compared.floor)
     print(table(report))
@@ -126,19 +124,6 @@ def _of_data(
 
     reference = RealSamples(loader(split), n_real)
     return reference, up_to(loader("val" if split == "train" else "train"), n_fake) if floor else None
-
-
-def _scorer(
-    metrics: Sequence[ScoreName | Metric],
-    extractor: nn.Module | None,
-    compared: _Compared,
-    data: LightningDataModule | None,
-) -> Scorer:
-    real, generated = compared.real, compared.generated[0]
-    extracts = real.block(0).ndim == 4 and needs_extractor(metrics)
-    network = (InceptionV3() if extractor is None else as_extractor(extractor)) if extracts else None
-    mixture = data if isinstance(data, GaussianMixture) else None
-    return Scorer(metrics, network, min(1000, real.n, generated.n), mixture)
 
 
 def table(report: Report) -> str:

@@ -15,6 +15,7 @@ from lit_gan.evaluation import cache
 from lit_gan.evaluation.blocks import in_order, on_first
 from lit_gan.evaluation.scores import Scorer
 from lit_gan.evaluation.sources import Samples, fingerprint
+from lit_gan.files import cache_folder
 from lit_gan.randomness import seeded
 
 __all__ = ["Evaluation", "Report"]
@@ -62,7 +63,7 @@ class Evaluation:
     ) -> None:
         self.scorer, self.real, self.progress = scorer, real, progress
         self.protocol = {"metrics": scorer.protocol(), "n_real": real.n, **(describes or {})}
-        self._folder = cache.cache_folder(folder)
+        self._folder = cache_folder(folder)
         self._states: cache.States | None = None
 
     def score(self, generated: Sequence[Samples], floor: Samples | None = None) -> Report:

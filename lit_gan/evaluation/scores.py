@@ -16,13 +16,14 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from torchmetrics.image.mifid import MemorizationInformedFrechetInceptionDistance
 
 from lit_gan.data.mixture import GaussianMixture
+from lit_gan.evaluation.cache import States
+from lit_gan.evaluation.sources import Samples
 from lit_gan.metrics import ClassifierTwoSample, DensityCoverage, FrechetDistance, ModeCoverage, PrecisionRecall
-from lit_gan.metrics.extractors import Extractor, as_extractor
+from lit_gan.metrics.extractors import Extractor, InceptionV3, as_extractor
 
-__all__ = ["ScoreName", "Scorer", "needs_extractor"]
+__all__ = ["ScoreName", "Scorer", "scorer_for"]
 
 ScoreName = Literal["fid", "kid", "is", "mifid", "precision_recall", "density_coverage", "two_sample", "mode_coverage"]
-States = dict[str, dict[str, Tensor]]
 _BY_MANY_NAMES = ("fid", "precision_recall", "density_coverage")  # whose results are names of their own
 
 
@@ -180,9 +181,25 @@ class Scorer:
         }
 
 
-def needs_extractor(metrics: Iterable[str | Metric]) -> bool:
-    """Tell whether one of the metrics by name works on features or class logits."""
-    return any(isinstance(metric, str) and metric not in ("two_sample", "mode_coverage") for metric in metrics)
+def scorer_for(
+    metrics: Iterable[str | Metric], extractor: nn.Module | None, real: Samples, n_fake: int, data: Any
+) -> Scorer:
+    """Return the scorer of some samples: Inception makes the features of images where no extractor is given.
+
+    Args:
+        metrics: as for :class:`Scorer`.
+        extractor: any module that maps uint8 images to features, or None.
+        real: the reference.
+        n_fake: generated samples.
+        data: the data module, whose modes are counted where it is a GaussianMixture.
+    """
+    metrics = list(metrics)
+    by_features = any(isinstance(m, str) and m not in ("two_sample", "mode_coverage") for m in metrics)
+    network = None
+    if by_features and real.block(0).ndim == 4:
+        network = InceptionV3() if extractor is None else as_extractor(extractor)
+    mixture = data if isinstance(data, GaussianMixture) else None
+    return Scorer(metrics, network, min(1000, real.n, n_fake), mixture)
 
 
 def _makers(

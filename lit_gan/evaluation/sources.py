@@ -67,22 +67,23 @@ class RealSamples:
 
     def block(self, number: int) -> Tensor:
         """Return the samples of a block."""
-        mine = self._numbers[number * BLOCK : (number + 1) * BLOCK]
-        with seeded(mix(8, number)):  # a data set may hold random transforms
-            (batch,) = DataLoader(Subset(self._dataset, mine), BLOCK, collate_fn=self._collate)
-        images = unpack(batch)[0]
+        images, _ = self._batch(number)
         check_range(images)
         return _as_scored(images)
 
     def label_counts(self, num_classes: int) -> Tensor:
         """Return how often each class is among the samples, int64 ``(num_classes,)``."""
         counts = torch.zeros(num_classes, dtype=torch.int64)
-        for start in range(0, self.n, BLOCK):
-            mine = self._numbers[start : start + BLOCK]
-            (batch,) = DataLoader(Subset(self._dataset, mine), BLOCK, collate_fn=self._collate)
-            images, labels = unpack(batch)
+        for number in range(-(-self.n // BLOCK)):
+            images, labels = self._batch(number)
             counts += read_labels(labels, len(images)).cpu().bincount(minlength=num_classes)[:num_classes]
         return counts
+
+    def _batch(self, number: int) -> tuple[Tensor, Any]:
+        mine = self._numbers[number * BLOCK : (number + 1) * BLOCK]
+        with seeded(mix(8, number)):  # a data set may hold random transforms
+            (batch,) = DataLoader(Subset(self._dataset, mine), BLOCK, collate_fn=self._collate)
+        return unpack(batch)
 
 
 def up_to(loader: Any, n: int) -> RealSamples:
