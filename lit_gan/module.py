@@ -330,7 +330,8 @@ class LitGAN(LightningModule):
             with torch.set_grad_enabled(not generating):
                 real_logits = self._augmented_logits(real, labels)
         fake_logits = self._augmented_logits(fake, labels)
-        return Turn(real, fake, z, labels, real_logits, fake_logits, self._augmented_logits, self._images_seen)
+        seen, networks = self._images_seen, (self.generator, self.discriminator)
+        return Turn(real, fake, z, labels, real_logits, fake_logits, self._augmented_logits, seen, *networks)
 
     def _objective(
         self, player: Player, turn: Turn, due: dict[str, Penalty], share: float, metrics: dict[str, Tensor]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 from lit_gan.schedules import Schedule, always_within
@@ -40,6 +40,10 @@ class Turn:
     """The discriminator as the turn used it (augmentation included): ``network(images, labels)`` gives logits."""
     images_seen: int = 0
     """Real images that the discriminator was shown so far, for schedules."""
+    generator: nn.Module | None = None
+    """The generator itself, for penalties on its parts; the one whose turn it is not takes no gradient."""
+    discriminator: nn.Module | None = None
+    """The discriminator itself, without augmentation."""
 
 
 class Penalty(ABC):
