@@ -132,13 +132,14 @@ class AdaptiveAugment(Augmentation):
         target: r to hold, in (0, 1); None leaves p as it is.
         images: after which p can have gone from 0 to 1.
         every: images between two moves of p; 4 batches of 64 in the paper.
-        color: whether colours change as well.
+        color: how often colours change, as a share of p in [0, 1]; 1 in the paper, ½ in R3GAN, 0 for never.
+        cutout: whether a square of half the size is set to 0 as well, as in R3GAN.
 
     Raises:
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
-    Reference: Karras et al. 2020, arXiv:2006.06676, section 3 and appendix B.
+    Reference: Karras et al. 2020, arXiv:2006.06676, section 3 and appendix B; R3GAN: arXiv:2501.05441, appendix D.
     """
 
     probability: Tensor
@@ -151,14 +152,17 @@ class AdaptiveAugment(Augmentation):
         target: float | None = 0.6,
         images: int = 500_000,
         every: int = 256,
-        color: bool = True,
+        color: float = 1.0,
+        cutout: bool = False,
     ) -> None:
         super().__init__()
         at_least_one(self, images=images, every=every)
         always_within("[0, 1]", self, p=p)
         within("(0, 1)", self, target=target)
+        within("[0, 1]", self, color=color)
         start = p(0) if isinstance(p, Schedule) else p
-        self.p, self.target, self.images, self.every, self.color = p, target, images, every, color
+        self.p, self.target, self.images, self.every = p, target, images, every
+        self.color, self.cutout = color, cutout
         self.register_buffer("probability", torch.tensor(float(start)))
         self.register_buffer("signs", torch.zeros(2))  # their sum, and how many
         self.register_buffer("last_move", torch.zeros((), dtype=torch.int64))  # in images seen
@@ -182,11 +186,12 @@ class AdaptiveAugment(Augmentation):
     def forward(self, images: Tensor) -> Tensor:
         """Return changed images, of the same shape."""
         images = _moved(images, self._geometry(images))
-        return self._colored(images) if self.color else images
+        images = self._colored(images) if self.color else images
+        return torch.where(self._chosen(images)[:, None, None, None], _cut(images), images) if self.cutout else images
 
-    def _chosen(self, images: Tensor) -> Tensor:
-        """Tell for which images a change is made, ``(N,)``."""
-        return torch.rand(len(images), device=images.device) < self.probability
+    def _chosen(self, images: Tensor, share: float = 1.0) -> Tensor:
+        """Tell for which images a change is made that comes with ``share`` of the probability, ``(N,)``."""
+        return torch.rand(len(images), device=images.device) < share * self.probability
 
     def _geometry(self, images: Tensor) -> Tensor:
         """Return the product of the changes of place, ``(N, 3, 3)``, from where a pixel's value is taken."""
@@ -218,7 +223,7 @@ class AdaptiveAugment(Augmentation):
         # Deviation: no rotation of the hue; one rotation of the picture in place of two, before and after a stretch.
 
         def some(changed: Tensor, images: Tensor) -> Tensor:
-            return torch.where(self._chosen(images)[:, None, None, None], changed, images)
+            return torch.where(self._chosen(images, self.color)[:, None, None, None], changed, images)
 
         images = some(images + _normal(images, 0.2), images)
         images = some(images * torch.exp2(_normal(images, 0.5)), images)

@@ -105,6 +105,30 @@ def test_flips_and_quarter_turns_keep_the_pixels():
     assert (moved - IMAGES).abs().max() > 0.5
 
 
+def test_colours_change_as_often_as_their_share_of_p_says(monkeypatch):
+    """Four changes come with p·share = ½ each; one of them, the inversion, is then heads or tails."""
+    torch.manual_seed(0)
+    monkeypatch.setattr(augment, "_moved", lambda images, geometry: images)
+    images = torch.rand(4000, 3, 2, 2) * 2 - 1
+
+    def kept(**options) -> float:
+        changed = AdaptiveAugment(target=None, **options)(images) - images
+        return float((changed.abs().amax((1, 2, 3)) < 1e-6).float().mean())
+
+    assert kept(p=1.0, color=0.0) == 1
+    assert abs(kept(p=1.0, color=0.5) - 0.5**3 * 0.75) < 0.02
+    assert abs(kept(p=0.5, color=1.0) - 0.5**3 * 0.75) < 0.02
+
+
+def test_cutout_comes_with_probability_p(monkeypatch):
+    torch.manual_seed(0)
+    monkeypatch.setattr(augment, "_moved", lambda images, geometry: images)
+    changed = AdaptiveAugment(p=0.3, target=None, color=0.0, cutout=True)(torch.ones(4000, 1, 8, 8))
+    holes = (changed == 0).sum((1, 2, 3))
+    assert abs((holes > 0).float().mean() - 0.3) < 0.03
+    assert holes.max() == 16, "half the size"
+
+
 @pytest.mark.parametrize(("sign", "p"), [(1.0, [0.0, 0.25, 0.25, 0.5]), (-1.0, [0.0, 0.0, 0.0, 0.0])])
 def test_p_moves_towards_the_target(sign, p):
     """Sixteen images a turn, 64 from 0 to 1, a move each 16 at the earliest: the first counts from 0."""

@@ -4,6 +4,7 @@ from lit_gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lit_gan.networks.gaussian import GaussianGenerator
 from lit_gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from lit_gan.networks.packed import Packed
+from lit_gan.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from lit_gan.networks.sngan import SNGANDiscriminator, SNGANGenerator
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "MLPDiscriminator",
     "MLPGenerator",
     "Packed",
+    "R3GANDiscriminator",
+    "R3GANGenerator",
     "SNGANDiscriminator",
     "SNGANGenerator",
 ]
