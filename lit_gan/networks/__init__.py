@@ -5,6 +5,7 @@ from lit_gan.networks.gaussian import GaussianGenerator
 from lit_gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from lit_gan.networks.packed import Packed
 from lit_gan.networks.sngan import SNGANDiscriminator, SNGANGenerator
+from lit_gan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
 __all__ = [
     "DCGANDiscriminator",
@@ -15,4 +16,6 @@ __all__ = [
     "Packed",
     "SNGANDiscriminator",
     "SNGANGenerator",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
 ]
