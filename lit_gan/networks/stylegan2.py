@@ -1,14 +1,14 @@
 """StyleGAN2 (Karras et al. 2019, arXiv:1912.04958): styles from a mapping network, convolutions that they modulate.
 
 Style mixing and truncation are StyleGAN's (arXiv:1812.04948), minibatch standard deviation and equalised learning rates
-those of progressive growing (arXiv:1710.10196), classes as in StyleGAN2-ADA (arXiv:2006.06676). From the papers; layers,
-sizes and constants that they leave open are facts of the authors' code, github.com/NVlabs/stylegan2-ada-pytorch, whose
-licence is non-commercial: none of it is here.
+those of progressive growing (arXiv:1710.10196), classes as in StyleGAN2-ADA (arXiv:2006.06676). Written from the
+papers. Sizes and constants that they leave open were looked up in the authors' code,
+github.com/NVlabs/stylegan2-ada-pytorch, whose licence is non-commercial: none of it is here.
 """
 
 # Deviation: nothing bounds the paper's images. Here they are unbounded in training, where a bound would take the
 # generator its gradients, and clipped to [-1, 1] in evaluation, as a file of 8 bits does.
-# Deviation: z and w have one length, in the paper as well (512), but for the authors' free choice of both.
+# Deviation: z and w always have one length, which is 512 in the paper.
 # Deviation: a class's embedding starts at N(0, 1) without a bias of its own; it is normalised next.
 # Deviation: a batch that the group of the minibatch's standard deviation does not divide is split into groups that
 # differ by one; the authors' code refuses it.
@@ -56,7 +56,7 @@ class Mapping(nn.Module):
         num_classes: None for none.
         depth: number of layers.
 
-    Reference: arXiv:1812.04948, section 2 and appendix C; with classes: arXiv:2006.06676, appendix D.1.
+    Reference: arXiv:1812.04948, section 2 and appendix C; with classes: arXiv:2006.06676, appendix D.
     """
 
     def __init__(self, latent_dim: int, num_classes: int | None, depth: int) -> None:
@@ -93,9 +93,10 @@ class SynthesisBlock(nn.Module):
 
     def forward(self, x: Tensor, image: Tensor | None, styles: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features and the image of this size; ``styles`` is ``(N, layers + 1, style_dim)``."""
-        for layer, style in zip(self.layers, styles.unbind(1), strict=False):  # the last one is the image's
+        *others, last = styles.unbind(1)
+        for layer, style in zip(self.layers, others, strict=True):
             x = layer(x, style)
-        part: Tensor = self.to_image(x, styles[:, -1])
+        part: Tensor = self.to_image(x, last)
         return x, part if image is None else doubled(image) + part
 
 
@@ -190,10 +191,8 @@ class StyleGAN2Generator(nn.Module):
     def synthesize(self, styles: Tensor) -> Tensor:
         """Map styles ``(N, layers, latent_dim)`` to images, which nothing bounds."""
         x, image = self.constant.expand(len(styles), -1, -1, -1), None
-        last = 0
-        for block in self.blocks:
-            first, last = last, last + len(block.layers)
-            x, image = block(x, image, styles[:, first : last + 1])
+        for i, block in enumerate(self.blocks):  # the first takes two styles, each other one three, one in common
+            x, image = block(x, image, styles[:, max(2 * i - 1, 0) : 2 * i + 2])
         assert image is not None
         return image
 
@@ -236,7 +235,7 @@ class MinibatchDeviation(nn.Module):
     Args:
         group: samples that are compared.
 
-    Reference: arXiv:1710.10196, section 3; groups: its appendix A.1.
+    Reference: arXiv:1710.10196, section 3; groups of 4: the authors' code.
     """
 
     def __init__(self, group: int) -> None:
@@ -264,7 +263,7 @@ class Head(nn.Module):
         features: length of φ.
         num_classes: None for an unconditional discriminator, whose labels are then ignored.
 
-    Reference: arXiv:2006.06676, appendix D.1, after the projection of arXiv:1802.05637.
+    Reference: arXiv:2006.06676, appendix D, after the projection of arXiv:1802.05637.
     """
 
     def __init__(self, features: int, num_classes: int | None) -> None:
