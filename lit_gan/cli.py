@@ -117,7 +117,8 @@ def sample(
         labels: classes, for a conditional generator: one for all, or a list with one for each image. As frequent as
             in the training data where they are left out.
         ema: from the averaged generator, where there is one.
-        truncation: factor of the latents in (0, 1]: below 1, more typical images and less variety.
+        truncation: in (0, 1]: below 1, more typical images and less variety. StyleGAN2 moves styles towards their
+            average, w̄ + truncation·(w − w̄); the latents of other generators are multiplied by it.
     """
     model, path = load_sampler(checkpoint, LitGAN), Path(output)
     one_grid = path.suffix.lower() == ".png"

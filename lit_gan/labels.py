@@ -7,7 +7,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LabelPassing", "call", "label_passing", "needs_labels", "read_labels", "sample_labels"]
+__all__ = [
+    "LabelPassing",
+    "call",
+    "forward_parameters",
+    "label_passing",
+    "needs_labels",
+    "read_labels",
+    "sample_labels",
+]
 
 LabelPassing = Literal["by keyword", "second", "not at all"]
 
@@ -19,20 +27,20 @@ def label_passing(network: nn.Module) -> LabelPassing:
     """
     if getattr(network, "num_classes", 0) is None:
         return "not at all"
-    parameters = _forward_parameters(network)
+    parameters = forward_parameters(network)
     if any(p.name == "labels" and p.kind is not p.POSITIONAL_ONLY for p in parameters[1:]):
         return "by keyword"
     return "second" if sum(_is_required(p) for p in parameters) > 1 else "not at all"
 
 
-def call(network: nn.Module, passing: LabelPassing, x: Tensor, labels: Tensor | None) -> Tensor:
-    """Return ``network(x)``, with ``labels`` where and how it takes them (:func:`label_passing`)."""
+def call(network: nn.Module, passing: LabelPassing, x: Tensor, labels: Tensor | None, **options: Any) -> Tensor:
+    """Return ``network(x, **options)``, with ``labels`` where and how it takes them (:func:`label_passing`)."""
     if passing == "not at all":
-        return network(x)
-    return network(x, labels=labels) if passing == "by keyword" else network(x, labels)
+        return network(x, **options)
+    return network(x, labels=labels, **options) if passing == "by keyword" else network(x, labels, **options)
 
 
-def _forward_parameters(network: nn.Module) -> list[inspect.Parameter]:
+def forward_parameters(network: nn.Module) -> list[inspect.Parameter]:
     """Return the parameters of ``forward``; a compiled network hides its own behind *args."""
     forward = getattr(network, "_orig_mod", network).forward
     return list(inspect.signature(forward).parameters.values())
@@ -40,7 +48,7 @@ def _forward_parameters(network: nn.Module) -> list[inspect.Parameter]:
 
 def needs_labels(network: nn.Module) -> bool:
     """Tell whether ``network`` cannot be called without labels."""
-    return label_passing(network) != "not at all" and any(map(_is_required, _forward_parameters(network)[1:]))
+    return label_passing(network) != "not at all" and any(map(_is_required, forward_parameters(network)[1:]))
 
 
 def _is_required(parameter: inspect.Parameter) -> bool:

@@ -452,7 +452,8 @@ class LitGAN(LightningModule):
                 in the data it was trained on.
             ema: of the averaged generator, where there is one.
             seed: the same seed gives the same latents on every device; None draws from torch's random state.
-            truncation: factor of the latents in (0, 1]: below 1, more typical images and less variety.
+            truncation: ψ in (0, 1]: below 1, more typical images and less variety. Passed on to a generator whose
+                ``forward`` names ``truncation``, as StyleGAN2's does; the latents of any other are multiplied by it.
             batch_size: images at a time, which bounds the memory.
 
         Raises:
@@ -465,12 +466,12 @@ class LitGAN(LightningModule):
         network = self.ema_generator if ema and self.ema_generator is not None else self.generator
         rng = None if seed is None else torch.Generator().manual_seed(seed)
         like = next(network.parameters())
-        z = truncation * draw_latents(n, self.latent_dim, self.latent, like, rng)
+        z = draw_latents(n, self.latent_dim, self.latent, like, rng)
         if labels is not None and not self.takes_labels:
             raise ValueError(f"{type(self.generator).__name__} takes no labels: leave labels out")
         if labels is not None or len(self.label_counts) or needs_labels(self.generator):
             labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
-        return sample_images(network, self.passing["generator"], z, labels, batch_size)
+        return sample_images(network, self.passing["generator"], z, labels, batch_size, truncation)
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return as many generated images as the batch holds, of its labels where the generator takes them."""

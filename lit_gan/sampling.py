@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from lit_gan.labels import LabelPassing, call
+from lit_gan.labels import LabelPassing, call, forward_parameters
 
-__all__ = ["Latent", "dealt_latents", "draw_latents", "evaluating", "sample_images"]
+__all__ = ["Latent", "dealt_latents", "draw_latents", "evaluating", "sample_images", "truncates"]
 
 Latent = Literal["normal", "uniform"]
 
@@ -61,9 +61,19 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def truncates(generator: nn.Module) -> bool:
+    """Tell whether ``generator`` has a truncation of its own: its ``forward`` names ``truncation``."""
+    return any(parameter.name == "truncation" for parameter in forward_parameters(generator))
+
+
 @torch.no_grad()
 def sample_images(
-    generator: nn.Module, passing: LabelPassing, z: Tensor, labels: Tensor | None, batch_size: int
+    generator: nn.Module,
+    passing: LabelPassing,
+    z: Tensor,
+    labels: Tensor | None,
+    batch_size: int,
+    truncation: float = 1.0,
 ) -> Tensor:
     """Return float32 images of ``generator`` in evaluation mode, ``batch_size`` latents at a time.
 
@@ -73,10 +83,14 @@ def sample_images(
         z: ``(N, latent_dim)`` on the generator's device.
         labels: ``(N,)`` there too, or None.
         batch_size: bounds the memory.
+        truncation: passed on to a generator that :func:`truncates`, a factor of ``z`` for any other.
     """
+    options: dict[str, Any] = {}
+    if truncation != 1:
+        z, options = (z, {"truncation": truncation}) if truncates(generator) else (truncation * z, {})
     with evaluating(generator):
         parts = [
-            call(generator, passing, z[i : i + batch_size], None if labels is None else labels[i : i + batch_size])
-            for i in range(0, len(z), batch_size)
+            call(generator, passing, z_part, None if labels is None else labels[i : i + batch_size], **options)
+            for i, z_part in zip(range(0, len(z), batch_size), z.split(batch_size), strict=True)
         ]
         return torch.cat([part.float() for part in parts])

@@ -146,6 +146,20 @@ def test_presets_for_cifar_train(preset, turns):
     assert model.generator_optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"] == (0.0, 0.9)
 
 
+@pytest.mark.usefixtures("any_checksum")
+def test_the_preset_of_stylegan2_trains():
+    """With narrow networks, for two steps of both; what its numbers are made of."""
+    small = [f"--data.root={cifar(Path('files'))}", "--data.batch_size=9", "--trainer.max_steps=2"]
+    small += [f"--model.{player}.width=4" for player in ("generator", "discriminator")] + QUICK[:1] + QUICK[3:4]
+    main(["fit", f"--config={CONFIGS[0].with_name('stylegan2')}.yaml", *small, "--model.generator.latent_dim=8"])
+    model = LitGAN.load_from_checkpoint(checkpoint())
+    assert (int(model.d_steps), model.generator.mapping_depth, model.discriminator.residual) == (2, 2, False)
+    g = model.generator_optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults
+    assert (g["lr"], g["betas"]) == (0.0025 * 4 / 5, (0.0, pytest.approx(0.99 ** (4 / 5), abs=1e-6)))
+    assert model.ema_half_life(64) == pytest.approx(0.05 * 64, abs=1)
+    main(["sample", checkpoint(), "--n=4", "--output=few.png", "--truncation=0.5"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -26,8 +26,10 @@ from lit_gan.networks import (
     MLPGenerator,
     SNGANDiscriminator,
     SNGANGenerator,
+    StyleGAN2Discriminator,
+    StyleGAN2Generator,
 )
-from lit_gan.penalties import R1, R2, Consistency
+from lit_gan.penalties import R1, R2, Consistency, PathLength
 from tests.conftest import trainer
 from tests.processes import on_ranks
 
@@ -90,7 +92,7 @@ def train(folder, case, world_size, epochs=2, networks=None):
             MLPDiscriminator(features=2, width=8, num_classes=classes),
         )
     gan = LitGAN(*networks, **options)
-    shape = (1, 16, 16) if isinstance(networks[0], (DCGANGenerator, SNGANGenerator)) else (2,)
+    shape = (1, 16, 16) if isinstance(networks[0], (DCGANGenerator, SNGANGenerator, StyleGAN2Generator)) else (2,)
     watch = Watch()
     fitted = trainer(
         folder,
@@ -212,6 +214,20 @@ def test_singular_vectors_are_the_same_in_every_process(tmp_path):
     """Power iteration goes on from its buffers in each process: equal weights keep them equal."""
     first, second = on_ranks(train_spectral, tmp_path)
     assert any(name.endswith("._u") for name in first)
+    assert [name for name, tensor in first.items() if not tensor.equal(second[name])] == []
+
+
+def train_styles(folder):
+    CASES["styles"] = {"d_steps_per_g_step": 2, "penalties": {"pl": PathLength(every=2)}}
+    torch.manual_seed(int(os.environ["LOCAL_RANK"]))  # each process starts elsewhere
+    pair = StyleGAN2Generator(16, 1, 4, width=4, mapping_depth=2), StyleGAN2Discriminator(16, 1, width=4)
+    return train(folder, "styles", 2, networks=pair)["state"]
+
+
+def test_mean_styles_and_noise_are_the_same_in_every_process(tmp_path):
+    """Each process draws its own latents: an average of styles, and of path lengths, is the average of both."""
+    first, second = on_ranks(train_styles, tmp_path)
+    assert first["generator.mean_style"].any()
     assert [name for name, tensor in first.items() if not tensor.equal(second[name])] == []
 
 

@@ -6,6 +6,7 @@ from lit_gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from lit_gan.networks.packed import Packed
 from lit_gan.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from lit_gan.networks.sngan import SNGANDiscriminator, SNGANGenerator
+from lit_gan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
 __all__ = [
     "DCGANDiscriminator",
@@ -18,4 +19,6 @@ __all__ = [
     "R3GANGenerator",
     "SNGANDiscriminator",
     "SNGANGenerator",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
 ]

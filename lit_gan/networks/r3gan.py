@@ -12,10 +12,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
+from torch.nn.functional import leaky_relu
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
+from lit_gan.networks.resampling import doubled, halved
 from lit_gan.representation import arguments
 
 __all__ = ["R3GANDiscriminator", "R3GANGenerator"]
@@ -75,35 +76,20 @@ class ResidualBlock(nn.Module):
         return out
 
 
-class _Resampling(nn.Module):
-    """Bilinear: the weights 1, 3, 3, 1 in each direction, zeros around the border. Up is the transpose of 4·down."""
-
-    kernel: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        weights = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-        self.register_buffer("kernel", weights[:, None] * weights, persistent=False)
-
-    def _each(self, x: Tensor) -> Tensor:
-        """Return the kernel for each channel of ``x``."""
-        return self.kernel.to(x.dtype).expand(x.shape[1], 1, 4, 4)
-
-
-class Up(_Resampling):
-    """To twice the size."""
+class Up(nn.Module):
+    """To twice the size, bilinear: 1, 3, 3, 1 in each direction, zeros around the border."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, H, W)`` to ``(N, C, 2H, 2W)``."""
-        return conv_transpose2d(x, 4 * self._each(x), stride=2, padding=1, groups=x.shape[1])
+        return doubled(x)
 
 
-class Down(_Resampling):
-    """To half the size."""
+class Down(nn.Module):
+    """To half the size, bilinear: 1, 3, 3, 1 in each direction, zeros around the border."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, 2H, 2W)`` to ``(N, C, H, W)``."""
-        return conv2d(x, self._each(x), stride=2, padding=1, groups=x.shape[1])
+        return halved(x)
 
 
 class R3GANGenerator(nn.Module):

@@ -1,5 +1,7 @@
 """Penalties with a memory: averages over the turns so far, as buffers of a module."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -65,12 +67,16 @@ class LeCam(_Remembering):
 
 
 class PathLength(_Remembering):
-    """Steps in z that change the image by the same amount everywhere: ``weight`` · E[(‖Jᵀy‖ − a)²], y normal.
+    """Steps in w that change the image by the same amount everywhere: ``weight`` · E[(‖Jᵀy‖ − a)²], y normal.
 
-    J = ∂G(z)/∂z, y ~ N(0, I)/√(pixels of an image), and a the moving average of ‖Jᵀy‖. It belongs to the generator.
+    J = ∂G/∂w at the style w of a generator that has ``styles(z, labels)``, ``(N, layers, D)``, and ``synthesize(w)``,
+    images: ‖Jᵀy‖² is a sum over D and a mean over layers. It generates half of the batch again for that. Of any other
+    generator J = ∂G/∂z, on the turn's own images. y ~ N(0, I)/√(pixels of an image), and a is the moving average of
+    ‖Jᵀy‖. It belongs to the generator.
 
     Args:
-        weight: ≥ 0, or a schedule of it; 2 in StyleGAN2's code.
+        weight: ≥ 0, or a schedule of it. 2 is the paper's γ = ln 2/(r²(ln r − ln 2)) at r pixels squared: there are
+            2·(ln r − ln 2)/ln 2 layers, over which J is a mean here, and y has 1/r² of the paper's variance.
         every: computed at each ``every``-th generator update, times ``every``; 4 in the paper.
         decay: of the average, in [0, 1); 0.99 in the paper.
 
@@ -78,9 +84,10 @@ class PathLength(_Remembering):
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
-    Reference: Karras et al. 2019, arXiv:1912.04958, equation 4 and appendix B; there J is that of the synthesis network
-    at the style w.
+    Reference: Karras et al. 2019, arXiv:1912.04958, equation 4 and appendix B. Half of the batch: the authors' code.
     """
+
+    # Deviation: a starts at the first turn's mean, as LeCam's do, and not at 0.
 
     player = "generator"
 
@@ -89,9 +96,20 @@ class PathLength(_Remembering):
 
     def forward(self, turn: Turn) -> Tensor:
         """``weight`` · E[(‖Jᵀy‖ − a)²]."""
-        fake = turn.fake.float() if turn.fake.dtype in (torch.float16, torch.bfloat16) else turn.fake
-        y = torch.randn_like(fake) / fake[0, 0].numel() ** 0.5
-        (gradient,) = torch.autograd.grad((fake * y).sum(), turn.z, create_graph=True)
-        lengths = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        images, at = _path(turn)
+        images = images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
+        y = torch.randn_like(images) / images[0, 0].numel() ** 0.5
+        (gradient,) = torch.autograd.grad((images * y).sum(), at, create_graph=True)
+        lengths = torch.linalg.vector_norm(gradient.flatten(1), dim=1) / math.sqrt(at[0, ..., 0].numel())
         self._remember(lengths.mean())
         return self.weight_in(turn) * (lengths - self.averages[0].clone()).square().mean()
+
+
+def _path(turn: Turn) -> tuple[Tensor, Tensor]:
+    """Return images and what they are followed by: styles ``(N, layers, D)`` where there are any, else ``turn.z``."""
+    styles, synthesize = (getattr(turn.generator, name, None) for name in ("styles", "synthesize"))
+    if styles is None or synthesize is None:
+        return turn.fake, turn.z
+    half = -(-len(turn.z) // 2)
+    w = styles(turn.z[:half], None if turn.labels is None else turn.labels[:half])
+    return synthesize(w), w

@@ -28,7 +28,7 @@ class TestEveryFamily:
         images = generator(z, labels)
         samples = generator.eval()(z, labels)
         assert images.shape == samples.shape == (3, channels, image_size, image_size)
-        assert -1 <= samples.min() < 0 < samples.max() <= 1  # R3GAN's are unbounded in training
+        assert -1 <= samples.min() < 0 < samples.max() <= 1  # of some, images are unbounded in training
         logits = discriminator(images, labels)
         assert logits.shape == (3,)
         logits.sum().backward()

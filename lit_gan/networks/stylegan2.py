@@ -1,0 +1,346 @@
+"""StyleGAN2 (Karras et al. 2019, arXiv:1912.04958): styles from a mapping network, convolutions that they modulate.
+
+Style mixing and truncation are StyleGAN's (arXiv:1812.04948), minibatch standard deviation and equalised learning rates
+those of progressive growing (arXiv:1710.10196), classes as in StyleGAN2-ADA (arXiv:2006.06676). Written from the
+papers. Sizes and constants that they leave open were looked up in the authors' code,
+github.com/NVlabs/stylegan2-ada-pytorch, whose licence is non-commercial: none of it is here.
+"""
+
+# Deviation: nothing bounds the paper's images. Here they are unbounded in training, where a bound would take the
+# generator its gradients, and clipped to [-1, 1] in evaluation, as a file of 8 bits does.
+# Deviation: z and w always have one length, which is 512 in the paper.
+# Deviation: a class's embedding starts at N(0, 1) without a bias of its own; it is normalised next.
+# Deviation: a batch that the group of the minibatch's standard deviation does not divide is split into groups that
+# differ by one; the authors' code refuses it.
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lit_gan.arguments import at_least_one, within
+from lit_gan.networks.equalised import EqualisedConv, EqualisedLinear, Leaky, normalised
+from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
+from lit_gan.networks.modulated import ModulatedConv, StyledConv
+from lit_gan.networks.resampling import doubled
+from lit_gan.representation import arguments
+
+__all__ = ["StyleGAN2Discriminator", "StyleGAN2Generator"]
+
+WIDEST = 512
+"""The most channels of a layer, where the image's own have no more."""
+DECAY = 0.995
+"""Of the running average of styles, for each turn of the generator."""
+CLASS_DEPTH = 8
+"""Layers from a class's embedding to the direction that the discriminator compares features with."""
+
+
+def _widths(image_size: int, width: int | None) -> list[int]:
+    """Return the channels at each size, that of the image first: doubled towards the latent, up to 512."""
+    first = width or min(WIDEST, max(1, 32768 // image_size))
+    return [min(first * 2**i, max(first, WIDEST)) for i in range(stages(image_size)[1] + 1)]
+
+
+def _dense(inputs: int, outputs: int, depth: int) -> nn.Sequential:
+    """Return ``depth`` layers, a hundred times slower than the others, each with its leaky ReLU."""
+    layers: list[nn.Module] = []
+    for i in range(depth):
+        layers += [EqualisedLinear(outputs if i else inputs, outputs, lr=0.01), Leaky()]
+    return nn.Sequential(*layers)
+
+
+class Mapping(nn.Module):
+    """The latent and the class's embedding, both normalised to a mean square of 1, through dense layers to a style w.
+
+    Args:
+        latent_dim: length of z and of w.
+        num_classes: None for none.
+        depth: number of layers.
+
+    Reference: arXiv:1812.04948, section 2 and appendix C; with classes: arXiv:2006.06676, appendix D.
+    """
+
+    def __init__(self, latent_dim: int, num_classes: int | None, depth: int) -> None:
+        super().__init__()
+        self.input = LatentInput(latent_dim, num_classes)
+        self.layers = _dense(self.input.features, latent_dim, depth)
+
+    def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Map latents ``(N, latent_dim)`` and labels ``(N,)`` to styles ``(N, latent_dim)``, without autocast."""
+        with torch.autocast(z.device.type, enabled=False):
+            parts = self.input(z, labels).unflatten(1, (-1, z.shape[1]))
+            w: Tensor = self.layers(normalised(parts).flatten(1))
+            return w
+
+
+class SynthesisBlock(nn.Module):
+    """One size: a convolution to it, where there is a smaller one, another, and its share of the image.
+
+    Args:
+        inputs: channels of the smaller size; None at the first size.
+        outputs: channels of the features.
+        image_size: height and width.
+        channels: of the image.
+        style_dim: length of a style.
+
+    Reference: arXiv:1912.04958, figure 7b: the image is the sum over all sizes.
+    """
+
+    def __init__(self, inputs: int | None, outputs: int, image_size: int, channels: int, style_dim: int) -> None:
+        super().__init__()
+        up = [] if inputs is None else [StyledConv(inputs, outputs, image_size, style_dim, up=True)]
+        self.layers = nn.ModuleList([*up, StyledConv(outputs, outputs, image_size, style_dim)])
+        self.to_image = ModulatedConv(outputs, channels, 1, style_dim, demodulate=False)
+
+    def forward(self, x: Tensor, image: Tensor | None, styles: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features and the image of this size; ``styles`` is ``(N, layers + 1, style_dim)``."""
+        *others, last = styles.unbind(1)
+        for layer, style in zip(self.layers, others, strict=True):
+            x = layer(x, style)
+        part: Tensor = self.to_image(x, last)
+        return x, part if image is None else doubled(image) + part
+
+
+class StyleGAN2Generator(nn.Module):
+    """A mapping network from z to a style w, and a synthesis network whose every convolution w modulates.
+
+    w̄, the running average of w, is kept for truncation: w̄ + ψ(w − w̄). The same z gives the same image in evaluation,
+    where noise is fixed; in training noise is fresh, and styles are mixed.
+
+    Args:
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, ...).
+        channels: of the image.
+        latent_dim: length of z and of w.
+        num_classes: None, or the number of classes it is conditional on (an embedding beside z).
+        width: channels at the image's size; each smaller size has twice as many, up to 512. None for the paper's,
+            32768/image_size: 512 up to 64 px, 32 at 1024; the authors' smaller networks have half of it.
+        mapping_depth: layers from z to w: 8 in the paper, 2 in ADA's CIFAR-10 setting.
+        style_mixing: probability, in [0, 1], that a second latent, normal, takes over from a random layer on, in
+            training mode: 0.9 in the paper, 0 in ADA's CIFAR-10 setting.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range, or ``image_size`` cannot be reached by doubling.
+
+    Reference: arXiv:1912.04958, section 2, figure 7 and appendix B; mixing and truncation: arXiv:1812.04948, section
+    3.1 and appendix B.
+    """
+
+    extra_repr = arguments
+    mean_style: Tensor
+
+    def __init__(
+        self,
+        image_size: int = 32,
+        channels: int = 3,
+        latent_dim: int = 512,
+        num_classes: int | None = None,
+        width: int | None = None,
+        mapping_depth: int = 8,
+        style_mixing: float = 0.9,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.latent_dim = image_size, channels, latent_dim
+        self.num_classes, self.width = num_classes, width
+        self.mapping_depth, self.style_mixing = mapping_depth, style_mixing
+        at_least_one(channels=channels, latent_dim=latent_dim, num_classes=num_classes, width=width)
+        at_least_one(mapping_depth=mapping_depth)
+        within("[0, 1]", style_mixing=style_mixing)
+        start, _ = stages(image_size)
+        widths = _widths(image_size, width)[::-1]
+        self.mapping = Mapping(latent_dim, num_classes, mapping_depth)
+        self.constant = nn.Parameter(torch.randn(1, widths[0], start, start))
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(widths[i - 1] if i else None, features, start * 2**i, channels, latent_dim)
+            for i, features in enumerate(widths)
+        )
+        self.register_buffer("mean_style", torch.zeros(latent_dim))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
+        """Map latents ``(N, latent_dim)`` to images ``(N, channels, image_size, image_size)``, [-1, 1] in evaluation.
+
+        Args:
+            z: normalised to a mean square of 1, so that its length does not matter.
+            labels: ``(N,)``, for a conditional generator.
+            truncation: ψ; below 1, styles nearer to their average: more typical images and less variety.
+        """
+        w = self.styles(z, labels)
+        if self.training:
+            self._remember(w)
+        if truncation != 1:
+            w = self.mean_style.to(w.dtype).lerp(w, truncation)
+        images = self.synthesize(w)
+        return images if self.training else images.clamp(-1, 1)
+
+    @property
+    def layers(self) -> int:
+        """How many layers take a style: two for each size, the last of them shared with the next size."""
+        return 2 * len(self.blocks)
+
+    def styles(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the styles of all layers, ``(N, layers, latent_dim)``, mixed in training mode."""
+        w = self.mapping(z, labels)[:, None].expand(-1, self.layers, -1)
+        if not self.training or self.style_mixing == 0:
+            return w
+        other = self.mapping(torch.randn_like(z), labels)[:, None]
+        first = torch.randint(1, self.layers, (len(z), 1), device=z.device)
+        mixed = torch.rand(len(z), 1, device=z.device) < self.style_mixing
+        theirs = mixed & (torch.arange(self.layers, device=z.device) >= first)  # (N, layers)
+        return torch.where(theirs[:, :, None], other, w)
+
+    def synthesize(self, styles: Tensor) -> Tensor:
+        """Map styles ``(N, layers, latent_dim)`` to images, which nothing bounds."""
+        x, image = self.constant.expand(len(styles), -1, -1, -1), None
+        for i, block in enumerate(self.blocks):  # the first takes two styles, each other one three, one in common
+            x, image = block(x, image, styles[:, max(2 * i - 1, 0) : 2 * i + 2])
+        assert image is not None
+        return image
+
+    @torch.no_grad()
+    def _remember(self, styles: Tensor) -> None:
+        now = styles.mean((0, 1)).to(self.mean_style)
+        self.mean_style.copy_(now.lerp(self.mean_style, DECAY))
+
+
+class DiscriminatorBlock(nn.Module):
+    """Two 3×3 convolutions, the second to half the size; plus x through a 1×1, the sum divided by √2, where residual.
+
+    Args:
+        inputs: channels of x.
+        outputs: channels of the result.
+        residual: whether x is added.
+
+    Reference: arXiv:1912.04958, figure 7c; without: arXiv:1710.10196, table 2.
+    """
+
+    def __init__(self, inputs: int, outputs: int, residual: bool) -> None:
+        super().__init__()
+        convolutions = EqualisedConv(inputs, inputs, 3), EqualisedConv(inputs, outputs, 3, down=True)
+        self.layers = nn.Sequential(convolutions[0], Leaky(), convolutions[1], Leaky())
+        self.skip = EqualisedConv(inputs, outputs, 1, down=True, bias=False) if residual else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H/2, W/2)``."""
+        h: Tensor = self.layers(x)
+        return h if self.skip is None else (h + self.skip(x)) / math.sqrt(2)
+
+
+class MinibatchDeviation(nn.Module):
+    """One more channel that says how much a group of samples varies: the mean over features and places of their std.
+
+    A batch is dealt into round(N/group) groups, at least one, as equal as possible: each has ``group`` samples where
+    that divides N, and else about as many, so that the number means the same at every batch size. It is
+    √(mean of (x − mean)² + 1e-8), so nearly 0 for a sample alone.
+
+    Args:
+        group: samples that are compared.
+
+    Reference: arXiv:1710.10196, section 3; groups of 4: the authors' code.
+    """
+
+    def __init__(self, group: int) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` to ``(N, C + 1, H, W)``."""
+        n = len(x)
+        groups = max(1, round(n / self.group))
+        which = torch.arange(n, device=x.device) % groups
+        with torch.autocast(x.device.type, enabled=False):
+            features = x.flatten(1).to(torch.promote_types(x.dtype, torch.float32))
+            members = (which == torch.arange(groups, device=x.device)[:, None]).to(features)
+            means = members / members.sum(1, keepdim=True)  # (groups, N): products of matrices have one order of sums
+            variance = means @ (features - (means @ features)[which]).square()
+            deviation = (variance + 1e-8).sqrt().mean(1)[which]
+        return torch.cat([x, deviation.to(x.dtype)[:, None, None, None].expand(-1, 1, *x.shape[2:])], 1)
+
+
+class Head(nn.Module):
+    """A linear logit of features φ, or (Wφ + b)ᵀm(y)/√features, m from the class's embedding through dense layers.
+
+    Args:
+        features: length of φ.
+        num_classes: None for an unconditional discriminator, whose labels are then ignored.
+
+    Reference: arXiv:2006.06676, appendix D, after the projection of arXiv:1802.05637.
+    """
+
+    def __init__(self, features: int, num_classes: int | None) -> None:
+        super().__init__()
+        self.linear = EqualisedLinear(features, 1 if num_classes is None else features)
+        self.embedding = None if num_classes is None else nn.Embedding(num_classes, features)
+        self.classes = None if num_classes is None else _dense(features, features, CLASS_DEPTH)
+
+    def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
+        """Map ``features`` ``(N, features)`` and ``labels`` ``(N,)`` to logits ``(N,)``."""
+        h: Tensor = self.linear(features)
+        if self.embedding is None or self.classes is None:
+            return h[:, 0]
+        directions = self.classes(normalised(self.embedding(required_labels(labels, self.embedding))))
+        return (h * directions).sum(1) / math.sqrt(h.shape[1])
+
+
+class StyleGAN2Discriminator(nn.Module):
+    """Residual blocks, each to half the size, from an image to a logit; the last layers see how much a batch varies.
+
+    The minibatch's standard deviation couples the samples of a batch, in evaluation too: logits are those of a sample
+    among others of its kind.
+
+    Args:
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, ...).
+        channels: of the image.
+        num_classes: None, or the number of classes it is conditional on (by projection).
+        width: channels at the image's size; each smaller size has twice as many, up to 512. None for the paper's, as
+            in :class:`StyleGAN2Generator`.
+        residual: whether blocks have a shortcut, as in the paper; without in ADA's CIFAR-10 setting.
+        minibatch_group: samples whose standard deviation is taken, where they have one batch: 4 in the paper, 32 in
+            ADA's CIFAR-10 setting. None leaves it out, and each image is judged for itself.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range, or ``image_size`` cannot be reached by doubling; images of another shape,
+            at the forward pass.
+
+    Reference: arXiv:1912.04958, figure 7c and appendix B.
+    """
+
+    extra_repr = arguments
+
+    def __init__(
+        self,
+        image_size: int = 32,
+        channels: int = 3,
+        num_classes: int | None = None,
+        width: int | None = None,
+        residual: bool = True,
+        minibatch_group: int | None = 4,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
+        self.width, self.residual, self.minibatch_group = width, residual, minibatch_group
+        at_least_one(channels=channels, num_classes=num_classes, width=width, minibatch_group=minibatch_group)
+        start, doublings = stages(image_size)
+        widths = _widths(image_size, width)
+        features, group = widths[-1], minibatch_group
+        self.from_image = nn.Sequential(EqualisedConv(channels, widths[0], 1), Leaky())
+        blocks = [DiscriminatorBlock(widths[i], widths[i + 1], residual) for i in range(doublings)]
+        self.blocks = nn.Sequential(*blocks)
+        self.deviation = nn.Identity() if group is None else MinibatchDeviation(group)
+        self.last = nn.Sequential(
+            EqualisedConv(features + (group is not None), features, 3),
+            Leaky(),
+            nn.Flatten(),
+            EqualisedLinear(features * start**2, features),
+            Leaky(),
+        )
+        self.head = Head(features, num_classes)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
+        check_images(images, (self.channels, self.image_size, self.image_size), self)
+        features = self.blocks(self.from_image(images))
+        logits: Tensor = self.head(self.last(self.deviation(features)), labels)
+        return logits
