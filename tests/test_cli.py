@@ -134,16 +134,19 @@ def test_fit_on_a_set_by_its_name():
 
 
 @pytest.mark.usefixtures("any_checksum")
-@pytest.mark.parametrize("preset", ["sngan", "projection_cgan"])
-def test_presets_for_cifar_train(preset):
-    """With narrow networks: six turns of D on nine images each, of which the fifth is followed by one of G."""
+@pytest.mark.parametrize(
+    ("preset", "turns", "classes", "beta2"),
+    [("sngan", 5, 0, 0.9), ("projection_cgan", 5, 10, 0.9), ("biggan_small", 4, 10, 0.999)],
+)
+def test_presets_for_cifar_train(preset, turns, classes, beta2):
+    """With narrow networks: turns of D on nine images each, of which the last is followed by one of G."""
     small = [f"--data.root={cifar(Path('files'))}", "--data.batch_size=9", "--trainer.max_steps=1"]
     small += [f"--model.{player}.width=4" for player in ("generator", "discriminator")] + QUICK[:1] + QUICK[3:4]
     main(["fit", f"--config={CONFIGS[0].with_name(preset)}.yaml", *small])
     model = LitGAN.load_from_checkpoint(checkpoint())
-    assert (int(model.d_steps), int(model.images_seen)) == (5, 45)
-    assert len(model.label_counts) == {"sngan": 0, "projection_cgan": 10}[preset]
-    assert model.generator_optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"] == (0.0, 0.9)
+    assert (int(model.d_steps), int(model.images_seen)) == (turns, 9 * turns)
+    assert len(model.label_counts) == classes
+    assert model.generator_optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"] == (0.0, beta2)
 
 
 @pytest.mark.parametrize(

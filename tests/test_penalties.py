@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lit_gan import LitGAN, penalties
 from lit_gan.networks import Packed
-from lit_gan.penalties import DRAGAN, R1, R2, WGANGP, Consistency, LeCam, PathLength, Penalty, Turn
+from lit_gan.penalties import DRAGAN, R1, R2, WGANGP, Consistency, LeCam, OrthogonalWeights, PathLength, Penalty, Turn
 from lit_gan.schedules import Linear
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, trainer
 
@@ -169,6 +169,35 @@ def test_path_length_of_images_is_independent_of_their_size():
     assert means[0] == pytest.approx(means[1], rel=0.1)
 
 
+def of_a_generator(network) -> Turn:
+    x = torch.zeros(1, 2)
+    return Turn(x, x, x, None, None, x[:, 0], lambda images, labels=None: images[:, 0], generator=network)
+
+
+def test_orthogonal_weights_by_hand():
+    """Rows (1, 1), (0, 2) and (1, −1): products 2, 0 and −2, each twice; lengths do not count."""
+    network = nn.Sequential(nn.Linear(2, 3), nn.Embedding(4, 2), nn.BatchNorm1d(3))
+    network[0].weight.data = torch.tensor([[1.0, 1.0], [0.0, 2.0], [1.0, -1.0]])
+    penalty = OrthogonalWeights(weight=0.5)(of_a_generator(network))
+    assert_close(penalty, torch.tensor(0.5 * 2 * (4 + 0 + 4.0)))
+    (gradient,) = torch.autograd.grad(penalty, network[0].weight)
+    assert_close(gradient, 0.5 * 4 * torch.tensor([[0.0, 4.0], [0.0, 4.0], [0.0, -4.0]]))
+
+
+def test_orthogonal_filters_pay_nothing_and_look_at_what_is_optimised():
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(3, 8, 3).double()
+    assert OrthogonalWeights(weight=1.0)(of_a_generator(convolution)) > 0.1
+    convolution.weight.data = 3 * nn.init.orthogonal_(convolution.weight.data)
+    assert OrthogonalWeights(weight=1.0)(of_a_generator(convolution)) < 1e-20
+    normalised = torch.nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2, bias=False).double())
+    with torch.no_grad():
+        normalised.parametrizations.weight.original.copy_(torch.tensor([[5.0, 0.0], [5.0, 5.0]]))
+    before = normalised.parametrizations.weight[0]._u.clone()
+    assert OrthogonalWeights(weight=1.0)(of_a_generator(normalised)) == 2 * 25**2
+    assert torch.equal(normalised.parametrizations.weight[0]._u, before)
+
+
 def test_packs_have_one_gradient_together():
     """D(x₁, x₂) = 3·x₁ − 4·x₂ on a line: ‖∇‖ = 5 for each pack."""
     critic = nn.Linear(2, 1, bias=False).double()
@@ -196,17 +225,29 @@ def make(cls, **options) -> Penalty:
 
 
 def played(cls):
-    """Return the network of the penalty's player, and a function of its parameters that gives a turn."""
+    """Return the network of the penalty's player, its input, and a function of both that gives a turn."""
     network = nn.Sequential(nn.Linear(3, 4), nn.Softplus(), nn.Linear(4, 1 if cls.player == "discriminator" else 3))
     x = torch.randn(5, 3)
 
-    def record(run, x):
+    def record(network, x):
         if cls.player == "discriminator":
-            return turn(run, x, x + 1)
+            return turn(network, x, x + 1)
         z = x.clone().requires_grad_()
-        return Turn(x, run(z), z, None, None, x[:, 0], lambda images, labels=None: images[:, 0])
+        judge = x[:, 0], lambda images, labels=None: images[:, 0]
+        return Turn(x, network(z), z, None, None, *judge, generator=network)
 
     return network, x, record
+
+
+class Paid(nn.Module):
+    """What a player pays, as a function of its network's weights."""
+
+    def __init__(self, network, pay):
+        super().__init__()
+        self.network, self.pay = network, pay
+
+    def forward(self, x):
+        return self.pay(self.network, x)
 
 
 @pytest.mark.parametrize("cls", PENALTIES)
@@ -228,16 +269,14 @@ class TestEveryPenalty:
             penalty(record(network, x))
             monkeypatch.setattr(penalty, "_remember", lambda *means: None)
 
+        paid = Paid(network, lambda network, x: penalty(record(network, x)))
+
         def of_the_weights(*parameters):
             torch.manual_seed(0)  # some draw where they look
+            return torch.func.functional_call(paid, dict(zip(names, parameters, strict=True)), (x,))
 
-            def run(images):
-                named = dict(zip(dict(network.named_parameters()), parameters, strict=True))
-                return torch.func.functional_call(network, named, (images,))
-
-            return penalty(record(run, x))
-
-        assert torch.autograd.gradcheck(of_the_weights, tuple(network.parameters()))
+        names = [name for name, _ in paid.named_parameters()]
+        assert torch.autograd.gradcheck(of_the_weights, tuple(paid.parameters()))
 
     def test_refuses_what_makes_no_sense(self, cls):
         with pytest.raises(ValueError, match=r"weight=-1.* must be a number in \[0, ∞\)"):
