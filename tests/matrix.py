@@ -13,11 +13,12 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lit_gan import LitGAN, augment, losses, networks, penalties
 from lit_gan.augment import Augmentation
@@ -78,7 +79,14 @@ def game(case: Case) -> LitGAN:
     else:
         critic = getattr(networks, f"{family}Discriminator")(**size, num_classes=classes)
         maker = getattr(networks, f"{family}Generator")(**size, latent_dim=4, num_classes=classes)
+    if penalty == "Reconstruction" and not hasattr(critic, "reconstructions"):
+        critic.reconstructions = partial(shades, critic)  # a discriminator of one's own may have decoders
     return LitGAN(maker, critic, GAMES[loss](), PENALTIES[penalty](), AUGMENTATIONS[changes]())
+
+
+def shades(critic: nn.Module, images: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Return images of one shade, a discriminator's parameter, and what they should be."""
+    return [(images * 0 + next(critic.parameters()).mean(), images)]
 
 
 def play(case: Case, folder: Path) -> LitGAN:

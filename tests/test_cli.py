@@ -149,6 +149,20 @@ def test_presets_for_cifar_train(preset, turns, classes, beta2):
     assert model.generator_optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"] == (0.0, beta2)
 
 
+def test_the_preset_for_few_pictures_trains(monkeypatch):
+    """With narrow networks at 32 px: two turns of both players."""
+    monkeypatch.setenv("LIT_GAN_CACHE", "cache")
+    Path("mine").mkdir()
+    for i in range(60):
+        Image.effect_noise((40 + i, 50), 50).convert("RGB").save(f"mine/{i}.jpg")
+    small = ["--data.folder=mine", "--data.image_size=32", "--trainer.max_steps=2", *QUICK[:1], *QUICK[3:4]]
+    sizes = ("width=4", "image_size=32")
+    small += [f"--model.{player}.{size}" for player in ("generator", "discriminator") for size in sizes]
+    main(["fit", f"--config={CONFIGS[0].with_name('fastgan_folder.yaml')}", *small])
+    model = LitGAN.load_from_checkpoint(checkpoint())
+    assert (int(model.images_seen), list(model.penalties)) == (16, ["reconstruction"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -8,7 +8,19 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lit_gan import LitGAN, penalties
 from lit_gan.networks import Packed
-from lit_gan.penalties import DRAGAN, R1, R2, WGANGP, Consistency, LeCam, OrthogonalWeights, PathLength, Penalty, Turn
+from lit_gan.penalties import (
+    DRAGAN,
+    R1,
+    R2,
+    WGANGP,
+    Consistency,
+    LeCam,
+    OrthogonalWeights,
+    PathLength,
+    Penalty,
+    Reconstruction,
+    Turn,
+)
 from lit_gan.schedules import Linear
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, trainer
 
@@ -25,7 +37,8 @@ def turn(critic, real, fake) -> Turn:
     def network(images, labels=None):
         return critic(images)[:, 0]
 
-    return Turn(real, fake, torch.zeros(len(fake), 1), None, network(real), network(fake), network)
+    logits = network(real), network(fake), network
+    return Turn(real, fake, torch.zeros(len(fake), 1), None, *logits, discriminator=critic)
 
 
 def linear_turn(weight):
@@ -198,6 +211,27 @@ def test_orthogonal_filters_pay_nothing_and_look_at_what_is_optimised():
     assert torch.equal(normalised.parametrizations.weight[0]._u, before)
 
 
+class Decoding(nn.Module):
+    def reconstructions(self, images):
+        assert not images.requires_grad
+        return [(images + 2, images), (images.flip(1), images)]
+
+
+def test_reconstruction_by_hand():
+    """Errors 2 and |x₁ − x₀|, each a mean over pixels, of the real images alone."""
+    x, fake = torch.tensor([[1.0, 4.0], [0.0, 0.0]], requires_grad=True), torch.tensor([[7.0, 9.0]])
+    record = Turn(x, fake, fake, None, x[:, 0], fake[:, 0], lambda x, labels=None: x[:, 0], discriminator=Decoding())
+    assert_close(Reconstruction(weight=2.0)(record), torch.tensor(2 * (2 + 3 / 2)))
+
+
+def test_reconstruction_is_refused_before_training_where_nothing_is_decoded(fit, images):
+    gan = LitGAN(PlainGenerator(), PlainDiscriminator(), penalties={"r": Reconstruction()})
+    before = [p.clone() for p in gan.parameters()]
+    with pytest.raises(ValueError, match=r"PlainDiscriminator has no reconstructions\(images\): take FastGANDiscrim"):
+        fit(gan, Batches(images))
+    assert all(torch.equal(a, b) for a, b in zip(gan.parameters(), before, strict=True))
+
+
 def test_packs_have_one_gradient_together():
     """D(x₁, x₂) = 3·x₁ − 4·x₂ on a line: ‖∇‖ = 5 for each pack."""
     critic = nn.Linear(2, 1, bias=False).double()
@@ -224,9 +258,21 @@ def make(cls, **options) -> Penalty:
     return Consistency(Flip(), **options) if cls is Consistency else cls(**options)
 
 
+class Able(PlainDiscriminator):
+    """A discriminator with all that penalties ask for."""
+
+    def reconstructions(self, images):
+        return [(images * 0 + self.last.weight.mean(), images)]
+
+
+class Network(nn.Sequential):
+    def reconstructions(self, x):
+        return [(self(x), x[:, :1]), (self(x).tanh(), x[:, 1:2])]
+
+
 def played(cls):
     """Return the network of the penalty's player, its input, and a function of both that gives a turn."""
-    network = nn.Sequential(nn.Linear(3, 4), nn.Softplus(), nn.Linear(4, 1 if cls.player == "discriminator" else 3))
+    network = Network(nn.Linear(3, 4), nn.Softplus(), nn.Linear(4, 1 if cls.player == "discriminator" else 3))
     x = torch.randn(5, 3)
 
     def record(network, x):
@@ -291,7 +337,7 @@ class TestEveryPenalty:
 
         def fit(steps, **more):
             torch.manual_seed(0)
-            gan = LitGAN(PlainGenerator(), PlainDiscriminator(), penalties={"p": make(cls, every=2)}, **options)
+            gan = LitGAN(PlainGenerator(), Able(), penalties={"p": make(cls, every=2)}, **options)
             fitted = trainer(tmp_path, max_epochs=-1, max_steps=steps)
             fitted.fit(gan, DataLoader(TensorDataset(images), 4), **more)
             return fitted, gan
@@ -309,7 +355,7 @@ class TestEveryPenalty:
         images, logged = torch.rand(16, 1, 4, 4) * 2 - 1, []
         for precision in ("32-true", "bf16-mixed"):
             torch.manual_seed(0)
-            gan = LitGAN(PlainGenerator(), PlainDiscriminator(), penalties={"p": make(cls)})
+            gan = LitGAN(PlainGenerator(), Able(), penalties={"p": make(cls)})
             fitted = trainer(tmp_path, max_steps=1, precision=precision, log_every_n_steps=1)
             fitted.fit(gan, Batches(images, batch_size=16))
             logged.append(float(fitted.callback_metrics["penalty/p"]))

@@ -2,6 +2,7 @@
 
 from lit_gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from lit_gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from lit_gan.networks.fastgan import FastGANDiscriminator, FastGANGenerator
 from lit_gan.networks.gaussian import GaussianGenerator
 from lit_gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from lit_gan.networks.packed import Packed
@@ -12,6 +13,8 @@ __all__ = [
     "BigGANGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "FastGANDiscriminator",
+    "FastGANGenerator",
     "GaussianGenerator",
     "MLPDiscriminator",
     "MLPGenerator",

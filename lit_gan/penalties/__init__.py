@@ -6,6 +6,7 @@
 from lit_gan.penalties.base import Penalty, Player, Turn
 from lit_gan.penalties.consistency import Consistency
 from lit_gan.penalties.gradient import DRAGAN, R1, R2, WGANGP
+from lit_gan.penalties.reconstruction import Reconstruction
 from lit_gan.penalties.statistics import LeCam, PathLength
 from lit_gan.penalties.weights import OrthogonalWeights
 
@@ -20,5 +21,6 @@ __all__ = [
     "PathLength",
     "Penalty",
     "Player",
+    "Reconstruction",
     "Turn",
 ]

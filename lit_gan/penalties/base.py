@@ -72,6 +72,15 @@ class Penalty(ABC):
         """Return the factor in ``turn``."""
         return self.weight(turn.images_seen) if isinstance(self.weight, Schedule) else self.weight
 
+    def check(self, discriminator: nn.Module, labels: Tensor | None) -> None:
+        """Refuse, by a ValueError before training, a game that it cannot be computed of; it refuses none by default.
+
+        Args:
+            discriminator: of the game.
+            labels: of the first batch, int64 ``(N,)``, or None.
+        """
+        return
+
     @abstractmethod
     def __call__(self, turn: Turn) -> Tensor:
         """Return the weighted penalty of ``turn``, a scalar; :class:`lit_gan.LitGAN` applies ``every``."""
