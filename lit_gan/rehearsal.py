@@ -36,7 +36,7 @@ def check_game(model: "LitGAN", images: Tensor, labels: Tensor | None) -> None:
         if labels is None and passing != "not at all":
             _check_unlabelled(player, getattr(model, player))
     for penalty in model.penalties.values():
-        penalty.check(model.discriminator, labels)
+        penalty.check(model.generator, model.discriminator, labels)
     # Validation may come first, without gradients; the walk back from the logits needs them, and tensors that allow it.
     networks = (model.generator, model.discriminator)
     augmentations = [] if model.augment is None else [model.augment]

@@ -1,18 +1,31 @@
 """Gradient penalties are exact on a critic whose gradient is known."""
 
+import math
+from dataclasses import replace
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 from torch.testing import assert_close
 from torch.utils.data import DataLoader, TensorDataset
 
 from lit_gan import LitGAN, penalties
-from lit_gan.networks import Packed
+from lit_gan.networks import (
+    BigGANDiscriminator,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    Packed,
+    SNGANDiscriminator,
+)
+from lit_gan.optim import GANAdam
 from lit_gan.penalties import (
     DRAGAN,
     R1,
     R2,
     WGANGP,
+    AuxiliaryClassifier,
     Consistency,
     LeCam,
     OrthogonalWeights,
@@ -232,6 +245,91 @@ def test_reconstruction_is_refused_before_training_where_nothing_is_decoded(fit,
     assert all(torch.equal(a, b) for a, b in zip(gan.parameters(), before, strict=True))
 
 
+class Judge(nn.Module):
+    """Takes a point's coordinates for the logits of its class."""
+
+    def classify(self, x):
+        return x
+
+
+@pytest.mark.parametrize(("player", "images"), [("discriminator", 2), ("generator", 1)])
+def test_auxiliary_classifier_by_hand(player, images):
+    """Cross-entropy −log softmax: of real images log(1 + 3 + 4) − log 3 on the mean with log 2; of fakes log 2."""
+    real = torch.tensor([[0.0, math.log(3), math.log(4)], [5.0, 5.0, -1e4]]).double()
+    fake = torch.tensor([[7.0, 7.0, -1e4], [1.0, -1e4, 1.0]]).double()
+    logits = torch.zeros(2).double()
+    record = Turn(real, fake, fake, torch.tensor([1, 0]), logits, logits, Judge(), discriminator=Judge())
+    of_real, of_fake = (math.log(8 / 3) + math.log(2)) / 2, math.log(2)
+    expected = 2 * (of_fake + (of_real if images == 2 else 0))
+    penalty = AuxiliaryClassifier(weight=2.0, player=player)(record)
+    assert_close(penalty, torch.tensor(expected, dtype=torch.float64))
+
+
+def classified(**options):
+    shape = {"image_size": 8, "channels": 1, "num_classes": 3, "width": 4}
+    return DCGANGenerator(**shape, latent_dim=3), DCGANDiscriminator(**shape, batch_norm=False, **options)
+
+
+def test_both_players_learn_classes_by_the_auxiliary_classifier(fit):
+    """Without a game, weight 0: three shades are three classes; D learns to tell them, G to make what D tells."""
+    torch.manual_seed(0)
+    labels = torch.arange(48) % 3
+    images = ((labels - 1) * 0.8)[:, None, None, None].expand(48, 1, 8, 8) + 0.1 * torch.randn(48, 1, 8, 8)
+    players = ("discriminator", "generator")
+
+    class OnlyClasses(LitGAN):
+        def discriminator_loss(self, turn):
+            return 0 * turn.fake_logits.sum()
+
+        def generator_loss(self, turn):
+            return 0 * turn.fake_logits.sum()
+
+    def trained(*paying):
+        torch.manual_seed(0)
+        penalties = {player: AuxiliaryClassifier(player=player) for player in paying}
+        fast = {f"{player}_optimizer": partial(GANAdam, lr=0.003) for player in players}
+        gan = OnlyClasses(*classified(conditioning="classifier"), penalties=penalties, ema_half_life=None, **fast)
+        fit(gan, Batches(images.clamp(-1, 1), labels, batch_size=16), max_epochs=30)
+        fake = gan.eval().sample(48, labels, seed=0)
+        with torch.no_grad():
+            return [cross_entropy(gan.discriminator.classify(x), labels) for x in (images.clamp(-1, 1), fake)]
+
+    both, alone = trained(*players), trained("discriminator")
+    assert both[0] < 0.5 * math.log(3), "D tells the classes of real images"
+    assert both[1] < 0.5 * math.log(3) < alone[1], "and of generated ones, where G helps"
+
+
+@pytest.mark.parametrize("cls", [DCGANDiscriminator, SNGANDiscriminator, BigGANDiscriminator])
+def test_a_discriminator_with_a_classifier_does_not_judge_by_the_class(cls):
+    critic, x = cls(16, 1, num_classes=3, width=2, conditioning="classifier").eval(), torch.randn(2, 1, 16, 16)
+    assert critic.classify(x).shape == (2, 3)
+    assert torch.equal(critic(x, torch.tensor([0, 1])), critic(x))
+    with pytest.raises(ValueError, match=r'no classifier: give the discriminator num_classes and conditioning="class'):
+        cls(16, 1, num_classes=3, width=2).classify(x)
+    with pytest.raises(ValueError, match=r'conditioning="classifier" and num_classes=None: give the number'):
+        cls(16, 1, width=2, conditioning="classifier")
+    with pytest.raises(ValueError, match=r"conditioning='both' is neither \"projection\" nor \"classifier\""):
+        cls(16, 1, width=2, conditioning="both")
+
+
+def test_an_auxiliary_classifier_is_refused_before_training_where_there_is_none(fit):
+    images, labels = torch.rand(8, 1, 8, 8) * 2 - 1, torch.arange(8) % 3
+    maker, critic = classified(conditioning="classifier")
+    unlabelled = DCGANGenerator(8, 1, 3, width=4)
+    no_classes = Able((1, 8, 8))  # which may be called without labels
+    for networks, batch, sentence in (
+        (classified(), (images, labels), "DCGANDiscriminator has no classifier: take DCGANDiscriminator"),
+        ((maker, PlainDiscriminator((1, 8, 8))), (images, labels), "PlainDiscriminator has no classifier"),
+        ((unlabelled, critic), (images, labels), "DCGANGenerator takes no labels, so that its images have no class"),
+        ((Labelled((1, 8, 8)), no_classes), (images,), "the batches carry no labels|the generator is conditional"),
+    ):
+        gan = LitGAN(*networks, penalties={"ac": AuxiliaryClassifier()})
+        with pytest.raises(ValueError, match=sentence):
+            fit(gan, Batches(*batch))
+    with pytest.raises(ValueError, match='player=\'both\' is neither "discriminator" nor "generator"'):
+        AuxiliaryClassifier(player="both")
+
+
 def test_packs_have_one_gradient_together():
     """D(x₁, x₂) = 3·x₁ − 4·x₂ on a line: ‖∇‖ = 5 for each pack."""
     critic = nn.Linear(2, 1, bias=False).double()
@@ -264,10 +362,21 @@ class Able(PlainDiscriminator):
     def reconstructions(self, images):
         return [(images * 0 + self.last.weight.mean(), images)]
 
+    def classify(self, images):
+        return self.net(images)[:, :3]
+
+
+class Labelled(PlainGenerator):
+    def forward(self, z, labels=None):
+        return super().forward(z)
+
 
 class Network(nn.Sequential):
     def reconstructions(self, x):
         return [(self(x), x[:, :1]), (self(x).tanh(), x[:, 1:2])]
+
+    def classify(self, x):
+        return torch.cat([self(x), x[:, :2]], 1)
 
 
 def played(cls):
@@ -277,7 +386,7 @@ def played(cls):
 
     def record(network, x):
         if cls.player == "discriminator":
-            return turn(network, x, x + 1)
+            return replace(turn(network, x, x + 1), labels=torch.arange(5) % 3)
         z = x.clone().requires_grad_()
         judge = x[:, 0], lambda images, labels=None: images[:, 0]
         return Turn(x, network(z), z, None, None, *judge, generator=network)
@@ -333,13 +442,13 @@ class TestEveryPenalty:
     @pytest.mark.parametrize("options", [{}, {"micro_batches": 2}], ids=["", "micro-batches"])
     def test_trains_and_resumes_with_the_same_bits(self, cls, options, tmp_path):
         """Random points of view and memories included."""
-        images = torch.rand(24, 1, 4, 4) * 2 - 1
+        images, labels = torch.rand(24, 1, 4, 4) * 2 - 1, torch.arange(24) % 3
 
         def fit(steps, **more):
             torch.manual_seed(0)
-            gan = LitGAN(PlainGenerator(), Able(), penalties={"p": make(cls, every=2)}, **options)
+            gan = LitGAN(Labelled(), Able(), penalties={"p": make(cls, every=2)}, **options)
             fitted = trainer(tmp_path, max_epochs=-1, max_steps=steps)
-            fitted.fit(gan, DataLoader(TensorDataset(images), 4), **more)
+            fitted.fit(gan, DataLoader(TensorDataset(images, labels), 4), **more)
             return fitted, gan
 
         _, whole = fit(6)
@@ -355,8 +464,8 @@ class TestEveryPenalty:
         images, logged = torch.rand(16, 1, 4, 4) * 2 - 1, []
         for precision in ("32-true", "bf16-mixed"):
             torch.manual_seed(0)
-            gan = LitGAN(PlainGenerator(), Able(), penalties={"p": make(cls)})
+            gan = LitGAN(Labelled(), Able(), penalties={"p": make(cls)})
             fitted = trainer(tmp_path, max_steps=1, precision=precision, log_every_n_steps=1)
-            fitted.fit(gan, Batches(images, batch_size=16))
+            fitted.fit(gan, Batches(images, torch.arange(16) % 3, batch_size=16))
             logged.append(float(fitted.callback_metrics["penalty/p"]))
         assert logged[1] == pytest.approx(logged[0], rel=0.05, abs=1e-3)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
-from lit_gan.networks.layers import LatentInput, LogitHead, check_images, required_labels, stages
+from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, check_images, required_labels, stages
 from lit_gan.networks.residual import DownBlock, SelfAttention, UpBlock, attention_place
 from lit_gan.networks.spectral import SpectrallyNormalised
 from lit_gan.representation import arguments
@@ -164,16 +164,18 @@ class BigGANDiscriminator(SpectrallyNormalised):
     Args:
         image_size: height and width, in pixels: 4, 5, 6 or 7 doubled 1 to 7 times (16, 28, 32, 48, 64, 128, 256, ...).
         channels: of the image.
-        num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637).
+        num_classes: None, or the number of classes it is conditional on.
         width: ch in the paper; layers have 1 to 16 times as many channels, 4 times up to 56 px. None for the paper's
             96, or up to 56 px the 64 of the authors' code.
         attention: size of the features, in pixels, that self-attention looks at: 64 at 128 px and above in the paper.
             None for none.
+        conditioning: ``"projection"``, the logit depends on the class (arXiv:1802.05637), or ``"classifier"``, it does
+            not, and :meth:`classify` tells the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling, there are no features of the size ``attention``;
-            images of another shape, at the forward pass.
+        ValueError: ``image_size`` cannot be reached by doubling, there are no features of the size ``attention``, or no
+            classes for a classifier; images of another shape, at the forward pass.
 
     Reference: arXiv:1809.11096, appendix B, tables 4 to 6 (b).
     """
@@ -187,10 +189,12 @@ class BigGANDiscriminator(SpectrallyNormalised):
         num_classes: int | None = None,
         width: int | None = None,
         attention: int | None = None,
+        conditioning: Conditioning = "projection",
     ) -> None:
         super().__init__()
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
         self.width, self.attention = width, attention
+        self.conditioning: Conditioning = conditioning
         at_least_one(channels=channels, num_classes=num_classes, width=width)
         _, doublings = stages(image_size)
         halvings = doublings if doublings > 3 else min(doublings, 2)
@@ -203,13 +207,21 @@ class BigGANDiscriminator(SpectrallyNormalised):
         if place is not None:
             blocks.insert(place + 1, SelfAttention(widths[place], pooled=True))
         self.blocks = nn.Sequential(*blocks)
-        self.head = LogitHead(widths[-1], num_classes)
+        self.head = LogitHead(widths[-1], num_classes, conditioning)
         _orthogonal(self)
         self.to(memory_format=torch.channels_last)
         self.normalise()
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
-        check_images(images, (self.channels, self.image_size, self.image_size), self)
-        logits: Tensor = self.head(self.blocks(images).relu().sum((2, 3)), labels)
+        logits: Tensor = self.head(self._features(images), labels)
         return logits
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Map images to logits of classes ``(N, num_classes)``, where ``conditioning="classifier"``."""
+        return self.head.classify(self._features(images))
+
+    def _features(self, images: Tensor) -> Tensor:
+        check_images(images, (self.channels, self.image_size, self.image_size), self)
+        features: Tensor = self.blocks(images).relu().sum((2, 3))
+        return features

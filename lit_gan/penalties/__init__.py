@@ -4,6 +4,7 @@
 """
 
 from lit_gan.penalties.base import Penalty, Player, Turn
+from lit_gan.penalties.classification import AuxiliaryClassifier
 from lit_gan.penalties.consistency import Consistency
 from lit_gan.penalties.gradient import DRAGAN, R1, R2, WGANGP
 from lit_gan.penalties.reconstruction import Reconstruction
@@ -15,6 +16,7 @@ __all__ = [
     "R1",
     "R2",
     "WGANGP",
+    "AuxiliaryClassifier",
     "Consistency",
     "LeCam",
     "OrthogonalWeights",

@@ -35,7 +35,7 @@ class Reconstruction(Penalty):
     weight: float | Schedule = 1.0
     every: int = 1
 
-    def check(self, discriminator: nn.Module, labels: Tensor | None) -> None:
+    def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
         """Refuse a discriminator that makes no image again."""
         if not hasattr(discriminator, "reconstructions"):
             raise ValueError(
