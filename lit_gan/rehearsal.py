@@ -35,6 +35,8 @@ def check_game(model: "LitGAN", images: Tensor, labels: Tensor | None) -> None:
     for player, passing in model.passing.items():
         if labels is None and passing != "not at all":
             _check_unlabelled(player, getattr(model, player))
+    for penalty in model.penalties.values():
+        penalty.check(model.generator, model.discriminator, labels)
     # Validation may come first, without gradients; the walk back from the logits needs them, and tensors that allow it.
     networks = (model.generator, model.discriminator)
     augmentations = [] if model.augment is None else [model.augment]

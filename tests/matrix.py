@@ -6,6 +6,7 @@ A new loss, penalty, family of networks or augmentation joins by being public; t
 of parts occurs.
 """
 
+import inspect
 import itertools
 import logging
 import sys
@@ -13,17 +14,18 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lit_gan import LitGAN, augment, losses, networks, penalties
 from lit_gan.augment import Augmentation
 from lit_gan.losses import AdversarialLoss, FDivergence
 from lit_gan.networks import Packed
-from lit_gan.penalties import Consistency, Penalty
+from lit_gan.penalties import AuxiliaryClassifier, Consistency, Penalty, Player
 from lit_gan.theory import DIVERGENCES
 from tests.conftest import Batches, trainer
 
@@ -47,6 +49,7 @@ PENALTIES: dict[str, Callable[[], Any]] = {
     "no penalty": lambda: None,
     **{n: (lambda cls=cls: {"p": made(cls)}) for n, cls in public(penalties, Penalty).items()},
 }
+PENALTIES["AuxiliaryClassifier"] = lambda: {p: AuxiliaryClassifier(0.1, player=p) for p in get_args(Player)}
 FAMILIES = sorted(n.removesuffix("Discriminator") for n in networks.__all__ if n.endswith("Discriminator"))
 AUGMENTATIONS: dict[str, Callable[[], nn.Module | None]] = {
     "no augmentation": lambda: None,
@@ -70,15 +73,31 @@ def made(cls: type[Penalty]) -> Penalty:
 def game(case: Case) -> LitGAN:
     """Return the model of a case."""
     loss, penalty, family, changes, _, labels = case
-    classes = 3 if labels == "conditional" else None
+    classes = 3 if labels == "conditional" or penalty == "AuxiliaryClassifier" else None  # it is about classes
     size = {"image_size": 8, "channels": 1, "width": 4}
     if family == "packed":  # judges two images together, whatever their classes
         critic = Packed(networks.DCGANDiscriminator(8, channels=2, width=4), 2)
         maker = networks.DCGANGenerator(**size, latent_dim=4, num_classes=classes)
     else:
-        critic = getattr(networks, f"{family}Discriminator")(**size, num_classes=classes)
+        judge = getattr(networks, f"{family}Discriminator")
+        tells = penalty == "AuxiliaryClassifier" and "conditioning" in inspect.signature(judge).parameters
+        critic = judge(**size, num_classes=classes, **{"conditioning": "classifier"} if tells else {})
         maker = getattr(networks, f"{family}Generator")(**size, latent_dim=4, num_classes=classes)
+    if penalty == "Reconstruction" and not hasattr(critic, "reconstructions"):
+        critic.reconstructions = partial(shades, critic)  # a discriminator of one's own may have decoders
+    if penalty == "AuxiliaryClassifier" and not hasattr(critic, "classify"):
+        critic.classify = partial(guesses, critic)  # or a classifier
     return LitGAN(maker, critic, GAMES[loss](), PENALTIES[penalty](), AUGMENTATIONS[changes]())
+
+
+def shades(critic: nn.Module, images: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Return images of one shade, a discriminator's parameter, and what they should be."""
+    return [(images * 0 + next(critic.parameters()).mean(), images)]
+
+
+def guesses(critic: nn.Module, images: Tensor) -> Tensor:
+    """Return logits of three classes: three of an image's numbers, times a discriminator's parameter."""
+    return images.flatten(1)[:, :3] * next(critic.parameters()).mean()
 
 
 def play(case: Case, folder: Path) -> LitGAN:

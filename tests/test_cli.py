@@ -134,16 +134,33 @@ def test_fit_on_a_set_by_its_name():
 
 
 @pytest.mark.usefixtures("any_checksum")
-@pytest.mark.parametrize(("preset", "turns"), [("sngan", 5), ("projection_cgan", 5), ("r3gan", 1)])
-def test_presets_for_cifar_train(preset, turns):
+@pytest.mark.parametrize(
+    ("preset", "turns", "classes", "beta2"),
+    [("sngan", 5, 0, 0.9), ("projection_cgan", 5, 10, 0.9), ("biggan_small", 4, 10, 0.999), ("r3gan", 1, 10, 0.9)],
+)
+def test_presets_for_cifar_train(preset, turns, classes, beta2):
     """With narrow networks: turns of D on nine images each, of which the last is followed by one of G."""
     small = [f"--data.root={cifar(Path('files'))}", "--data.batch_size=9", "--trainer.max_steps=1"]
     small += [f"--model.{player}.width=4" for player in ("generator", "discriminator")] + QUICK[:1] + QUICK[3:4]
     main(["fit", f"--config={CONFIGS[0].with_name(preset)}.yaml", *small])
     model = LitGAN.load_from_checkpoint(checkpoint())
     assert (int(model.d_steps), int(model.images_seen)) == (turns, 9 * turns)
-    assert len(model.label_counts) == {"sngan": 0, "projection_cgan": 10, "r3gan": 10}[preset]
-    assert model.generator_optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"] == (0.0, 0.9)
+    assert len(model.label_counts) == classes
+    assert model.generator_optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"] == (0.0, beta2)
+
+
+def test_the_preset_for_few_pictures_trains(monkeypatch):
+    """With narrow networks at 32 px: two turns of both players."""
+    monkeypatch.setenv("LIT_GAN_CACHE", "cache")
+    Path("mine").mkdir()
+    for i in range(60):
+        Image.effect_noise((40 + i, 50), 50).convert("RGB").save(f"mine/{i}.jpg")
+    small = ["--data.folder=mine", "--data.image_size=32", "--trainer.max_steps=2", *QUICK[:1], *QUICK[3:4]]
+    sizes = ("width=4", "image_size=32")
+    small += [f"--model.{player}.{size}" for player in ("generator", "discriminator") for size in sizes]
+    main(["fit", f"--config={CONFIGS[0].with_name('fastgan_folder.yaml')}", *small])
+    model = LitGAN.load_from_checkpoint(checkpoint())
+    assert (int(model.images_seen), list(model.penalties)) == (16, ["reconstruction"])
 
 
 @pytest.mark.usefixtures("any_checksum")

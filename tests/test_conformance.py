@@ -25,7 +25,7 @@ from lit_gan.parts import describe, describe_optimizer, rebuild
 from tests.public import KINDS, PARTS, REQUIRED, made, parameters, variants
 
 NOT_STORED = (callbacks, data, metrics)  # a checkpoint of LitGAN holds what the model is made of
-FORMULAS = {augment: " ~ | ← ", losses: r"E\[", penalties: r"E[\[‖]", schedules: r"f\(n\) = "}
+FORMULAS = {augment: " ~ | ← ", losses: r"E\[", penalties: r"E[\[‖]|Σ ‖", schedules: r"f\(n\) = "}
 WITHOUT_REFERENCE = (callbacks, schedules)  # they draw, or are named after their formula
 OF_THE_USERS_OWN = (HuggingFaceImages, ImageFolder)  # pictures: no paper describes them
 SOURCE = r'arXiv:\d{4}\.\d{4,5}\b|\d{4}, "\w'  # or a year and a title

@@ -1,6 +1,7 @@
 """All pairs of games, penalties, networks, augmentations, precisions and labels, trained for two steps."""
 
 import itertools
+import math
 
 import pytest
 
@@ -18,4 +19,5 @@ def test_the_cover_is_one_and_small():
     seen = set().union(*map(pairs, CASES))
     for (i, first), (j, second) in itertools.combinations(enumerate(AXES.values()), 2):
         assert all((i, a, j, b) in seen for a, b in itertools.product(first, second))
-    assert len(CASES) <= 150
+    fewest = math.prod(sorted(map(len, AXES.values()))[-2:])  # no cover of the two longest axes has fewer
+    assert len(CASES) <= 1.1 * fewest

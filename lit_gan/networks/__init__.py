@@ -1,6 +1,8 @@
 """Pairs of generator and discriminator, one file per family, and the smallest generator."""
 
+from lit_gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from lit_gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from lit_gan.networks.fastgan import FastGANDiscriminator, FastGANGenerator
 from lit_gan.networks.gaussian import GaussianGenerator
 from lit_gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from lit_gan.networks.packed import Packed
@@ -9,8 +11,12 @@ from lit_gan.networks.sngan import SNGANDiscriminator, SNGANGenerator
 from lit_gan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
 __all__ = [
+    "BigGANDiscriminator",
+    "BigGANGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "FastGANDiscriminator",
+    "FastGANGenerator",
     "GaussianGenerator",
     "MLPDiscriminator",
     "MLPGenerator",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
-from lit_gan.networks.layers import LatentInput, LogitHead, check_images, dcgan_init, stages
+from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, check_images, dcgan_init, stages
 from lit_gan.representation import arguments
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
@@ -76,14 +76,17 @@ class DCGANDiscriminator(nn.Module):
     Args:
         image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, ...).
         channels: of the image.
-        num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637).
+        num_classes: None, or the number of classes it is conditional on.
         width: channels after the first layer; each further layer has twice as many.
         batch_norm: after each convolution but the first, as in the paper. Batch norm couples the samples of a batch:
             leave it out with gradient penalties, and where V(G, D) is to mean something for one sample alone.
+        conditioning: ``"projection"``, the logit depends on the class (arXiv:1802.05637), or ``"classifier"``, it does
+            not, and :meth:`classify` tells the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling; images of another shape, at the forward pass.
+        ValueError: ``image_size`` cannot be reached by doubling, or no classes for a classifier; images of another
+            shape, at the forward pass.
 
     Reference: arXiv:1511.06434, section 3.
     """
@@ -97,10 +100,12 @@ class DCGANDiscriminator(nn.Module):
         num_classes: int | None = None,
         width: int = 64,
         batch_norm: bool = True,
+        conditioning: Conditioning = "projection",
     ) -> None:
         super().__init__()
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
         self.width, self.batch_norm = width, batch_norm
+        self.conditioning: Conditioning = conditioning
         at_least_one(channels=channels, num_classes=num_classes, width=width)
         start, doublings = stages(image_size)
         features = width
@@ -112,12 +117,20 @@ class DCGANDiscriminator(nn.Module):
                 layers.append(nn.BatchNorm2d(features))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.head = LogitHead(features * start**2, num_classes)
+        self.head = LogitHead(features * start**2, num_classes, conditioning)
         self.apply(dcgan_init)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
-        check_images(images, (self.channels, self.image_size, self.image_size), self)
-        logits: Tensor = self.head(self.layers(images), labels)
+        logits: Tensor = self.head(self._features(images), labels)
         return logits
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Map images to logits of classes ``(N, num_classes)``, where ``conditioning="classifier"``."""
+        return self.head.classify(self._features(images))
+
+    def _features(self, images: Tensor) -> Tensor:
+        check_images(images, (self.channels, self.image_size, self.image_size), self)
+        features: Tensor = self.layers(images)
+        return features

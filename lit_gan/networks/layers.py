@@ -1,14 +1,23 @@
 """What the network families share: the conditioning of both players and the shapes they accept."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 
-__all__ = ["LatentInput", "LogitHead", "check_images", "dcgan_init", "glorot", "required_labels", "stages"]
+__all__ = [
+    "Conditioning",
+    "LatentInput",
+    "LogitHead",
+    "check_images",
+    "dcgan_init",
+    "glorot",
+    "required_labels",
+    "stages",
+]
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.Embedding)
 
@@ -39,23 +48,40 @@ class LatentInput(nn.Module):
         return torch.cat([z, self.embedding(required_labels(labels, self.embedding))], 1)
 
 
+Conditioning = Literal["projection", "classifier"]
+"""How a discriminator learns of classes: its logit depends on the class, or it tells the class beside the logit."""
+
+
 class LogitHead(nn.Module):
     """The discriminator's output: a linear logit, plus the projection of the features on the class's embedding.
 
-    logit(x, y) = wᵀφ(x) + b + v_yᵀφ(x), the last term only where there are classes.
+    logit(x, y) = wᵀφ(x) + b + v_yᵀφ(x), the last term only where there are classes. With ``conditioning="classifier"``
+    it is wᵀφ(x) + b, whatever the class, and :meth:`classify` gives Uφ(x) + a, a logit for each class.
 
     Args:
         features: length of φ(x).
         num_classes: None for an unconditional discriminator, whose labels are then ignored.
+        conditioning: ``"projection"`` or ``"classifier"``.
 
-    Reference: Miyato & Koyama 2018, arXiv:1802.05637, equation 3.
+    Raises:
+        ValueError: another ``conditioning``, or a classifier without classes.
+
+    Reference: Miyato & Koyama 2018, arXiv:1802.05637, equation 3; Odena et al. 2016, arXiv:1610.09585, section 3.
     """
 
-    def __init__(self, features: int, num_classes: int | None) -> None:
+    def __init__(self, features: int, num_classes: int | None, conditioning: Conditioning = "projection") -> None:
         super().__init__()
+        if conditioning not in get_args(Conditioning):
+            raise ValueError(f'conditioning={conditioning!r} is neither "projection" nor "classifier"')
+        if conditioning == "classifier" and num_classes is None:
+            raise ValueError('conditioning="classifier" and num_classes=None: give the number of classes to tell apart')
         self.linear = nn.Linear(features, 1)
-        self.embedding = None if num_classes is None else nn.Embedding(num_classes, features)
-        if self.embedding is not None:
+        self.embedding: nn.Embedding | None = None
+        self.classifier: nn.Linear | None = None
+        if num_classes is not None and conditioning == "classifier":
+            self.classifier = nn.Linear(features, num_classes)
+        elif num_classes is not None:
+            self.embedding = nn.Embedding(num_classes, features)
             nn.init.normal_(self.embedding.weight, 0.0, 0.02)  # a sum over many features: it starts small
 
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
@@ -64,6 +90,17 @@ class LogitHead(nn.Module):
         if self.embedding is None:
             return logits
         return logits + (features * self.embedding(required_labels(labels, self.embedding))).sum(1)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Map ``features`` ``(N, features)`` to logits of classes ``(N, num_classes)``, whose softmax is P(C | x).
+
+        Raises:
+            ValueError: there is no classifier.
+        """
+        if self.classifier is None:
+            raise ValueError('no classifier: give the discriminator num_classes and conditioning="classifier"')
+        classes: Tensor = self.classifier(features)
+        return classes
 
 
 def required_labels(labels: Tensor | None, embedding: nn.Embedding) -> Tensor:

@@ -1,11 +1,12 @@
 """Residual blocks that double or halve an image, conditional batch norm and self-attention: SNGAN's and BigGAN's."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, relu
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import glorot, required_labels
@@ -52,22 +53,27 @@ class UpBlock(nn.Module):
     Args:
         inputs: channels of x.
         outputs: channels of the result.
-        num_classes: of the batch norms; None where they are unconditional.
+        condition: the second argument of the norms: for :class:`ConditionalBatchNorm` the number of classes, or None.
+        norm: makes a norm of a number of channels and ``condition``; called with x and what the block is called with.
 
     Reference: arXiv:1802.05957, figure 8, as in Gulrajani et al. 2017, arXiv:1704.00028, appendix F.
     """
 
-    def __init__(self, inputs: int, outputs: int, num_classes: int | None) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, condition: Any, norm: Callable[[int, Any], nn.Module] = ConditionalBatchNorm
+    ) -> None:
         super().__init__()
-        self.norm1, self.norm2 = (ConditionalBatchNorm(features, num_classes) for features in (inputs, outputs))
+        self.norm1, self.norm2 = norm(inputs, condition), norm(outputs, condition)
         self.conv1, self.conv2 = _convolution(inputs, outputs, 3), _convolution(outputs, outputs, 3)
         self.shortcut = _convolution(inputs, outputs, 1)
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """Map ``(N, inputs, H, W)`` to ``(N, outputs, 2H, 2W)``."""
-        h = self.conv1(interpolate(relu(self.norm1(x, labels)), scale_factor=2.0))
-        h = self.conv2(relu(self.norm2(h, labels)))
-        return h + interpolate(self.shortcut(x), scale_factor=2.0)  # a quarter of the work, and equal to 1×1 after ↑
+    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        """Map ``(N, inputs, H, W)``, and labels or whatever the norms take, to ``(N, outputs, 2H, 2W)``."""
+        h = self.conv1(interpolate(relu(self.norm1(x, condition)), scale_factor=2.0))
+        h = self.conv2(relu(self.norm2(h, condition)))
+        shortcut = interpolate(self.shortcut(x), scale_factor=2.0)  # a quarter of the work, and equal to 1×1 after ↑
+        out: Tensor = h + shortcut
+        return out
 
 
 class DownBlock(nn.Module):
@@ -80,14 +86,16 @@ class DownBlock(nn.Module):
         outputs: channels of the result.
         down: whether the result has half the size.
         first: whether x is an image: no ReLU comes before it.
+        wide: whether there are ``outputs`` channels between the two 3×3, as in BigGAN, or ``inputs``, as in SNGAN; in a
+            first block there are ``outputs`` in any case.
 
     Reference: arXiv:1802.05957, figure 8, as in Gulrajani et al. 2017, arXiv:1704.00028, appendix F.
     """
 
-    def __init__(self, inputs: int, outputs: int, down: bool, first: bool = False) -> None:
+    def __init__(self, inputs: int, outputs: int, down: bool, first: bool = False, wide: bool = False) -> None:
         super().__init__()
         self.down, self.first = down, first
-        hidden = outputs if first else inputs
+        hidden = outputs if first or wide else inputs
         self.conv1, self.conv2 = _convolution(inputs, hidden, 3), _convolution(hidden, outputs, 3)
         self.shortcut = _convolution(inputs, outputs, 1) if down or inputs != outputs else nn.Identity()
 
@@ -108,20 +116,27 @@ class SelfAttention(nn.Module):
 
     Args:
         features: channels of x; W_f, W_g and W_h make an eighth of them, one at least.
+        pooled: as in the code of both papers' authors: W_f x and W_h x are the largest of 2×2 places, a quarter of the
+            work, and W_h makes a half of the channels.
 
-    Reference: Zhang et al. 2018, arXiv:1805.08318, section 3, equations 1 to 3.
+    Reference: Zhang et al. 2018, arXiv:1805.08318, section 3, equations 1 to 3; pooled as in
+    github.com/ajbrock/BigGAN-PyTorch (MIT; read, not copied).
     """
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, pooled: bool = False) -> None:
         super().__init__()
-        inner = max(1, features // 8)
-        self.f, self.g, self.h = (glorot(nn.Conv2d(features, inner, 1, bias=False)) for _ in "fgh")
-        self.v = glorot(nn.Conv2d(inner, features, 1, bias=False))
+        self.pooled = pooled
+        inner, values = max(1, features // 8), max(1, features // (2 if pooled else 8))
+        self.f, self.g, self.h = (glorot(nn.Conv2d(features, n, 1, bias=False)) for n in (inner, inner, values))
+        self.v = glorot(nn.Conv2d(values, features, 1, bias=False))
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, features, H, W)`` to the same shape."""
-        f, g, h = (layer(x).flatten(2) for layer in (self.f, self.g, self.h))  # (N, inner, H·W)
+        f, g, h = self.f(x), self.g(x), self.h(x)
+        if self.pooled:
+            f, h = max_pool2d(f, 2), max_pool2d(h, 2)
+        f, g, h = (t.flatten(2) for t in (f, g, h))  # (N, inner, places)
         beta = (f.transpose(1, 2) @ g).softmax(1)  # (N, i, j)
         return x + self.gamma * self.v((h @ beta).unflatten(2, x.shape[2:]))
 

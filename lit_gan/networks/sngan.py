@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
-from lit_gan.networks.layers import LatentInput, LogitHead, check_images, glorot, stages
+from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, check_images, glorot, stages
 from lit_gan.networks.residual import DownBlock, SelfAttention, UpBlock, attention_place
 from lit_gan.networks.spectral import SpectrallyNormalised
 from lit_gan.representation import arguments
@@ -97,15 +97,17 @@ class SNGANDiscriminator(SpectrallyNormalised):
     Args:
         image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 48, 64, 128, ...).
         channels: of the image.
-        num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637).
+        num_classes: None, or the number of classes it is conditional on.
         width: channels; above 32 px those of the first block, and each further one has twice as many, up to 16 times.
             None for the paper's: 128 up to 32 px, 64 above.
         attention: size of the features, in pixels, that self-attention looks at: 32 at 128 px in SAGAN. None for none.
+        conditioning: ``"projection"``, the logit depends on the class (arXiv:1802.05637), or ``"classifier"``, it does
+            not, and :meth:`classify` tells the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling, there are no features of the size ``attention``;
-            images of another shape, at the forward pass.
+        ValueError: ``image_size`` cannot be reached by doubling, there are no features of the size ``attention``, or no
+            classes for a classifier; images of another shape, at the forward pass.
 
     Reference: arXiv:1802.05957, tables 4 to 6 (b).
     """
@@ -119,10 +121,12 @@ class SNGANDiscriminator(SpectrallyNormalised):
         num_classes: int | None = None,
         width: int | None = None,
         attention: int | None = None,
+        conditioning: Conditioning = "projection",
     ) -> None:
         super().__init__()
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
         self.width, self.attention = width, attention
+        self.conditioning: Conditioning = conditioning
         at_least_one(channels=channels, num_classes=num_classes, width=width)
         start, doublings = stages(image_size)
         halvings = min(doublings, 2) if image_size <= SMALL else doublings + (start == 6)  # table 5 ends at 3×3
@@ -134,15 +138,25 @@ class SNGANDiscriminator(SpectrallyNormalised):
         if place is not None:
             blocks.insert(place + 1, SelfAttention(widths[place]))
         self.blocks = nn.Sequential(*blocks)
-        self.head = LogitHead(widths[-1], num_classes)
+        self.head = LogitHead(widths[-1], num_classes, conditioning)
         glorot(self.head.linear)
         if self.head.embedding is not None:
             glorot(self.head.embedding)
+        if self.head.classifier is not None:
+            glorot(self.head.classifier)
         self.to(memory_format=torch.channels_last)
         self.normalise()
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
-        check_images(images, (self.channels, self.image_size, self.image_size), self)
-        logits: Tensor = self.head(self.blocks(images).relu().sum((2, 3)), labels)
+        logits: Tensor = self.head(self._features(images), labels)
         return logits
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Map images to logits of classes ``(N, num_classes)``, where ``conditioning="classifier"``."""
+        return self.head.classify(self._features(images))
+
+    def _features(self, images: Tensor) -> Tensor:
+        check_images(images, (self.channels, self.image_size, self.image_size), self)
+        features: Tensor = self.blocks(images).relu().sum((2, 3))
+        return features

@@ -24,10 +24,10 @@ class SpectrallyNormalised(nn.Module):
     Reference: arXiv:1802.05957, section 2.1, and algorithm 1 of appendix A.
     """
 
-    def normalise(self) -> None:
-        """Normalise every convolution, linear layer and embedding, once, at the end of ``__init__``."""
+    def normalise(self, *kinds: type[nn.Module]) -> None:
+        """Normalise every layer of ``kinds``, once, at the end of ``__init__``; convolutions, linear and embeddings."""
         for module in list(self.modules()):
-            if isinstance(module, (nn.Conv2d, nn.Linear, nn.Embedding)):
+            if isinstance(module, kinds or (nn.Conv2d, nn.Linear, nn.Embedding)):
                 spectral_norm(module)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

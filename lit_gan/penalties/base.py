@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -53,8 +53,8 @@ class Penalty(ABC):
     one with a state is a :class:`torch.nn.Module` beside, whose buffers are saved, resumed and averaged over devices.
     """
 
-    player: ClassVar[Player] = "discriminator"
-    """Whose loss it is added to."""
+    player: Player = "discriminator"
+    """Whose loss it is added to; a constant of the class, or a field."""
     weight: float | Schedule
     """The factor of the penalty, ≥ 0, or a schedule of it by images seen."""
     every: int
@@ -71,6 +71,16 @@ class Penalty(ABC):
     def weight_in(self, turn: Turn) -> float:
         """Return the factor in ``turn``."""
         return self.weight(turn.images_seen) if isinstance(self.weight, Schedule) else self.weight
+
+    def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
+        """Refuse, by a ValueError before training, a game that it cannot be computed of; it refuses none by default.
+
+        Args:
+            generator: of the game.
+            discriminator: of the game.
+            labels: of the first batch, int64 ``(N,)``, or None.
+        """
+        return
 
     @abstractmethod
     def __call__(self, turn: Turn) -> Tensor:

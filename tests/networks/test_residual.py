@@ -86,6 +86,14 @@ def test_down_block_by_hand(inputs, outputs, down):
     assert_close(block(x), halved(h + shortcut) if down else h + shortcut)
 
 
+@pytest.mark.parametrize(("inputs", "outputs"), [(2, 3), (3, 3)])
+def test_wide_down_block_by_hand(inputs, outputs):
+    block, x = randomised(DownBlock(inputs, outputs, down=True, wide=True)), drawn(2, inputs, 4, 4)
+    assert block.conv1.out_channels == outputs
+    h = convolved(block.conv2, convolved(block.conv1, x.relu()).relu())
+    assert_close(block(x), halved(h + convolved(block.shortcut, x)))
+
+
 def test_first_block_takes_the_image_as_it_is():
     block, x = randomised(DownBlock(1, 3, down=True, first=True)), drawn(2, 1, 4, 4)
     h = convolved(block.conv2, convolved(block.conv1, x).relu())
@@ -106,8 +114,22 @@ class TestSelfAttention:
                 o = sum(b / sum(weights) * (w_h @ x_i) for b, x_i in zip(weights, columns, strict=True))
                 assert_close(out[n, :, j], x_j + attend.gamma * (w_v @ o))
 
-    def test_starts_as_the_identity_and_learns_to_look(self):
-        attend, x = SelfAttention(4), drawn(2, 4, 3, 3).float()
+    def test_pooled_by_hand(self):
+        """Keys and values are the largest of 2×2 places; each place still asks for itself."""
+        attend, x = randomised(SelfAttention(16, pooled=True)), drawn(2, 16, 4, 4)
+        w_f, w_g, w_h, w_v = (layer.weight[:, :, 0, 0] for layer in (attend.f, attend.g, attend.h, attend.v))
+        assert (w_f.shape, w_g.shape, w_h.shape) == ((2, 16), (2, 16), (8, 16))
+        for n, out in enumerate(attend(x).flatten(2)):
+            blocks = [x[n, :, i : i + 2, j : j + 2].flatten(1) for i in (0, 2) for j in (0, 2)]
+            keys, values = ([(w @ block).amax(1) for block in blocks] for w in (w_f, w_h))
+            for j, x_j in enumerate(x[n].flatten(1).T):
+                weights = [(key @ (w_g @ x_j)).exp() for key in keys]
+                o = sum(b / sum(weights) * value for b, value in zip(weights, values, strict=True))
+                assert_close(out[:, j], x_j + attend.gamma * (w_v @ o))
+
+    @pytest.mark.parametrize("pooled", [False, True])
+    def test_starts_as_the_identity_and_learns_to_look(self, pooled):
+        attend, x = SelfAttention(4, pooled), drawn(2, 4, 3, 3).float()
         assert torch.equal(attend(x), x)
         attend(x).square().sum().backward()
         assert attend.gamma.grad != 0

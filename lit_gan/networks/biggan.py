@@ -1,0 +1,227 @@
+"""BigGAN's residual networks (Brock et al. 2018, arXiv:1809.11096).
+
+Widths are those of the tables of appendix B (128, 256 and 512 px); 32 and 64 px, the chunk that each layer gets, hidden
+widths and attention are as in the first author's code, github.com/ajbrock/BigGAN-PyTorch (MIT; read, not copied). Both
+players are normalised spectrally.
+
+LitGAN's ``truncation`` multiplies z; the paper's (section 3.1) draws anew what lies beyond a threshold. Its standing
+statistics, batch norm's means taken anew over samples, are not here: those of training are used.
+"""
+
+# Deviation: chunks of z differ by one number where its length is no multiple; the authors' code shortens z.
+# Deviation: batch norm sees the batch of one device, unless the Trainer has sync_batchnorm.
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from lit_gan.arguments import at_least_one
+from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, check_images, required_labels, stages
+from lit_gan.networks.residual import DownBlock, SelfAttention, UpBlock, attention_place
+from lit_gan.networks.spectral import SpectrallyNormalised
+from lit_gan.representation import arguments
+
+__all__ = ["BigGANDiscriminator", "BigGANGenerator"]
+
+CLASS_FEATURES = 128
+"""Length of the class embedding that all blocks of the generator share."""
+LARGEST = 7
+"""Doublings of the largest table, 4 to 512 px."""
+
+
+def _from_image(doublings: int, generator: bool) -> list[int]:
+    """Return the channels of a player's layers in units of its width, those nearest to the image first."""
+    if doublings > LARGEST:
+        raise ValueError(
+            f"image_size is {doublings} times doubled, and BigGAN's tables end at {LARGEST}, 512 px: take 512 or less"
+        )
+    if doublings <= 3:
+        return [4] * (doublings + 1 if generator else 4)
+    tables = {4: [1, 2, 4, 8, 16], 5: [1, 2, 4, 8, 16, 16], 6: [1, 2, 4, 8, 8, 16, 16], 7: [1, 1, 2, 4, 8, 8, 16, 16]}
+    return [2, 4, 8, 16, 16] if generator and doublings == 4 else tables[doublings]
+
+
+def _orthogonal(network: nn.Module) -> None:
+    """Set every weight to a matrix whose rows, or columns where they are fewer, are orthonormal, every bias to 0."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear, nn.Embedding)):
+            nn.init.orthogonal_(module.weight)
+        if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+class LinearBatchNorm(nn.Module):
+    """Batch norm whose scale and shift are linear in a vector c: (1 + W_γ c)·(x − mean)/std + W_β c.
+
+    Args:
+        features: channels of x.
+        condition: length of c.
+
+    Reference: arXiv:1809.11096, section 3 and appendix B, figure 15 (b).
+    """
+
+    def __init__(self, features: int, condition: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(features, affine=False)
+        self.scale, self.shift = (nn.Linear(condition, features, bias=False) for _ in "γβ")
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """Normalise ``x`` ``(N, features, H, W)`` for vectors ``c`` ``(N, condition)``."""
+        scale, shift = ((layer(c))[:, :, None, None] for layer in (self.scale, self.shift))
+        out: Tensor = (1 + scale) * self.norm(x) + shift
+        return out
+
+
+class BigGANGenerator(SpectrallyNormalised):
+    """Residual blocks, each with its own part of z, from a latent to an image, tanh at the end.
+
+    z = [z_0, z_1, …]: the first linear layer takes z_0, the batch norms of block l take [e(y), z_l], e(y) an embedding
+    of the class that all of them share; without classes z_l alone. All weights but e are normalised spectrally.
+
+    Args:
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled 1 to 7 times (16, 28, 32, 48, 64, 128, 256, ...).
+        channels: of the image.
+        latent_dim: length of z, a number for each block and one more at least; in the paper 20 for each of them, 120 at
+            128 px, 140 at 256 px.
+        num_classes: None, or the number of classes it is conditional on.
+        width: ch in the paper; layers have 1 to 16 times as many channels, 4 times up to 56 px. None for the paper's
+            96, or up to 56 px the 64 of the authors' code.
+        attention: size of the features, in pixels, that self-attention looks at: 64 at 128 px and above in the paper.
+            None for none.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: ``image_size`` cannot be reached by doubling, z is too short, or there are no features of the size
+            ``attention``.
+
+    Reference: arXiv:1809.11096, appendix B, tables 4 to 6 (a).
+    """
+
+    extra_repr = arguments
+
+    def __init__(
+        self,
+        image_size: int = 32,
+        channels: int = 3,
+        latent_dim: int = 128,
+        num_classes: int | None = None,
+        width: int | None = None,
+        attention: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.latent_dim = image_size, channels, latent_dim
+        self.num_classes, self.width, self.attention = num_classes, width, attention
+        at_least_one(channels=channels, latent_dim=latent_dim, num_classes=num_classes, width=width)
+        self.start, doublings = stages(image_size)
+        place = attention_place(attention, [self.start * 2**i for i in range(1, doublings + 1)], self)
+        unit = width or (64 if doublings <= 3 else 96)
+        first, *rest = [unit * multiple for multiple in _from_image(doublings, generator=True)[::-1]]
+        self.chunks = _shares(latent_dim, doublings + 1)
+        self.input = LatentInput(latent_dim, None)
+        self.embedding = None if num_classes is None else nn.Embedding(num_classes, CLASS_FEATURES)
+        self.linear = nn.Linear(self.chunks[0], first * self.start**2)
+        known = 0 if num_classes is None else CLASS_FEATURES
+        self.blocks = nn.ModuleList(
+            UpBlock(a, b, known + chunk, LinearBatchNorm)
+            for (a, b), chunk in zip(pairwise([first, *rest]), self.chunks[1:], strict=True)
+        )
+        self.attend = None if place is None else SelfAttention(rest[place], pooled=True)
+        to_image = nn.Conv2d(rest[-1], channels, 3, padding=1)
+        self.output = nn.Sequential(nn.BatchNorm2d(rest[-1]), nn.ReLU(inplace=True), to_image, nn.Tanh())
+        _orthogonal(self)
+        self.to(memory_format=torch.channels_last)
+        self.normalise(nn.Conv2d, nn.Linear)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map latents ``(N, latent_dim)`` to images ``(N, channels, image_size, image_size)`` in [-1, 1]."""
+        z_0, *z_blocks = self.input(z, None).split(self.chunks, 1)
+        known = [] if self.embedding is None else [self.embedding(required_labels(labels, self.embedding))]
+        x = self.linear(z_0).unflatten(1, (-1, self.start, self.start))
+        for block, z_l in zip(self.blocks, z_blocks, strict=True):
+            x = block(x, torch.cat([*known, z_l], 1))
+            if self.attend is not None and x.shape[-1] == self.attention:
+                x = self.attend(x)
+        images: Tensor = self.output(x)
+        return images
+
+
+def _shares(length: int, parts: int) -> list[int]:
+    """Return the lengths of ``parts`` parts of z, equal but for one number, the longer ones first."""
+    if length < parts:
+        raise ValueError(
+            f"latent_dim={length}: z has {parts} parts, one for each block and one more: take {parts} or more"
+        )
+    return [length // parts + (i < length % parts) for i in range(parts)]
+
+
+class BigGANDiscriminator(SpectrallyNormalised):
+    """Residual blocks from an image to a logit, each weight divided by its largest singular value.
+
+    φ(x) is the sum over all places of the last features, after ReLU; the logit is wᵀφ(x) + b, plus the projection
+    v_yᵀφ(x) where there are classes. Without batch norm, it judges each image for itself.
+
+    Args:
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled 1 to 7 times (16, 28, 32, 48, 64, 128, 256, ...).
+        channels: of the image.
+        num_classes: None, or the number of classes it is conditional on.
+        width: ch in the paper; layers have 1 to 16 times as many channels, 4 times up to 56 px. None for the paper's
+            96, or up to 56 px the 64 of the authors' code.
+        attention: size of the features, in pixels, that self-attention looks at: 64 at 128 px and above in the paper.
+            None for none.
+        conditioning: ``"projection"``, the logit depends on the class (arXiv:1802.05637), or ``"classifier"``, it does
+            not, and :meth:`classify` tells the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: ``image_size`` cannot be reached by doubling, there are no features of the size ``attention``, or no
+            classes for a classifier; images of another shape, at the forward pass.
+
+    Reference: arXiv:1809.11096, appendix B, tables 4 to 6 (b).
+    """
+
+    extra_repr = arguments
+
+    def __init__(
+        self,
+        image_size: int = 32,
+        channels: int = 3,
+        num_classes: int | None = None,
+        width: int | None = None,
+        attention: int | None = None,
+        conditioning: Conditioning = "projection",
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
+        self.width, self.attention = width, attention
+        self.conditioning: Conditioning = conditioning
+        at_least_one(channels=channels, num_classes=num_classes, width=width)
+        _, doublings = stages(image_size)
+        halvings = doublings if doublings > 3 else min(doublings, 2)
+        unit = width or (64 if doublings <= 3 else 96)
+        widths = [unit * multiple for multiple in _from_image(doublings, generator=False)]
+        blocks: list[nn.Module] = [DownBlock(channels, widths[0], down=True, first=True)]
+        blocks += [DownBlock(a, b, down=i < halvings, wide=True) for i, (a, b) in enumerate(pairwise(widths), start=1)]
+        sizes = [image_size // 2 ** min(i, halvings) for i in range(1, len(widths) + 1)]
+        place = attention_place(attention, sizes, self)
+        if place is not None:
+            blocks.insert(place + 1, SelfAttention(widths[place], pooled=True))
+        self.blocks = nn.Sequential(*blocks)
+        self.head = LogitHead(widths[-1], num_classes, conditioning)
+        _orthogonal(self)
+        self.to(memory_format=torch.channels_last)
+        self.normalise()
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
+        logits: Tensor = self.head(self._features(images), labels)
+        return logits
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Map images to logits of classes ``(N, num_classes)``, where ``conditioning="classifier"``."""
+        return self.head.classify(self._features(images))
+
+    def _features(self, images: Tensor) -> Tensor:
+        check_images(images, (self.channels, self.image_size, self.image_size), self)
+        features: Tensor = self.blocks(images).relu().sum((2, 3))
+        return features

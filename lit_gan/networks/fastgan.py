@@ -1,0 +1,264 @@
+"""FastGAN, for a few hundred pictures (Liu et al. 2021, arXiv:2101.04775).
+
+Blocks, widths and initial weights are as in the authors' code (github.com/odegeasslbc/FastGAN-pytorch, GPL-3.0: facts
+alone are taken, from copies of it, since the repository's snapshot is empty; no line is). Numbers there are for 256 px
+and more; here they follow the size of the features, from 4 px on, so that other sizes have the layers that they need.
+"""
+
+# Deviation: one logit, the mean of the two maps of logits; the authors' hinge is applied to each place of both maps.
+# Deviation: D halves the picture for its second look; the authors' G makes the small picture too, at 128 px.
+# Deviation: no noise is added between G's layers, which the authors' code does: a picture depends on z and class alone.
+# Deviation: tanh at the end at every size; in the authors' code at 1024 px alone.
+# Deviation: classes: beside z in G, as a projection on D's features; the paper's game is unconditional.
+
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, glu, interpolate
+
+from lit_gan.arguments import at_least_one
+from lit_gan.networks.layers import LatentInput, check_images, dcgan_init, required_labels, stages
+from lit_gan.networks.spectral import SpectrallyNormalised
+from lit_gan.representation import arguments
+
+__all__ = ["FastGANDiscriminator", "FastGANGenerator"]
+
+GENERATOR = (16, 8, 4, 2, 2, 1, 1 / 2, 1 / 4, 1 / 8)
+"""Channels at 4, 8, 16, … px, in units of the width."""
+DISCRIMINATOR = (16, 8, 4, 2, 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16)
+DECODER = (2, 1, 1, 1 / 2)
+"""Channels of a decoder from 16 px on, that makes 128 px from 8."""
+
+
+def _widths(multiples: tuple[float, ...], width: int, count: int) -> list[int]:
+    """Return the channels of ``count`` layers; beyond the table as in its last place."""
+    return [max(1, int(width * multiples[min(i, len(multiples) - 1)])) for i in range(count)]
+
+
+def _convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
+    """Return a convolution without bias, to half the size where ``stride`` is 2."""
+    return nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, bias=False)
+
+
+class GatedConvolution(nn.Module):
+    """3×3, batch norm, gated linear unit, to twice the size where asked: a·σ(b), a and b the halves of the channels.
+
+    Reference: arXiv:2101.04775, figure 3; the unit: Dauphin et al. 2016, arXiv:1612.08083, equation 1.
+    """
+
+    def __init__(self, inputs: int, outputs: int, up: bool) -> None:
+        super().__init__()
+        self.up = up
+        self.layers = nn.Sequential(_convolution(inputs, 2 * outputs, 3), nn.BatchNorm2d(2 * outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, or to twice of H and W."""
+        return glu(self.layers(interpolate(x, scale_factor=2.0) if self.up else x), 1)
+
+
+class SkipExcitation(nn.Module):
+    """Features gated by others, channel by channel: y = F(x_low)·x_high, F(x_low) in (0, 1) for each channel of x_high.
+
+    F is a mean to 4×4 places, a 4×4 convolution to one place, leaky ReLU, 1×1, sigmoid.
+
+    Reference: arXiv:2101.04775, section 3.1, equation 1.
+    """
+
+    def __init__(self, low: int, high: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(4),
+            nn.Conv2d(low, high, 4, bias=False),
+            nn.LeakyReLU(0.1),
+            _convolution(high, high, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, low: Tensor, high: Tensor) -> Tensor:
+        """Return ``high`` ``(N, C, H, W)`` gated by ``low`` ``(N, C', H', W')``."""
+        out: Tensor = high * self.gate(low)
+        return out
+
+
+class FastGANGenerator(SpectrallyNormalised):
+    """Gated convolutions to ever twice the size, gated by the features four doublings before, tanh at the end.
+
+    Blocks have two convolutions and one in turn; the features of 4 px gate those of 64 px, 8 gate 128, and so on.
+
+    Args:
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, 256, ...).
+        channels: of the image.
+        latent_dim: length of z; 256 in the authors' code.
+        num_classes: None, or the number of classes it is conditional on.
+        width: channels at 128 px; 16 times as many at 4 px, fewer above 128 px. 64 in the authors' code.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: ``image_size`` cannot be reached by doubling.
+
+    Reference: arXiv:2101.04775, section 3.1 and figure 3.
+    """
+
+    extra_repr = arguments
+
+    def __init__(
+        self,
+        image_size: int = 256,
+        channels: int = 3,
+        latent_dim: int = 256,
+        num_classes: int | None = None,
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.latent_dim = image_size, channels, latent_dim
+        self.num_classes, self.width = num_classes, width
+        at_least_one(channels=channels, latent_dim=latent_dim, num_classes=num_classes, width=width)
+        self.start, doublings = stages(image_size)
+        widths = _widths(GENERATOR, width, doublings + 1)
+        self.input = LatentInput(latent_dim, num_classes)
+        self.linear = nn.Linear(self.input.features, 2 * widths[0] * self.start**2, bias=False)
+        self.norm = nn.BatchNorm2d(2 * widths[0])
+        self.blocks = nn.ModuleList(_up_block(a, b, double=i % 2 == 0) for i, (a, b) in enumerate(pairwise(widths)))
+        self.gates = nn.ModuleList(SkipExcitation(low, high) for low, high in zip(widths, widths[4:], strict=False))
+        self.output = nn.Sequential(_convolution(widths[-1], channels, 3), nn.Tanh())
+        self.apply(dcgan_init)
+        self.to(memory_format=torch.channels_last)
+        self.normalise(nn.Conv2d, nn.Linear)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map latents ``(N, latent_dim)`` to images ``(N, channels, image_size, image_size)`` in [-1, 1]."""
+        x = self.linear(self.input(z, labels)).unflatten(1, (-1, self.start, self.start))
+        features = [glu(self.norm(x), 1)]
+        for i, block in enumerate(self.blocks, start=1):
+            x = block(features[-1])
+            features.append(self.gates[i - 4](features[i - 4], x) if i >= 4 else x)
+        images: Tensor = self.output(features[-1])
+        return images
+
+
+def _up_block(inputs: int, outputs: int, double: bool) -> nn.Sequential:
+    """Return one gated convolution to twice the size, and another after it where ``double``."""
+    block = nn.Sequential(GatedConvolution(inputs, outputs, up=True))
+    return block.append(GatedConvolution(outputs, outputs, up=False)) if double else block
+
+
+class HalvingBlock(nn.Module):
+    """Half the size in two ways, and the mean of both: 4×4 and 3×3, beside a mean over 2×2 and 1×1."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.main = nn.Sequential(_halving(inputs, outputs), *_normed(outputs, outputs, 3))
+        self.direct = nn.Sequential(nn.AvgPool2d(2), *_normed(inputs, outputs, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H/2, W/2)``."""
+        out: Tensor = (self.main(x) + self.direct(x)) / 2
+        return out
+
+
+def _normed(inputs: int, outputs: int, size: int, stride: int = 1) -> list[nn.Module]:
+    return [_convolution(inputs, outputs, size, stride), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
+
+
+def _halving(inputs: int, outputs: int) -> nn.Sequential:
+    """Return 4×4 to half the size, batch norm and leaky ReLU."""
+    return nn.Sequential(*_normed(inputs, outputs, 4, stride=2))
+
+
+class FastGANDiscriminator(SpectrallyNormalised):
+    """Two looks at an image, whole and at half the size, and decoders that make it again from the features.
+
+    The whole image is halved to features of 8 px, a block's gated by those of three blocks before; from 32 px on, the
+    smaller image goes a narrower way of its own. The logit is the mean over both looks and all places of what 4×4
+    convolutions say there, plus the projection v_yᵀφ(x) where there are classes, φ(x) the mean of the whole image's
+    features. The decoders learn by :class:`lit_gan.penalties.Reconstruction` alone.
+
+    Args:
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, 256, ...).
+        channels: of the image.
+        num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637).
+        width: channels at 64 px; 8 times as many at 8 px, fewer above 64 px. 64 in the authors' code.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: ``image_size`` cannot be reached by doubling; images of another shape, at the forward pass.
+
+    Reference: arXiv:2101.04775, section 3.2 and figure 4.
+    """
+
+    extra_repr = arguments
+
+    def __init__(
+        self, image_size: int = 256, channels: int = 3, num_classes: int | None = None, width: int = 64
+    ) -> None:
+        super().__init__()
+        self.image_size, self.channels, self.num_classes, self.width = image_size, channels, num_classes, width
+        at_least_one(channels=channels, num_classes=num_classes, width=width)
+        _, doublings = stages(image_size)
+        widths = _widths(DISCRIMINATOR, width, doublings + 1)[:0:-1]  # from the image's size to 8 px
+        narrow = _widths(DISCRIMINATOR, width, doublings)[:1:-1]  # of the smaller image, from half of its size to 8 px
+        self.stem = nn.Sequential(_convolution(channels, widths[0], 3), nn.LeakyReLU(0.2))
+        self.blocks = nn.ModuleList(HalvingBlock(a, b) for a, b in pairwise(widths))
+        self.gates = nn.ModuleList(SkipExcitation(low, high) for low, high in zip(widths, widths[3:], strict=False))
+        self.judge = nn.Sequential(*_normed(widths[-1], 2 * widths[-1], 1), nn.Conv2d(2 * widths[-1], 1, 4, bias=False))
+        self.embedding = None if num_classes is None else nn.Embedding(num_classes, widths[-1])
+        decode = partial(_decoder, channels=channels, width=width, doublings=min(max(0, doublings - 2), len(DECODER)))
+        self.whole, self.part = decode(widths[-1]), decode(widths[-2:][0])
+        self.look = self.judge_small = self.small = None
+        if narrow:
+            halvings = (_halving(a, b) for a, b in pairwise(narrow))
+            self.look = nn.Sequential(_convolution(channels, narrow[0], 4, 2), nn.LeakyReLU(0.2), *halvings)
+            self.judge_small, self.small = nn.Conv2d(narrow[-1], 1, 4, bias=False), decode(narrow[-1])
+        self.apply(dcgan_init)
+        self.to(memory_format=torch.channels_last)
+        self.normalise()
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
+        check_images(images, (self.channels, self.image_size, self.image_size), self)
+        features = self._features(images)[-1]
+        logits: Tensor = self.judge(features).mean((1, 2, 3))
+        if self.look is not None and self.judge_small is not None:
+            logits = (logits + self.judge_small(self.look(avg_pool2d(images, 2))).mean((1, 2, 3))) / 2
+        if self.embedding is None:
+            return logits
+        return logits + (features.mean((2, 3)) * self.embedding(required_labels(labels, self.embedding))).sum(1)
+
+    def reconstructions(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return pairs of what a decoder makes of the features and what it should make, ``(N, channels, H, W)`` both.
+
+        They are the whole image, one quarter of it, which is drawn for all images together, and the smaller image.
+        Each has half the height and width of the whole image, 128 px at the most.
+        """
+        features = self._features(images)
+        row, column = (int(torch.randint(2, ())) for _ in range(2))
+        pairs = [
+            (self.whole(features[-1]), images),
+            (self.part(_quarter(features[-2:][0], row, column)), _quarter(images, row, column)),
+        ]
+        if self.look is not None and self.small is not None:
+            smaller = avg_pool2d(images, 2)
+            pairs.append((self.small(self.look(smaller)), smaller))
+        return [(made, interpolate(image, made.shape[2:], mode="area")) for made, image in pairs]
+
+    def _features(self, images: Tensor) -> list[Tensor]:
+        """Return the features of the whole image, from its size to 8 px."""
+        features = [self.stem(images)]
+        for i, block in enumerate(self.blocks, start=1):
+            x = block(features[-1])
+            features.append(self.gates[i - 3](features[i - 3], x) if i >= 3 else x)
+        return features
+
+
+def _decoder(features: int, channels: int, width: int, doublings: int) -> nn.Sequential:
+    """Return gated convolutions from features to a picture ``doublings`` times as large."""
+    widths = [features, *(max(1, int(width * m)) for m in DECODER[len(DECODER) - doublings :])]
+    layers = [GatedConvolution(a, b, up=True) for a, b in pairwise(widths)]
+    return nn.Sequential(*layers, _convolution(widths[-1], channels, 3), nn.Tanh())
+
+
+def _quarter(x: Tensor, row: int, column: int) -> Tensor:
+    """Return the upper or lower, left or right quarter of ``x`` ``(N, C, H, W)``."""
+    return x.tensor_split(2, 2)[row].tensor_split(2, 3)[column]
