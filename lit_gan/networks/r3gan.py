@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
+from torch.nn.functional import leaky_relu
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
@@ -75,35 +75,35 @@ class ResidualBlock(nn.Module):
         return out
 
 
-class _Resampling(nn.Module):
-    """Bilinear: the weights 1, 3, 3, 1 in each direction, zeros around the border. Up is the transpose of 4·down."""
+class Down(nn.Module):
+    """To half the size, bilinear: AxAᵀ, whose row i weighs pixels by 1, 3, 3, 1 eighths around 2i + ½, with zeros outside.
 
-    kernel: Tensor
+    A product of matrices, since the second gradient of a convolution goes through its groups one after another.
 
-    def __init__(self) -> None:
+    Args:
+        size: height and width of x.
+    """
+
+    matrix: Tensor
+
+    def __init__(self, size: int) -> None:
         super().__init__()
-        weights = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-        self.register_buffer("kernel", weights[:, None] * weights, persistent=False)
-
-    def _each(self, x: Tensor) -> Tensor:
-        """Return the kernel for each channel of ``x``."""
-        return self.kernel.to(x.dtype).expand(x.shape[1], 1, 4, 4)
-
-
-class Up(_Resampling):
-    """To twice the size."""
+        distance = (torch.arange(size) - 2 * torch.arange(size // 2)[:, None] - 0.5).abs()
+        self.register_buffer("matrix", (1 - distance / 2).clamp(min=0) / 2, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, H, W)`` to ``(N, C, 2H, 2W)``."""
-        return conv_transpose2d(x, 4 * self._each(x), stride=2, padding=1, groups=x.shape[1])
+        """Map ``(N, C, size, size)`` to half the size."""
+        matrix = self.matrix.to(x.dtype)
+        return matrix @ x @ matrix.T
 
 
-class Down(_Resampling):
-    """To half the size."""
+class Up(Down):
+    """To ``size``, twice that of x, bilinear: 4AᵀxA, the transpose of four times :class:`Down`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, 2H, 2W)`` to ``(N, C, H, W)``."""
-        return conv2d(x, self._each(x), stride=2, padding=1, groups=x.shape[1])
+        """Map ``(N, C, size/2, size/2)`` to ``size``."""
+        matrix = 2 * self.matrix.to(x.dtype)
+        return matrix.T @ x @ matrix
 
 
 class R3GANGenerator(nn.Module):
@@ -156,8 +156,8 @@ class R3GANGenerator(nn.Module):
         _normal(self.linear.weight)
         self.basis = nn.Parameter(torch.randn(width, start, start))
         layers = _blocks(width, group_size, len(widths))
-        for a, b in pairwise(widths):
-            layers += [*([_mixing(a, b)] if a != b else []), Up(), *_blocks(b, group_size, len(widths))]
+        for i, (a, b) in enumerate(pairwise(widths), start=1):
+            layers += [*([_mixing(a, b)] if a != b else []), Up(start * 2**i), *_blocks(b, group_size, len(widths))]
         self.layers = nn.Sequential(*layers, _mixing(widths[-1], channels))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -208,8 +208,8 @@ class R3GANDiscriminator(nn.Module):
         start, doublings = stages(image_size)
         widths = _widths(width, wide_stages, doublings)[::-1]
         layers: list[nn.Module] = [_mixing(channels, widths[0]), *_blocks(widths[0], group_size, len(widths))]
-        for a, b in pairwise(widths):
-            layers += [Down(), *([_mixing(a, b)] if a != b else []), *_blocks(b, group_size, len(widths))]
+        for i, (a, b) in enumerate(pairwise(widths)):
+            layers += [Down(image_size // 2**i), *([_mixing(a, b)] if a != b else []), *_blocks(b, group_size, len(widths))]
         self.layers = nn.Sequential(*layers)
         self.basis = nn.Parameter(torch.randn(width, start, start) / start)
         self.linear = nn.Linear(width, 1 if num_classes is None else width, bias=False)
