@@ -16,7 +16,7 @@ from torch.nn.functional import leaky_relu
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
-from lit_gan.networks.resampling import doubled, halved
+from lit_gan.networks.resampling import Down, Up
 from lit_gan.representation import arguments
 
 __all__ = ["R3GANDiscriminator", "R3GANGenerator"]
@@ -35,11 +35,16 @@ def _normal(weight: Tensor, gain: float = 1.0) -> None:
     nn.init.normal_(weight, 0.0, gain / math.sqrt(weight[0].numel()))
 
 
-def _mixing(inputs: int, outputs: int) -> nn.Conv2d:
+def _pointwise(inputs: int, outputs: int) -> nn.Conv2d:
     """Return a 1×1 convolution without bias."""
     layer = nn.Conv2d(inputs, outputs, 1, bias=False)
     _normal(layer.weight)
     return layer
+
+
+def _mixing(inputs: int, outputs: int) -> list[nn.Module]:
+    """Return a transition's layer beside the resampling: none where the channels stay."""
+    return [] if inputs == outputs else [_pointwise(inputs, outputs)]
 
 
 class ResidualBlock(nn.Module):
@@ -76,20 +81,9 @@ class ResidualBlock(nn.Module):
         return out
 
 
-class Up(nn.Module):
-    """To twice the size, bilinear: 1, 3, 3, 1 in each direction, zeros around the border."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, H, W)`` to ``(N, C, 2H, 2W)``."""
-        return doubled(x)
-
-
-class Down(nn.Module):
-    """To half the size, bilinear: 1, 3, 3, 1 in each direction, zeros around the border."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, 2H, 2W)`` to ``(N, C, H, W)``."""
-        return halved(x)
+def _blocks(features: int, group_size: int, depth: int) -> list[nn.Module]:
+    """Return the blocks of one resolution."""
+    return [ResidualBlock(features, group_size, depth) for _ in range(BLOCKS)]
 
 
 class R3GANGenerator(nn.Module):
@@ -141,10 +135,11 @@ class R3GANGenerator(nn.Module):
         self.linear = nn.Linear(self.input.features, width, bias=False)
         _normal(self.linear.weight)
         self.basis = nn.Parameter(torch.randn(width, start, start))
-        layers = _blocks(width, group_size, len(widths))
-        for a, b in pairwise(widths):
-            layers += [*([_mixing(a, b)] if a != b else []), Up(), *_blocks(b, group_size, len(widths))]
-        self.layers = nn.Sequential(*layers, _mixing(widths[-1], channels))
+        depth = BLOCKS * len(widths)
+        layers = _blocks(width, group_size, depth)
+        for i, (a, b) in enumerate(pairwise(widths), start=1):
+            layers += [*_mixing(a, b), Up(start * 2**i), *_blocks(b, group_size, depth)]
+        self.layers = nn.Sequential(*layers, _pointwise(widths[-1], channels))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map latents ``(N, latent_dim)`` to images ``(N, channels, image_size, image_size)``."""
@@ -193,9 +188,10 @@ class R3GANDiscriminator(nn.Module):
         at_least_one(width=width, wide_stages=wide_stages, group_size=group_size)
         start, doublings = stages(image_size)
         widths = _widths(width, wide_stages, doublings)[::-1]
-        layers: list[nn.Module] = [_mixing(channels, widths[0]), *_blocks(widths[0], group_size, len(widths))]
-        for a, b in pairwise(widths):
-            layers += [Down(), *([_mixing(a, b)] if a != b else []), *_blocks(b, group_size, len(widths))]
+        depth = BLOCKS * len(widths)
+        layers: list[nn.Module] = [_pointwise(channels, widths[0]), *_blocks(widths[0], group_size, depth)]
+        for i, (a, b) in enumerate(pairwise(widths)):
+            layers += [Down(image_size // 2**i), *_mixing(a, b), *_blocks(b, group_size, depth)]
         self.layers = nn.Sequential(*layers)
         self.basis = nn.Parameter(torch.randn(width, start, start) / start)
         self.linear = nn.Linear(width, 1 if num_classes is None else width, bias=False)
@@ -211,8 +207,3 @@ class R3GANDiscriminator(nn.Module):
         if self.embedding is None:
             return features[:, 0]
         return (features * self.embedding(required_labels(labels, self.embedding))).sum(1)
-
-
-def _blocks(features: int, group_size: int, resolutions: int) -> list[nn.Module]:
-    """Return the blocks of one resolution out of ``resolutions``."""
-    return [ResidualBlock(features, group_size, BLOCKS * resolutions) for _ in range(BLOCKS)]

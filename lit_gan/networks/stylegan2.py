@@ -22,7 +22,7 @@ from lit_gan.arguments import at_least_one, within
 from lit_gan.networks.equalised import EqualisedConv, EqualisedLinear, Leaky, normalised
 from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
 from lit_gan.networks.modulated import ModulatedConv, StyledConv
-from lit_gan.networks.resampling import doubled
+from lit_gan.networks.resampling import Up
 from lit_gan.representation import arguments
 
 __all__ = ["StyleGAN2Discriminator", "StyleGAN2Generator"]
@@ -91,6 +91,7 @@ class SynthesisBlock(nn.Module):
         up = [] if inputs is None else [StyledConv(inputs, outputs, image_size, style_dim, up=True)]
         self.layers = nn.ModuleList([*up, StyledConv(outputs, outputs, image_size, style_dim)])
         self.to_image = ModulatedConv(outputs, channels, 1, style_dim, demodulate=False)
+        self.up = Up(image_size)
 
     def forward(self, x: Tensor, image: Tensor | None, styles: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features and the image of this size; ``styles`` is ``(N, layers + 1, style_dim)``."""
@@ -98,7 +99,7 @@ class SynthesisBlock(nn.Module):
         for layer, style in zip(self.layers, others, strict=True):
             x = layer(x, style)
         part: Tensor = self.to_image(x, last)
-        return x, part if image is None else doubled(image) + part
+        return x, part if image is None else self.up(image) + part
 
 
 class StyleGAN2Generator(nn.Module):

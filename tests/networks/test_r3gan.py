@@ -10,7 +10,8 @@ from torch.testing import assert_close
 
 from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import R3GANDiscriminator, R3GANGenerator
-from lit_gan.networks.r3gan import Down, ResidualBlock, Up
+from lit_gan.networks.r3gan import ResidualBlock
+from lit_gan.networks.resampling import Down, Up
 from lit_gan.penalties.gradient import squared_gradient_norm
 
 # Table 9 of arXiv:2501.05441: size, classes, channels and groups from 4 px up, parameters of G and D in millions.
@@ -135,7 +136,7 @@ def test_signals_keep_their_size_at_first():
 # What they compute
 
 
-@pytest.mark.parametrize("resample", [Up(), Down()])
+@pytest.mark.parametrize("resample", [Up(16), Down(8)])
 def test_resampling_keeps_constants_but_at_the_border(resample):
     y = resample(torch.full((1, 3, 8, 8), 2.0))
     assert_close(y[..., 1:-1, 1:-1], torch.full_like(y[..., 1:-1, 1:-1], 2.0))
@@ -146,14 +147,19 @@ def test_resampling_is_bilinear():
     x = torch.randn(2, 3, 6, 6, dtype=torch.float64)
     up = interpolate(x, scale_factor=2, mode="bilinear")
     down = interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)
-    for resample, expected in ((Up(), up), (Down(), down)):
+    for resample, expected in ((Up(12), up), (Down(6), down)):
         y = resample.double()(x)
         assert_close(y[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1])
 
 
+def test_down_weighs_neighbours_by_eighths():
+    rows = [[3, 3, 1, 0, 0, 0], [0, 1, 3, 3, 1, 0], [0, 0, 0, 1, 3, 3]]
+    assert_close(Down(6).matrix, torch.tensor(rows) / 8)
+
+
 def test_up_is_the_transpose_of_four_downs():
     x, y = torch.randn(1, 2, 4, 4).double(), torch.randn(1, 2, 8, 8).double()
-    assert_close((Up().double()(x) * y).sum(), 4 * (x * Down().double()(y)).sum())
+    assert_close((Up(8).double()(x) * y).sum(), 4 * (x * Down(8).double()(y)).sum())
 
 
 def test_the_first_features_are_the_basis_times_a_linear_map():
