@@ -177,6 +177,20 @@ def test_the_preset_of_stylegan2_trains():
     main(["sample", checkpoint(), "--n=4", "--output=few.png", "--truncation=0.5"])
 
 
+def test_the_small_r3gan_trains_and_follows_its_schedules():
+    config = CONFIGS[0].with_name("r3gan_laptop.yaml")
+    options = ["--data.batch_size=4", "--trainer.max_steps=2", "--trainer.limit_val_batches=1", QUICK[3]]
+    main(["fit", f"--config={config}", *options])
+    (path,) = Path("runs").rglob("*.ckpt")
+    saved = torch.load(path, weights_only=True)
+    model = LitGAN.load_from_checkpoint(path)
+    assert model.sample(3).shape == (3, 1, 32, 32)
+    assert {type(schedule).__name__ for schedule in (model.lr_schedule, model.beta2_schedule)} == {"Cosine"}
+    group = saved["optimizer_states"][0]["param_groups"][0]
+    assert group["betas"] == (0.0, model.beta2_schedule(4)), "as the second turn began"
+    assert group["lr"] == 0.002 * model.lr_schedule(4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
