@@ -184,7 +184,12 @@ class AdaptiveAugment(Augmentation):
         self.last_move.add_(due * images)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return changed images, of the same shape."""
+        """Return changed images, of the same shape; computed in float32: places need more than bfloat16 has."""
+        with torch.autocast(images.device.type, enabled=False):
+            changed = self._changed(images.to(torch.promote_types(images.dtype, torch.float32)))
+        return changed.to(images.dtype)
+
+    def _changed(self, images: Tensor) -> Tensor:
         images = _moved(images, self._geometry(images))
         images = self._colored(images) if self.color else images
         return torch.where(self._chosen(images)[:, None, None, None], _cut(images), images) if self.cutout else images

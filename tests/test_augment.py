@@ -252,6 +252,19 @@ class TestEveryAugmentation:
         assert not torch.equal(first, make(cls)(same))
         assert (first - first.mean(0)).abs().amax((1, 2, 3)).min() > 0, "each image has its own"
 
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize("size", [32, 256])
+    def test_is_as_exact_under_autocast(self, cls, size, dtype):
+        """Real images come in float32, a generator's in bfloat16; both are moved by the same amount."""
+        images = (torch.rand(2, 3, size, size) * 2 - 1).to(dtype)
+        torch.manual_seed(0)
+        expected = make(cls)(images.float())
+        torch.manual_seed(0)
+        with torch.autocast("cpu", torch.bfloat16):
+            changed = make(cls)(images)
+        assert changed.dtype == dtype
+        assert torch.allclose(changed.float(), expected, atol=0.03, rtol=0.01)
+
     @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
     def test_trains_with_a_gradient_penalty(self, cls, precision, tmp_path):
         gan = LitGAN(
