@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 __all__ = ["start_average", "update_average"]
@@ -24,7 +25,8 @@ def start_average(network: nn.Module) -> nn.Module:
 def update_average(average: nn.Module, network: nn.Module, images: int, half_life: float) -> None:
     """Move ``average`` towards ``network``: avg ← network + (avg − network) · ½^(images/half_life).
 
-    Parameters are averaged; buffers (the statistics of batch norm) are copied.
+    Parameters are averaged; buffers (the statistics of batch norm) are copied, but for those of parametrizations: the
+    vectors of spectral normalisation follow the average's own weights, one step of power iteration at each update.
 
     Args:
         average: changed in place; a deep copy of ``network`` at the start.
@@ -36,5 +38,18 @@ def update_average(average: nn.Module, network: nn.Module, images: int, half_lif
     """
     move = get_ema_multi_avg_fn(0.5 ** (images / half_life))
     move(list(average.parameters()), list(network.parameters()), None)
-    for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
-        kept.copy_(buffer)
+    for (name, kept), buffer in zip(average.named_buffers(), network.buffers(), strict=True):
+        if "parametrizations." not in name:
+            kept.copy_(buffer)
+    _follow_parametrizations(average)
+
+
+def _follow_parametrizations(average: nn.Module) -> None:
+    """Let parametrized weights be computed once as in training, where spectral normalisation takes its step."""
+    for module in average.modules():
+        if is_parametrized(module):
+            with torch.autocast(next(module.parameters()).device.type, enabled=False):
+                for name, parametrization in module.parametrizations.items():  # type: ignore[operator, union-attr]
+                    parametrization.train()
+                    getattr(module, name)
+                    parametrization.eval()

@@ -37,11 +37,16 @@ class SpectrallyNormalised(nn.Module):
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {name: getattr(self, name) for name in argument_names(type(self))}
-        return _built, (type(self), options, self.state_dict(), self.training)
+        frozen = [name for name, parameter in self.named_parameters() if not parameter.requires_grad]
+        return _built, (type(self), options, self.state_dict(), self.training, frozen)
 
 
-def _built(cls: type[nn.Module], options: dict[str, Any], state: dict[str, Tensor], training: bool) -> nn.Module:
+def _built(
+    cls: type[nn.Module], options: dict[str, Any], state: dict[str, Tensor], training: bool, frozen: list[str]
+) -> nn.Module:
     with torch.device("meta"):  # draws no random numbers
         network = cls(**options)
     network.load_state_dict(state, assign=True)
+    for name in frozen:
+        network.get_parameter(name).requires_grad_(False)
     return network.train(training)

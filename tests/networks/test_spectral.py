@@ -10,7 +10,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.testing import assert_close
 
 from lit_gan import LitGAN
-from lit_gan.ema import start_average
+from lit_gan.ema import start_average, update_average
 from lit_gan.networks import SNGANDiscriminator, SNGANGenerator
 from lit_gan.penalties import R1
 from tests.conftest import Batches, loader
@@ -117,6 +117,32 @@ def test_copied_and_pickled_with_its_state(again):
     twin.train()(IMAGES, LABELS)
     assert changed(twin, before)
     assert changed(network, before) == set(), "nothing is shared"
+
+
+def test_the_average_is_normalised_by_its_own_singular_values():
+    """With the vectors of the network it follows, whose weights move fast, σ would be too small."""
+    network = critic()
+    network.train()
+    average = start_average(network)
+    for _ in range(60):
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter += 0.1 * torch.randn_like(parameter)
+            network(IMAGES[:2], LABELS[:2])  # a step of its own power iteration
+        update_average(average, network, images=1, half_life=20)
+    assert not any(module.training for module in average.modules())
+    assert max(singular_values(average).values()) < 1.1
+    with torch.no_grad():
+        for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
+            kept.copy_(buffer)
+    assert max(singular_values(average).values()) > 1.15, "the vectors of the network would not do"
+
+
+def test_what_was_frozen_is_frozen_after_pickling():
+    network = critic().requires_grad_(False)
+    network.head.linear.bias.requires_grad_(True)
+    again = pickle.loads(pickle.dumps(network))
+    assert [p.requires_grad for p in again.parameters()] == [p.requires_grad for p in network.parameters()]
 
 
 def test_pickled_in_its_precision():
