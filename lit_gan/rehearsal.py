@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 
 from lit_gan.buffers import Kept
 from lit_gan.images import to_float
 from lit_gan.labels import needs_labels
-from lit_gan.penalties import Consistency
+from lit_gan.penalties import AuxiliaryClassifier, Consistency
 from lit_gan.randomness import random_states, set_random_states
 from lit_gan.sampling import evaluating
 
@@ -37,6 +38,7 @@ def check_game(model: "LitGAN", images: Tensor, labels: Tensor | None) -> None:
             _check_unlabelled(player, getattr(model, player))
     for penalty in model.penalties.values():
         penalty.check(model.generator, model.discriminator, labels)
+    _check_classifier(model)
     # Validation may come first, without gradients; the walk back from the logits needs them, and tensors that allow it.
     networks = (model.generator, model.discriminator)
     augmentations = [] if model.augment is None else [model.augment]
@@ -99,6 +101,15 @@ def _follows(result: Tensor, images: Tensor) -> bool:
     if not result.requires_grad:
         return False
     return torch.autograd.grad(result.sum(), images, allow_unused=True, retain_graph=True)[0] is not None
+
+
+def _check_classifier(model: "LitGAN") -> None:
+    taught = any(isinstance(p, AuxiliaryClassifier) and p.player == "discriminator" for p in model.penalties.values())
+    if getattr(model.discriminator, "conditioning", None) == "classifier" and not taught:
+        rank_zero_warn(
+            'the discriminator has conditioning="classifier" and no penalty teaches its classifier, so that it ignores '
+            'classes: add AuxiliaryClassifier(), and AuxiliaryClassifier(player="generator") beside it'
+        )
 
 
 def _check_unlabelled(player: str, network: nn.Module) -> None:

@@ -216,12 +216,26 @@ def test_orthogonal_filters_pay_nothing_and_look_at_what_is_optimised():
     assert OrthogonalWeights(weight=1.0)(of_a_generator(convolution)) > 0.1
     convolution.weight.data = 3 * nn.init.orthogonal_(convolution.weight.data)
     assert OrthogonalWeights(weight=1.0)(of_a_generator(convolution)) < 1e-20
+    tall = nn.Linear(2, 5, bias=False).double()
+    products = tall.weight @ tall.weight.T
+    apart = (products * (1 - torch.eye(5, dtype=torch.float64))).square().sum()
+    assert_close(OrthogonalWeights(weight=1.0)(of_a_generator(tall)), apart)
     normalised = torch.nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2, bias=False).double())
     with torch.no_grad():
         normalised.parametrizations.weight.original.copy_(torch.tensor([[5.0, 0.0], [5.0, 5.0]]))
     before = normalised.parametrizations.weight[0]._u.clone()
     assert OrthogonalWeights(weight=1.0)(of_a_generator(normalised)) == 2 * 25**2
     assert torch.equal(normalised.parametrizations.weight[0]._u, before)
+
+
+def test_filters_of_transposed_and_grouped_convolutions():
+    """A transposed convolution has its filters along the second dimension; groups have no input in common."""
+    up = nn.ConvTranspose2d(3, 1, 2, bias=False).double()
+    assert OrthogonalWeights(weight=1.0)(of_a_generator(up)).item() == pytest.approx(0, abs=1e-12), "one filter"
+    grouped = nn.Conv2d(2, 4, 1, groups=2, bias=False).double()
+    with torch.no_grad():
+        grouped.weight.copy_(torch.tensor([1.0, 2.0, 3.0, 4.0])[:, None, None, None])
+    assert OrthogonalWeights(weight=1.0)(of_a_generator(grouped)) == 2 * (2**2 + 12**2)
 
 
 class Decoding(nn.Module):
@@ -469,3 +483,10 @@ class TestEveryPenalty:
             fitted.fit(gan, Batches(images, torch.arange(16) % 3, batch_size=16))
             logged.append(float(fitted.callback_metrics["penalty/p"]))
         assert logged[1] == pytest.approx(logged[0], rel=0.05, abs=1e-3)
+
+
+def test_a_classifier_that_nothing_teaches_is_warned_of(tmp_path):
+    critic = DCGANDiscriminator(8, 1, num_classes=3, width=4, conditioning="classifier")
+    gan = LitGAN(DCGANGenerator(8, 1, 4, num_classes=3, width=4), critic)
+    with pytest.warns(UserWarning, match=r"no penalty teaches its classifier.*add AuxiliaryClassifier\(\)"):
+        trainer(tmp_path, max_steps=1).fit(gan, Batches(torch.zeros(8, 1, 8, 8), torch.arange(8) % 3, batch_size=4))

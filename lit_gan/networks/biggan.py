@@ -1,8 +1,9 @@
 """BigGAN's residual networks (Brock et al. 2018, arXiv:1809.11096).
 
-Widths are those of the tables of appendix B (128, 256 and 512 px); 32 and 64 px, the chunk that each layer gets, hidden
-widths and attention are as in the first author's code, github.com/ajbrock/BigGAN-PyTorch (MIT; read, not copied). Both
-players are normalised spectrally.
+The generator's widths are those of the tables of appendix B (128, 256 and 512 px). The discriminator's (whose count at
+128 px is the paper's, while its printed table is another), 32 and 64 px, the chunk that each layer gets, hidden widths
+and attention are as in the first author's code, github.com/ajbrock/BigGAN-PyTorch (MIT; read, not copied), D at 512 px
+by analogy. Both players are normalised spectrally.
 
 LitGAN's ``truncation`` multiplies z; the paper's (section 3.1) draws anew what lies beyond a threshold. Its standing
 statistics, batch norm's means taken anew over samples, are not here: those of training are used.
@@ -30,11 +31,12 @@ LARGEST = 7
 """Doublings of the largest table, 4 to 512 px."""
 
 
-def _from_image(doublings: int, generator: bool) -> list[int]:
+def _from_image(image_size: int, doublings: int, generator: bool) -> list[int]:
     """Return the channels of a player's layers in units of its width, those nearest to the image first."""
     if doublings > LARGEST:
+        most = image_size // 2 ** (doublings - LARGEST)
         raise ValueError(
-            f"image_size is {doublings} times doubled, and BigGAN's tables end at {LARGEST}, 512 px: take 512 or less"
+            f"image_size={image_size} is {doublings} doublings, BigGAN's tables end at {LARGEST}: take {most} or less"
         )
     if doublings <= 3:
         return [4] * (doublings + 1 if generator else 4)
@@ -87,8 +89,8 @@ class BigGANGenerator(SpectrallyNormalised):
         num_classes: None, or the number of classes it is conditional on.
         width: ch in the paper; layers have 1 to 16 times as many channels, 4 times up to 56 px. None for the paper's
             96, or up to 56 px the 64 of the authors' code.
-        attention: size of the features, in pixels, that self-attention looks at: 64 at 128 px and above in the paper.
-            None for none.
+        attention: size of the features, in pixels, that self-attention looks at: 64 at 128 px in the paper, 128 at 256
+            px. None for none.
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -116,7 +118,7 @@ class BigGANGenerator(SpectrallyNormalised):
         self.start, doublings = stages(image_size)
         place = attention_place(attention, [self.start * 2**i for i in range(1, doublings + 1)], self)
         unit = width or (64 if doublings <= 3 else 96)
-        first, *rest = [unit * multiple for multiple in _from_image(doublings, generator=True)[::-1]]
+        first, *rest = [unit * multiple for multiple in _from_image(image_size, doublings, generator=True)[::-1]]
         self.chunks = _shares(latent_dim, doublings + 1)
         self.input = LatentInput(latent_dim, None)
         self.embedding = None if num_classes is None else nn.Embedding(num_classes, CLASS_FEATURES)
@@ -167,8 +169,7 @@ class BigGANDiscriminator(SpectrallyNormalised):
         num_classes: None, or the number of classes it is conditional on.
         width: ch in the paper; layers have 1 to 16 times as many channels, 4 times up to 56 px. None for the paper's
             96, or up to 56 px the 64 of the authors' code.
-        attention: size of the features, in pixels, that self-attention looks at: 64 at 128 px and above in the paper.
-            None for none.
+        attention: size of the features, in pixels, that self-attention looks at: 64 in the paper. None for none.
         conditioning: ``"projection"``, the logit depends on the class (arXiv:1802.05637), or ``"classifier"``, it does
             not, and :meth:`classify` tells the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
 
@@ -177,7 +178,7 @@ class BigGANDiscriminator(SpectrallyNormalised):
         ValueError: ``image_size`` cannot be reached by doubling, there are no features of the size ``attention``, or no
             classes for a classifier; images of another shape, at the forward pass.
 
-    Reference: arXiv:1809.11096, appendix B, tables 4 to 6 (b).
+    Reference: arXiv:1809.11096, appendix B; widths: the first author's code.
     """
 
     extra_repr = arguments
@@ -199,7 +200,7 @@ class BigGANDiscriminator(SpectrallyNormalised):
         _, doublings = stages(image_size)
         halvings = doublings if doublings > 3 else min(doublings, 2)
         unit = width or (64 if doublings <= 3 else 96)
-        widths = [unit * multiple for multiple in _from_image(doublings, generator=False)]
+        widths = [unit * multiple for multiple in _from_image(image_size, doublings, generator=False)]
         blocks: list[nn.Module] = [DownBlock(channels, widths[0], down=True, first=True)]
         blocks += [DownBlock(a, b, down=i < halvings, wide=True) for i, (a, b) in enumerate(pairwise(widths), start=1)]
         sizes = [image_size // 2 ** min(i, halvings) for i in range(1, len(widths) + 1)]

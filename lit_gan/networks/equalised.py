@@ -66,7 +66,7 @@ class EqualisedConv(nn.Module):
 
 
 class Leaky(nn.Module):
-    """√2 · leaky ReLU of slope 0.2: about the variance of its input comes out."""
+    """√2 · leaky ReLU of slope 0.2: about the mean square of its input comes out."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map a tensor to one of the same shape."""

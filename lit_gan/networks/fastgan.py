@@ -1,14 +1,17 @@
 """FastGAN, for a few hundred pictures (Liu et al. 2021, arXiv:2101.04775).
 
-Blocks, widths and initial weights are as in the authors' code (github.com/odegeasslbc/FastGAN-pytorch, GPL-3.0: facts
-alone are taken, from copies of it, since the repository's snapshot is empty; no line is). Numbers there are for 256 px
-and more; here they follow the size of the features, from 4 px on, so that other sizes have the layers that they need.
+Blocks, widths and initial weights are as in the authors' code at 256 px (github.com/odegeasslbc/FastGAN-pytorch,
+GPL-3.0: facts alone are taken, from copies of it, since the repository's snapshot is empty; no line is). At other sizes
+the same blocks follow the size of the features, from 4 px on.
 """
 
 # Deviation: one logit, the mean of the two maps of logits; the authors' hinge is applied to each place of both maps.
 # Deviation: D halves the picture for its second look; the authors' G makes the small picture too, at 128 px.
 # Deviation: no noise is added between G's layers, which the authors' code does: a picture depends on z and class alone.
 # Deviation: tanh at the end at every size; in the authors' code at 1024 px alone.
+# Deviation: leaky ReLU in the gates, as in the paper (section 3.1); the authors' code has Swish there.
+# Deviation: the first layer is linear, from z to features of 4 px, and normalised so; theirs is transposed.
+# Deviation: above 256 px D begins at full size, where theirs halves it at once; G has gates at each size from 64 px on.
 # Deviation: classes: beside z in G, as a projection on D's features; the paper's game is unconditional.
 
 from functools import partial
@@ -28,6 +31,7 @@ __all__ = ["FastGANDiscriminator", "FastGANGenerator"]
 GENERATOR = (16, 8, 4, 2, 2, 1, 1 / 2, 1 / 4, 1 / 8)
 """Channels at 4, 8, 16, … px, in units of the width."""
 DISCRIMINATOR = (16, 8, 4, 2, 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16)
+"""The same of the discriminator, which ends at 8 px."""
 DECODER = (2, 1, 1, 1 / 2)
 """Channels of a decoder from 16 px on, that makes 128 px from 8."""
 
@@ -173,7 +177,8 @@ class FastGANDiscriminator(SpectrallyNormalised):
     The whole image is halved to features of 8 px, a block's gated by those of three blocks before; from 32 px on, the
     smaller image goes a narrower way of its own. The logit is the mean over both looks and all places of what 4×4
     convolutions say there, plus the projection v_yᵀφ(x) where there are classes, φ(x) the mean of the whole image's
-    features. The decoders learn by :class:`lit_gan.penalties.Reconstruction` alone.
+    features. The decoders learn by :class:`lit_gan.penalties.Reconstruction` alone. Batch norm couples the samples of a
+    batch: leave gradient penalties out, and mind that V(G, D) is of D in evaluation, with its running statistics.
 
     Args:
         image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, 256, ...).

@@ -21,7 +21,7 @@ class ModulatedConv(nn.Module):
     Args:
         inputs: channels of x, i.
         outputs: channels of the result, j.
-        size: of the kernel, odd.
+        size: of the kernel, odd; 3 where ``up``.
         style_dim: length of the style.
         up: whether the result has twice the height and width: zeros between the pixels, then the binomial filter.
         demodulate: whether the weights are normalised; else w″ = s_i·w_ijk.

@@ -6,6 +6,7 @@ licence; read, not copied). The game that goes with them is in examples/configs/
 """
 
 # Deviation: in evaluation images are clamped to [-1, 1], the range of LitGAN's samples; in training they are unbounded.
+# So held-out V(G, D) is of clamped ones.
 
 import math
 from itertools import pairwise

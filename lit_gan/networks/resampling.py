@@ -39,7 +39,10 @@ class Up(Down):
 
 
 def blurred(x: Tensor, padding: int) -> Tensor:
-    """Return ``x`` ``(N, C, H, W)``, with ``padding`` zeros around it, through the filter: H + 2·padding − 3 high."""
+    """Return ``x`` ``(N, C, H, W)``, with ``padding`` zeros around it, through the filter: H + 2·padding − 3 high.
+
+    A grouped convolution: half the time of matrices, but for second gradients, which StyleGAN2's lazy R1 takes rarely.
+    """
     line = x.new_ones(4)  # made on the device of x, so nothing waits
     line[1:3] = 3
     kernel = torch.outer(line, line) / 64

@@ -7,9 +7,11 @@ github.com/NVlabs/stylegan2-ada-pytorch, whose licence is non-commercial: none o
 """
 
 # Deviation: nothing bounds the paper's images. Here they are unbounded in training, where a bound would take the
-# generator its gradients, and clipped to [-1, 1] in evaluation, as a file of 8 bits does.
+# generator its gradients, and clipped to [-1, 1] in evaluation, as a file of 8 bits does: held-out V(G, D) is of such.
 # Deviation: z and w always have one length, which is 512 in the paper.
 # Deviation: a class's embedding starts at N(0, 1) without a bias of its own; it is normalised next.
+# Deviation: in evaluation the noise is one picture for all samples, kept with the weights; the authors' code has that
+# for pictures, and draws noise anew where it measures FID.
 # Deviation: a batch that the group of the minibatch's standard deviation does not divide is split into groups that
 # differ by one; the authors' code refuses it.
 
@@ -18,7 +20,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one, within
+from lit_gan.arguments import at_least, at_least_one, within
 from lit_gan.networks.equalised import EqualisedConv, EqualisedLinear, Leaky, normalised
 from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
 from lit_gan.networks.modulated import ModulatedConv, StyledConv
@@ -30,7 +32,7 @@ __all__ = ["StyleGAN2Discriminator", "StyleGAN2Generator"]
 WIDEST = 512
 """The most channels of a layer, where the image's own have no more."""
 DECAY = 0.995
-"""Of the running average of styles, for each turn of the generator."""
+"""Of the running average of styles, for each pass of the generator in training mode."""
 CLASS_DEPTH = 8
 """Layers from a class's embedding to the direction that the discriminator compares features with."""
 
@@ -91,7 +93,7 @@ class SynthesisBlock(nn.Module):
         up = [] if inputs is None else [StyledConv(inputs, outputs, image_size, style_dim, up=True)]
         self.layers = nn.ModuleList([*up, StyledConv(outputs, outputs, image_size, style_dim)])
         self.to_image = ModulatedConv(outputs, channels, 1, style_dim, demodulate=False)
-        self.up = Up(image_size)
+        self.up = None if inputs is None else Up(image_size)
 
     def forward(self, x: Tensor, image: Tensor | None, styles: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features and the image of this size; ``styles`` is ``(N, layers + 1, style_dim)``."""
@@ -99,7 +101,11 @@ class SynthesisBlock(nn.Module):
         for layer, style in zip(self.layers, others, strict=True):
             x = layer(x, style)
         part: Tensor = self.to_image(x, last)
-        return x, part if image is None else self.up(image) + part
+        if image is None or self.up is None:
+            return x, part
+        with torch.autocast(x.device.type, enabled=False):  # the sum over sizes is not rounded at each
+            image = image.to(self.to_image.bias.dtype)
+            return x, self.up(image) + part.to(image)
 
 
 class StyleGAN2Generator(nn.Module):
@@ -146,6 +152,8 @@ class StyleGAN2Generator(nn.Module):
         self.mapping_depth, self.style_mixing = mapping_depth, style_mixing
         at_least_one(channels=channels, latent_dim=latent_dim, num_classes=num_classes, width=width)
         at_least_one(mapping_depth=mapping_depth)
+        if style_mixing is None:
+            raise TypeError("style_mixing=None must be a number in [0, 1]: 0 for none")
         within("[0, 1]", style_mixing=style_mixing)
         start, _ = stages(image_size)
         widths = _widths(image_size, width)[::-1]
@@ -192,7 +200,7 @@ class StyleGAN2Generator(nn.Module):
 
     def synthesize(self, styles: Tensor) -> Tensor:
         """Map styles ``(N, layers, latent_dim)`` to images, which nothing bounds."""
-        x, image = self.constant.expand(len(styles), -1, -1, -1), None
+        x, image = self.constant.expand(styles.shape[0], -1, -1, -1), None
         for i, block in enumerate(self.blocks):  # the first takes two styles, each other one three, one in common
             x, image = block(x, image, styles[:, max(2 * i - 1, 0) : 2 * i + 2])
         assert image is not None
@@ -247,7 +255,7 @@ class MinibatchDeviation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, H, W)`` to ``(N, C + 1, H, W)``."""
         n = len(x)
-        groups = max(1, round(n / self.group))
+        groups = max(1, (n + self.group // 2) // self.group)
         which = torch.arange(n, device=x.device) % groups
         with torch.autocast(x.device.type, enabled=False):
             features = x.flatten(1).to(torch.promote_types(x.dtype, torch.float32))
@@ -296,8 +304,8 @@ class StyleGAN2Discriminator(nn.Module):
         width: channels at the image's size; each smaller size has twice as many, up to 512. None for the paper's, as
             in :class:`StyleGAN2Generator`.
         residual: whether blocks have a shortcut, as in the paper; without in ADA's CIFAR-10 setting.
-        minibatch_group: samples whose standard deviation is taken, where they have one batch: 4 in the paper, 32 in
-            ADA's CIFAR-10 setting. None leaves it out, and each image is judged for itself.
+        minibatch_group: samples whose standard deviation is taken, ≥ 2: 4 in the authors' code, 32 in ADA's CIFAR-10
+            setting. None leaves it out, and each image is judged for itself.
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -321,7 +329,8 @@ class StyleGAN2Discriminator(nn.Module):
         super().__init__()
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
         self.width, self.residual, self.minibatch_group = width, residual, minibatch_group
-        at_least_one(channels=channels, num_classes=num_classes, width=width, minibatch_group=minibatch_group)
+        at_least_one(channels=channels, num_classes=num_classes, width=width)
+        at_least(2, minibatch_group=minibatch_group)
         start, doublings = stages(image_size)
         widths = _widths(image_size, width)
         features, group = widths[-1], minibatch_group
@@ -343,5 +352,7 @@ class StyleGAN2Discriminator(nn.Module):
         """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
         check_images(images, (self.channels, self.image_size, self.image_size), self)
         features = self.blocks(self.from_image(images))
-        logits: Tensor = self.head(self.last(self.deviation(features)), labels)
+        with torch.autocast(images.device.type, enabled=False):
+            features = features.to(self.head.linear.weight.dtype)
+            logits: Tensor = self.head(self.last(self.deviation(features)), labels)
         return logits

@@ -70,7 +70,8 @@ class AuxiliaryClassifier(Penalty):
         assert turn.discriminator is not None
         assert turn.labels is not None
         penalty = turn.fake_logits.new_zeros(())
-        for images in (turn.real, turn.fake) if self.player == "discriminator" else (turn.fake,):
+        ours = (turn.real.detach(), turn.fake.detach()) if self.player == "discriminator" else (turn.fake,)
+        for images in ours:
             classes = turn.discriminator.classify(images)  # type: ignore[operator]
             penalty = penalty + cross_entropy(classes.to(penalty.dtype), turn.labels)
         return self.weight_in(turn) * penalty

@@ -16,7 +16,8 @@ class Reconstruction(Penalty):
 
     R_k(x) is what the discriminator's k-th decoder makes of its features of x, T_k(x) the part of x that it should
     make: the pairs that ``discriminator.reconstructions(images)`` returns. x is not augmented, and the discriminator
-    looks at it once more: with ``every=2`` the penalty costs half.
+    looks at it once more: with ``every=2`` the penalty costs half. Where D has batch norm, this look counts in its
+    running statistics, so that they lean towards real images.
 
     Args:
         weight: ≥ 0, or a schedule of it; 1 in the paper.

@@ -1,9 +1,11 @@
 """Penalties on a player's weights themselves."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from lit_gan.penalties.base import Penalty, Turn
 from lit_gan.schedules import Schedule
@@ -15,9 +17,9 @@ __all__ = ["OrthogonalWeights"]
 class OrthogonalWeights(Penalty):
     """Filters of the generator at right angles: ``weight`` · Σ ‖WWᵀ ⊙ (1 − I)‖², the sum over all its weights W.
 
-    W is a weight as the matrix of its first dimension by all others, a row for each filter; rows keep their lengths.
-    Embeddings are left out; where a weight is normalised spectrally, W is what the optimizer holds. For sampling with
-    a small ``truncation``.
+    W is the ``weight`` of a layer as a matrix, a row for each filter, those of a grouped convolution group by group;
+    rows keep their lengths. Embeddings and learned constants are left out; where a weight is normalised spectrally, W
+    is what the optimizer holds. For sampling with a small ``truncation``.
 
     Args:
         weight: β, ≥ 0, or a schedule of it; 1e-4 in the paper.
@@ -45,14 +47,24 @@ class OrthogonalWeights(Penalty):
 
 
 def _matrices(network: nn.Module) -> list[Tensor]:
-    """Return the weights of a network as matrices, without vectors and embeddings."""
-    left_out = {p for module in network.modules() if isinstance(module, nn.Embedding) for p in module.parameters()}
-    return [p.flatten(1) for p in network.parameters() if p.ndim > 1 and p not in left_out]
+    """Return the weights of a network's layers as matrices, a row for each filter."""
+    matrices = []
+    for layer in network.modules():
+        weight: Any = layer._parameters.get("weight")
+        if is_parametrized(layer, "weight"):
+            weight = layer.parametrizations.weight.original  # type: ignore[union-attr]
+        if weight is None or weight.ndim < 2 or isinstance(layer, nn.Embedding):
+            continue
+        if isinstance(layer, nn.ConvTranspose2d):
+            weight = weight.transpose(0, 1)
+        groups = layer.groups if isinstance(layer, nn.Conv2d) else 1
+        matrices += [part.flatten(1) for part in weight.chunk(groups)]
+    return matrices
 
 
 def _overlap(rows: Tensor) -> Tensor:
     """Return the sum of the squared products of each two rows, in float32 at least."""
     rows = rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
     with torch.autocast(rows.device.type, enabled=False):
-        products = rows @ rows.T
-        return products.square().sum() - products.diagonal().square().sum()
+        gram = rows @ rows.T if len(rows) <= rows.shape[1] else rows.T @ rows  # ‖WWᵀ‖ = ‖WᵀW‖: the smaller one
+        return gram.square().sum() - rows.square().sum(1).square().sum()

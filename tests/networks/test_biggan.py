@@ -12,7 +12,7 @@ from lit_gan.networks.residual import SelfAttention
 from lit_gan.networks.spectral import SpectrallyNormalised
 
 # What the first layer and each block of G make, and each block of D, in units of the width, with the sizes in px.
-# 128 to 512 px: tables 4 to 6 of arXiv:1809.11096; 32 and 64 px as in the first author's code.
+# G from 128 px on: tables 4 to 6 of arXiv:1809.11096; the others as in the first author's code, D at 512 px by analogy.
 TABLES = {
     32: ([4, 4, 4, 4], [(4, 16), (4, 8), (4, 8), (4, 8)]),
     64: ([16, 16, 8, 4, 2], [(1, 32), (2, 16), (4, 8), (8, 4), (16, 4)]),
@@ -132,7 +132,7 @@ def test_weights_start_orthogonal(make):
 
 @pytest.mark.usefixtures("unnormalised")
 def test_attention_is_where_it_is_asked_for():
-    """At 64 px, on 2 widths of channels in the generator and on 1 in the discriminator, as in table 4."""
+    """At 64 px, on 2 widths of channels in the generator and 1 in the discriminator, as in the first author's code."""
     with torch.device("meta"):
         networks = BigGANGenerator(128, width=16, attention=64), BigGANDiscriminator(128, width=16, attention=64)
     inputs = torch.randn(1, 128), torch.randn(1, 3, 128, 128)
@@ -156,7 +156,7 @@ def test_refuses_what_it_has_no_layers_for():
     with pytest.raises(ValueError, match=r"latent_dim=3: z has 4 parts, .*: take 4 or more"):
         BigGANGenerator(32, latent_dim=3)
     for cls in (BigGANGenerator, BigGANDiscriminator):
-        with pytest.raises(ValueError, match=r"image_size is 8 times doubled, .* take 512 or less"):
+        with pytest.raises(ValueError, match=r"image_size=1024 is 8 doublings, .* take 512 or less"):
             cls(1024)
         with pytest.raises(ValueError, match=f"attention=12: the blocks of this {cls.__name__}"):
             cls(32, attention=12)

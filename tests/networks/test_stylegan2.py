@@ -401,3 +401,22 @@ def test_any_discriminator_will_do(tmp_path):
     gan = LitGAN(StyleGAN2Generator(8, 1, 4, width=4), DCGANDiscriminator(8, 1, width=4))
     fit(gan, tmp_path, 1)
     assert gan.sample(2).abs().max() <= 1
+
+
+def test_the_sum_of_images_and_the_logit_are_not_rounded_under_autocast():
+    generator, discriminator = StyleGAN2Generator(16, 1, 8, width=4), StyleGAN2Discriminator(16, 1, width=4)
+    with torch.autocast("cpu", torch.bfloat16):
+        images = generator(torch.randn(4, 8))
+        assert images.dtype == discriminator(images).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "sentence"),
+    [
+        (lambda: StyleGAN2Generator(style_mixing=None), TypeError, "style_mixing=None must be a number in"),
+        (lambda: StyleGAN2Discriminator(minibatch_group=1), ValueError, "minibatch_group=1 must be at least 2"),
+    ],
+)
+def test_refusals(make, error, sentence):
+    with pytest.raises(error, match=sentence):
+        make()
