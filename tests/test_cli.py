@@ -135,10 +135,16 @@ def test_fit_on_a_set_by_its_name():
 
 @pytest.mark.usefixtures("any_checksum")
 @pytest.mark.parametrize(
-    ("preset", "turns", "classes", "beta2"),
-    [("sngan", 5, 0, 0.9), ("projection_cgan", 5, 10, 0.9), ("biggan_small", 4, 10, 0.999), ("r3gan", 1, 10, 0.9)],
+    ("preset", "turns", "classes", "betas"),
+    [
+        ("sngan", 5, 0, (0.0, 0.9)),
+        ("projection_cgan", 5, 10, (0.0, 0.9)),
+        ("biggan_small", 4, 10, (0.0, 0.999)),
+        ("r3gan", 1, 10, (0.0, 0.9)),
+        ("wgan_gp", 5, 0, (0.5, 0.9)),
+    ],
 )
-def test_presets_for_cifar_train(preset, turns, classes, beta2):
+def test_presets_for_cifar_train(preset, turns, classes, betas):
     """With narrow networks: turns of D on nine images each, of which the last is followed by one of G."""
     small = [f"--data.root={cifar(Path('files'))}", "--data.batch_size=9", "--trainer.max_steps=1"]
     small += [f"--model.{player}.width=4" for player in ("generator", "discriminator")] + QUICK[:1] + QUICK[3:4]
@@ -146,7 +152,7 @@ def test_presets_for_cifar_train(preset, turns, classes, beta2):
     model = LitGAN.load_from_checkpoint(checkpoint())
     assert (int(model.d_steps), int(model.images_seen)) == (turns, 9 * turns)
     assert len(model.label_counts) == classes
-    assert model.generator_optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"] == (0.0, beta2)
+    assert model.generator_optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"] == betas
 
 
 def test_the_preset_for_few_pictures_trains(monkeypatch):
@@ -189,6 +195,15 @@ def test_the_small_r3gan_trains_and_follows_its_schedules():
     group = saved["optimizer_states"][0]["param_groups"][0]
     assert group["betas"] == (0.0, model.beta2_schedule(4)), "as the second turn began"
     assert group["lr"] == 0.002 * model.lr_schedule(4)
+
+
+def test_the_preset_of_modes_trains():
+    """With few points, for eight turns; what it reaches is measured by benchmarks/mode_coverage.py."""
+    few = ["--data.train_size=2048", "--data.held_out_size=64", "--trainer.max_steps=8", QUICK[3]]
+    main(["fit", f"--config={CONFIGS[0].with_name('modes.yaml')}", *few])
+    model = LitGAN.load_from_checkpoint(checkpoint())
+    assert int(model.images_seen) == 8 * 256
+    assert 0.5 < model.sample(500).std() < 2, "as wide as the data, at once"
 
 
 @pytest.mark.parametrize(

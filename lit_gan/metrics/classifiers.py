@@ -18,33 +18,10 @@ _BATCH = 64  # of each kind
 _LEARNING_RATE = 3e-3
 
 
-class Waves(nn.Module):
-    """x and the sines and cosines of 32 random projections of it, or an MLP could hardly see the shape of narrow modes.
-
-    The projections' wave numbers are normal, of standard deviations from 0.6 to 6 over √D.
-
-    Reference: Tancik et al. 2020, arXiv:2006.10739, section 6 (Gaussian mapping); the range of scales is ours.
-    """
-
-    waves: Tensor
-
-    def __init__(self, dimensions: int, projections: int = 32) -> None:
-        super().__init__()
-        scales = torch.logspace(-1, 0, projections) * 6 / dimensions**0.5
-        self.register_buffer("waves", torch.randn(dimensions, projections) * scales)
-        self.features = dimensions + 2 * projections
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, D)`` to ``(N, D + 2·projections)``."""
-        angles = x @ self.waves
-        return torch.cat([x, angles.sin(), angles.cos()], 1)
-
-
 def classifier_for(like: Tensor) -> nn.Module:
     """Return a network for vectors or images ``like`` these, on their device."""
     if like.ndim == 2:
-        waves = Waves(like.shape[1])
-        return nn.Sequential(waves, MLPDiscriminator(features=waves.features, width=64, depth=2)).to(like.device)
+        return MLPDiscriminator(features=like.shape[1], width=64, depth=2, waves=32).to(like.device)
     channels, *size = like.shape[1:]
     layers: list[nn.Module] = [nn.Conv2d(channels, 8, 3, padding=1), nn.LeakyReLU(0.2)]  # at full size: sees blur
     channels = 8

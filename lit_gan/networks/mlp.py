@@ -1,15 +1,20 @@
 """Fully connected networks, for small images and for points in a plane (Goodfellow et al. 2014, arXiv:1406.2661)."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, LogitHead, check_images
 from lit_gan.representation import arguments
 
-__all__ = ["MLPDiscriminator", "MLPGenerator"]
+__all__ = ["MLPDiscriminator", "MLPGenerator", "Waves"]
+
+SLOPE = 0.2
+"""Of leaky ReLU below 0."""
 
 
 def _data_shape(image_size: int | None, channels: int | None, features: int | None) -> tuple[int, ...]:
@@ -26,11 +31,45 @@ def _data_shape(image_size: int | None, channels: int | None, features: int | No
     return (channels, image_size, image_size)
 
 
+class Waves(nn.Module):
+    """x beside sines and cosines of random projections of it, without which an MLP can hardly see narrow modes.
+
+    The projections' wave numbers are normal, of standard deviations from 0.6 to 6 over √D.
+
+    Args:
+        dimensions: of x, D.
+        projections: how many.
+
+    Reference: Tancik et al. 2020, arXiv:2006.10739, section 6 (Gaussian mapping); the range of scales is ours.
+    """
+
+    waves: Tensor
+
+    def __init__(self, dimensions: int, projections: int) -> None:
+        super().__init__()
+        scales = torch.logspace(-1, 0, projections) * 6 / dimensions**0.5
+        self.register_buffer("waves", torch.randn(dimensions, projections) * scales)
+        self.features = dimensions + 2 * projections
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, D)`` to ``(N, D + 2·projections)``."""
+        with torch.autocast(x.device.type, enabled=False):  # a narrow mode lies within bfloat16's rounding
+            angles = x @ self.waves.to(x.dtype)
+        return torch.cat([x, angles.sin(), angles.cos()], 1)
+
+
 def _hidden_layers(inputs: int, width: int, depth: int) -> nn.Sequential:
     sizes = [inputs] + [width] * depth
     return nn.Sequential(
-        *(layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2, inplace=True)))
+        *(layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(SLOPE, inplace=True)))
     )
+
+
+def _keep_variance(module: nn.Module, gain: float) -> None:
+    """Draw a linear layer's weights from N(0, gain²/inputs), its bias is 0."""
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, 0.0, gain / math.sqrt(module.in_features))
+        nn.init.zeros_(module.bias)
 
 
 class MLPGenerator(nn.Module):
@@ -44,6 +83,9 @@ class MLPGenerator(nn.Module):
         num_classes: None, or the number of classes it is conditional on.
         width: units of each hidden layer.
         depth: number of hidden layers.
+        he_init: first weights that keep the latent's variance, so that vectors start as wide as data of unit variance
+            (He et al. 2015, arXiv:1502.01852, equation 15, for the slope 0.2); torch's, where not, shrink it to less
+            than a hundredth: all samples start near one point, and may stay in the modes around it.
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -63,11 +105,12 @@ class MLPGenerator(nn.Module):
         num_classes: int | None = None,
         width: int = 256,
         depth: int = 3,
+        he_init: bool = False,
     ) -> None:
         super().__init__()
         self.image_size, self.channels, self.features = image_size, channels, features
         self.latent_dim, self.num_classes = latent_dim, num_classes
-        self.width, self.depth = width, depth
+        self.width, self.depth, self.he_init = width, depth, he_init
         at_least_one(latent_dim=latent_dim, num_classes=num_classes, width=width, depth=depth)
         shape = _data_shape(image_size, channels, features)
         self.input = LatentInput(latent_dim, num_classes)
@@ -75,6 +118,9 @@ class MLPGenerator(nn.Module):
         self.output = nn.Sequential(nn.Linear(width, math.prod(shape)), nn.Unflatten(1, shape))
         if features is None:
             self.output.append(nn.Tanh())
+        if he_init:
+            self.layers.apply(partial(_keep_variance, gain=math.sqrt(2 / (1 + SLOPE**2))))
+            self.output.apply(partial(_keep_variance, gain=1.0))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map latents ``(N, latent_dim)`` to images ``(N, C, H, W)`` in [-1, 1], or to vectors ``(N, features)``."""
@@ -92,6 +138,8 @@ class MLPDiscriminator(nn.Module):
         num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637).
         width: units of each hidden layer.
         depth: number of hidden layers.
+        waves: random projections whose sines and cosines the layers see beside x, for vectors with narrow modes; None
+            for none (:class:`Waves`).
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -110,13 +158,18 @@ class MLPDiscriminator(nn.Module):
         num_classes: int | None = None,
         width: int = 256,
         depth: int = 3,
+        waves: int | None = None,
     ) -> None:
         super().__init__()
         self.image_size, self.channels, self.features = image_size, channels, features
-        self.num_classes, self.width, self.depth = num_classes, width, depth
-        at_least_one(num_classes=num_classes, width=width, depth=depth)
+        self.num_classes, self.width, self.depth, self.waves = num_classes, width, depth, waves
+        at_least_one(num_classes=num_classes, width=width, depth=depth, waves=waves)
         self.shape = _data_shape(image_size, channels, features)
-        self.layers = nn.Sequential(nn.Flatten(), *_hidden_layers(math.prod(self.shape), width, depth))
+        inputs = math.prod(self.shape)
+        seen = [] if waves is None else [Waves(inputs, waves)]
+        self.layers = nn.Sequential(
+            nn.Flatten(), *seen, *_hidden_layers(seen[0].features if seen else inputs, width, depth)
+        )
         self.head = LogitHead(width, num_classes)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
