@@ -1,0 +1,1 @@
+"""Measurements, side by side: the table of each is in README.md."""

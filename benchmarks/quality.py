@@ -1,0 +1,188 @@
+"""FID-lite0 on Fashion-MNIST at 32 px after ten minutes of training: a plain loop, our DCGAN, our best preset.
+
+    .venv/bin/python -m benchmarks.quality [MINUTES [SEEDS]]     # 10 and 3: two hours
+    .venv/bin/python -m benchmarks.quality search [MINUTES]      # the plain loop's widths and batches
+
+Runs take turns, seed by seed, each on all cores; the clock stands still while samples are scored, at each fifth of the
+time. Every score is of 10,000 samples against all 55,000 training images; the floor is that of the 10,000 test images.
+The plain loop is PyTorch's DCGAN tutorial (pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html) for 32 px, with
+images in memory, of the width and batch in ``PLAIN``, which the search compares with others. Presets train as their
+files say, on the same images, without validation and pictures.
+"""
+
+import os
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import seed_everything
+from torch import Tensor, nn
+
+from benchmarks.clock import Clock, fit, quiet, write
+from lit_gan.cli import LitGANCLI
+from lit_gan.data import FashionMNIST
+from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples
+from lit_gan.evaluation.blocks import BLOCK
+from lit_gan.evaluation.scores import Scorer
+from lit_gan.evaluation.sources import Samples
+from lit_gan.images import grid, save_png, to_uint8
+from lit_gan.metrics.extractors import EfficientNetLite0
+from lit_gan.module import LitGAN
+
+RESULTS = Path(__file__).parent / "results"
+PRESETS = Path(__file__).parent.parent / "examples" / "configs"
+N_FAKE, POINTS = 10_000, 5
+PLAIN = {"width": 32, "batch": 64}
+CONTENDERS = {
+    "plain PyTorch loop": "",
+    "preset dcgan_fashion_mnist": "dcgan_fashion_mnist",
+    "preset r3gan_laptop": "r3gan_laptop",
+}
+
+
+@dataclass
+class PlainSamples:
+    """What the tutorial's generator makes of fixed latents, in evaluation mode."""
+
+    generator: nn.Module
+    latent_dim: int
+    n: int = N_FAKE
+
+    @torch.no_grad()
+    def block(self, number: int) -> Tensor:
+        """Return the images of a block."""
+        rng = torch.Generator().manual_seed(number)
+        z = torch.randn(BLOCK, self.latent_dim, 1, 1, generator=rng)[: self.n - number * BLOCK]
+        images = to_uint8(self.generator.eval()(z))
+        self.generator.train()
+        return images
+
+
+def tutorial_networks(width: int, latent_dim: int = 100) -> tuple[nn.Module, nn.Module]:
+    """Return the tutorial's generator and discriminator, one layer shorter: 32 px."""
+
+    def up(a: int, b: int, stride: int, padding: int) -> list[nn.Module]:
+        return [nn.ConvTranspose2d(a, b, 4, stride, padding, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
+
+    def down(a: int, b: int) -> list[nn.Module]:
+        return [nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, inplace=True)]
+
+    w = width
+    last = nn.ConvTranspose2d(w, 1, 4, 2, 1, bias=False)
+    layers = [*up(latent_dim, 4 * w, 1, 0), *up(4 * w, 2 * w, 2, 1), *up(2 * w, w, 2, 1), last, nn.Tanh()]
+    first = [nn.Conv2d(1, w, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
+    head = [nn.Conv2d(4 * w, 1, 4, 1, 0, bias=False), nn.Sigmoid()]
+    networks = nn.Sequential(*layers), nn.Sequential(*first, *down(w, 2 * w), *down(2 * w, 4 * w), *head)
+    for module in (m for network in networks for m in network.modules()):
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+    return networks
+
+
+def plain(data: FashionMNIST, clock: Clock, width: int, batch: int, latent_dim: int = 100) -> Samples:
+    """Train as the tutorial does; return the samples at the end."""
+    generator, discriminator = tutorial_networks(width, latent_dim)
+    images, bce = data.load("train")[0], nn.BCELoss()
+    images = nn.functional.interpolate(images.float(), size=32, mode="bilinear", antialias=True) / 127.5 - 1
+    opt_g, opt_d = (torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (generator, discriminator))
+    ones, zeros = torch.ones(batch), torch.zeros(batch)
+    clock.start()
+    while True:
+        for chosen in torch.randperm(len(images)).split(batch):
+            if len(chosen) < batch:
+                continue
+            opt_d.zero_grad()
+            bce(discriminator(images[chosen]).view(-1), ones).backward()
+            fake = generator(torch.randn(batch, latent_dim, 1, 1))
+            bce(discriminator(fake.detach()).view(-1), zeros).backward()
+            opt_d.step()
+            opt_g.zero_grad()
+            bce(discriminator(fake).view(-1), ones).backward()
+            opt_g.step()
+            if not clock.tick(samples := PlainSamples(generator, latent_dim)):
+                return samples
+
+
+def preset(name: str, data: FashionMNIST, clock: Clock, seed: int) -> Samples:
+    """Train a preset on ``data``; return the samples at the end."""
+    cli = LitGANCLI(args=["--config", str(PRESETS / f"{name}.yaml"), "--seed_everything", str(seed)], run=False)
+    model, theirs = cli.model, cli.datamodule
+    flip = getattr(theirs, "horizontal_flip", False)
+    data = FashionMNIST(data.root, 32, theirs.batch_size, horizontal_flip=flip, download=False)
+    fit(model, data, clock, cli.trainer.precision)
+    return GeneratedSamples(model, N_FAKE)
+
+
+def run(name: str, data: FashionMNIST, clock: Clock, seed: int, **options: int) -> dict[str, Any]:
+    """Train a contender, keep a picture of what it draws, and return its curve."""
+    seed_everything(seed, verbose=False)
+    config = CONTENDERS.get(name)
+    samples = preset(config, data, clock, seed) if config else plain(data, clock, **options)
+    picture = RESULTS / "quality" / f"{config or 'plain'}_{seed}.png"
+    save_png(grid(samples.block(0)[:64]), picture)
+    row = {"contender": name, "seed": seed, **options, "steps": clock.steps, "curve": clock.curve}
+    print(
+        name,
+        options or "",
+        f"seed {seed}:",
+        *(f"{at['seconds']:.0f} s {at['fid']:.1f}" for at in clock.curve),
+        flush=True,
+    )
+    return row
+
+
+def judge(data: FashionMNIST) -> tuple[Evaluation, float]:
+    """Return what scores samples, and the score of the test images."""
+    data.prepare_data()
+    data.setup("fit")
+    data.setup("test")
+    real, test = RealSamples(data.train_dataloader()), RealSamples(data.test_dataloader())
+    evaluation = Evaluation(Scorer(("fid",), EfficientNetLite0(), N_FAKE), real)
+    return evaluation, evaluation.score([test]).scores["fid_lite0"]
+
+
+def table(rows: list[dict[str, Any]]) -> None:
+    print("| contender | FID-lite0, median (least to most) | of the plain loop's | end / own best | steps |")
+    print("|---|---|---|---|---|")
+    ends = {name: [row["curve"][-1]["fid"] for row in rows if row["contender"] == name] for name in CONTENDERS}
+    for name, fids in ends.items():
+        mine = [row for row in rows if row["contender"] == name]
+        share = statistics.median(a / b for a, b in zip(fids, next(iter(ends.values())), strict=True))
+        worst = max(row["curve"][-1]["fid"] / min(at["fid"] for at in row["curve"]) for row in mine)
+        steps = statistics.median(row["steps"] for row in mine)
+        spread = f"{statistics.median(fids):.1f} ({min(fids):.1f} to {max(fids):.1f})"
+        print(f"| {name} | {spread} | {share:.2f} | {worst:.2f} | {steps:.0f} |")
+
+
+def main(*arguments: str) -> None:
+    quiet()
+    searching = arguments[:1] == ("search",)
+    given = [float(argument) for argument in arguments[searching:]]
+    minutes, seeds = given[0] if given else 10.0, int(given[1]) if len(given) > 1 else 3
+    data = FashionMNIST(os.environ.get("FASHION_MNIST", "data"), 32)
+    evaluation, floor = judge(data)
+    print(f"floor, 10,000 test images: {floor:.1f}", flush=True)
+
+    def scores(trained: LitGAN | PlainSamples) -> dict[str, float]:
+        samples = trained if isinstance(trained, PlainSamples) else GeneratedSamples(trained, N_FAKE)
+        return {"fid": evaluation.score([samples]).scores["fid_lite0"]}
+
+    sizes = [{"width": width, "batch": batch} for width in (16, 32, 64) for batch in (32, 64, 128)]
+    searched = [("plain PyTorch loop", 0, size) for size in sizes]
+    contests = [(name, seed, {} if CONTENDERS[name] else PLAIN) for seed in range(seeds) for name in CONTENDERS]
+    rows = []
+    for name, seed, options in searched if searching else contests:
+        rows.append(run(name, data, Clock(60 * minutes, POINTS, scores), seed, **options))
+        facts = {"minutes": minutes, "floor": floor, "protocol": evaluation.protocol | {"n_fake": N_FAKE}}
+        write(RESULTS / ("quality_search.json" if searching else "quality.json"), rows, **facts)
+    if not searching:
+        table(rows)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
