@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
-from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, check_images, dcgan_init, stages
+from lit_gan.networks.layers import Conditioning, HeadedDiscriminator, LatentInput, LogitHead, dcgan_init, stages
 from lit_gan.representation import arguments
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
@@ -70,7 +70,7 @@ class DCGANGenerator(nn.Module):
         return images
 
 
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(HeadedDiscriminator):
     """Strided convolutions with leaky ReLU from an image to a logit, the mirror of :class:`DCGANGenerator`.
 
     Args:
@@ -121,16 +121,7 @@ class DCGANDiscriminator(nn.Module):
         self.apply(dcgan_init)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
-        logits: Tensor = self.head(self._features(images), labels)
-        return logits
-
-    def classify(self, images: Tensor) -> Tensor:
-        """Map images to logits of classes ``(N, num_classes)``, where ``conditioning="classifier"``."""
-        return self.head.classify(self._features(images))
-
-    def _features(self, images: Tensor) -> Tensor:
-        check_images(images, (self.channels, self.image_size, self.image_size), self)
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the convolutions make of images, as vectors."""
         features: Tensor = self.layers(images)
         return features

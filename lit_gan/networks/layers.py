@@ -10,6 +10,7 @@ from lit_gan.arguments import at_least_one
 
 __all__ = [
     "Conditioning",
+    "HeadedDiscriminator",
     "LatentInput",
     "LogitHead",
     "check_images",
@@ -101,6 +102,31 @@ class LogitHead(nn.Module):
             raise ValueError('no classifier: give the discriminator num_classes and conditioning="classifier"')
         classes: Tensor = self.classifier(features)
         return classes
+
+
+class HeadedDiscriminator(nn.Module):
+    """A discriminator whose :class:`LogitHead` judges the features φ(x) that a subclass finds in an image x."""
+
+    image_size: int
+    channels: int
+    head: LogitHead
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
+        logits: Tensor = self.head(self._checked_features(images), labels)
+        return logits
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Map images to logits of classes ``(N, num_classes)``, where ``conditioning="classifier"``."""
+        return self.head.classify(self._checked_features(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images to φ(x), ``(N, features)``."""
+        raise NotImplementedError
+
+    def _checked_features(self, images: Tensor) -> Tensor:
+        check_images(images, (self.channels, self.image_size, self.image_size), self)
+        return self.features(images)
 
 
 def required_labels(labels: Tensor | None, embedding: nn.Embedding) -> Tensor:

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
 from lit_gan.arguments import at_least_one
-from lit_gan.networks.layers import glorot, required_labels
+from lit_gan.networks.layers import HeadedDiscriminator, glorot, required_labels
+from lit_gan.networks.spectral import SpectrallyNormalised
 
-__all__ = ["ConditionalBatchNorm", "DownBlock", "SelfAttention", "UpBlock", "attention_place"]
+__all__ = ["ConditionalBatchNorm", "DownBlock", "ResidualDiscriminator", "SelfAttention", "UpBlock", "attention_place"]
 
 
 class ConditionalBatchNorm(nn.Module):
@@ -139,6 +140,17 @@ class SelfAttention(nn.Module):
         f, g, h = (t.flatten(2) for t in (f, g, h))  # (N, inner, places)
         beta = (f.transpose(1, 2) @ g).softmax(1)  # (N, i, j)
         return x + self.gamma * self.v((h @ beta).unflatten(2, x.shape[2:]))
+
+
+class ResidualDiscriminator(HeadedDiscriminator, SpectrallyNormalised):
+    """Residual blocks, spectrally normalised; φ(x) is the sum over all places of what the last makes, after ReLU."""
+
+    blocks: nn.Module
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images to φ(x), ``(N, features)``."""
+        features: Tensor = self.blocks(images).relu().sum((2, 3))
+        return features
 
 
 def attention_place(attention: int | None, sizes: Sequence[int], network: nn.Module) -> int | None:

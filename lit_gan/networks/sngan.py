@@ -16,9 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
-from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, check_images, glorot, stages
-from lit_gan.networks.residual import DownBlock, SelfAttention, UpBlock, attention_place
-from lit_gan.networks.spectral import SpectrallyNormalised
+from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, glorot, stages
+from lit_gan.networks.residual import DownBlock, ResidualDiscriminator, SelfAttention, UpBlock, attention_place
 from lit_gan.representation import arguments
 
 __all__ = ["SNGANDiscriminator", "SNGANGenerator"]
@@ -88,7 +87,7 @@ class SNGANGenerator(nn.Module):
         return images
 
 
-class SNGANDiscriminator(SpectrallyNormalised):
+class SNGANDiscriminator(ResidualDiscriminator):
     """Residual blocks from an image to a logit, each weight divided by its largest singular value.
 
     φ(x) is the sum over all places of the last features, after ReLU; the logit is wᵀφ(x) + b, plus the projection
@@ -146,17 +145,3 @@ class SNGANDiscriminator(SpectrallyNormalised):
             glorot(self.head.classifier)
         self.to(memory_format=torch.channels_last)
         self.normalise()
-
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map images ``(N, channels, image_size, image_size)`` to logits ``(N,)``."""
-        logits: Tensor = self.head(self._features(images), labels)
-        return logits
-
-    def classify(self, images: Tensor) -> Tensor:
-        """Map images to logits of classes ``(N, num_classes)``, where ``conditioning="classifier"``."""
-        return self.head.classify(self._features(images))
-
-    def _features(self, images: Tensor) -> Tensor:
-        check_images(images, (self.channels, self.image_size, self.image_size), self)
-        features: Tensor = self.blocks(images).relu().sum((2, 3))
-        return features
