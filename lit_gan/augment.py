@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, pad
 
 from lit_gan.arguments import at_least_one, within
+from lit_gan.precision import at_least_float32
 from lit_gan.representation import arguments
 from lit_gan.schedules import Schedule, always_within
 
@@ -186,7 +187,7 @@ class AdaptiveAugment(Augmentation):
     def forward(self, images: Tensor) -> Tensor:
         """Return changed images, of the same shape; computed in float32: places need more than bfloat16 has."""
         with torch.autocast(images.device.type, enabled=False):
-            changed = self._changed(images.to(torch.promote_types(images.dtype, torch.float32)))
+            changed = self._changed(at_least_float32(images))
         return changed.to(images.dtype)
 
     def _changed(self, images: Tensor) -> Tensor:

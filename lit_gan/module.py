@@ -34,6 +34,7 @@ from lit_gan.losses import AdversarialLoss, NonSaturating
 from lit_gan.networks.packed import Packed
 from lit_gan.optim import GANAdam, OptimizerFactory, make_optimizer
 from lit_gan.penalties import Penalty, Player, Turn
+from lit_gan.precision import at_least_float32
 from lit_gan.run import Run
 from lit_gan.sampling import Latent, draw_latents, sample_images
 from lit_gan.schedules import Schedule
@@ -160,8 +161,7 @@ class LitGAN(LightningModule):
                 f"the discriminator ({type(self.discriminator).__name__}) returns {what} for {len(images)} images: "
                 "it must return logits (N,) or (N, 1)"
             )
-        logits = logits.reshape(n)
-        return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+        return at_least_float32(logits.reshape(n))
 
     @property
     def pack(self) -> int:

@@ -8,6 +8,7 @@ from torch.nn.functional import conv2d, conv_transpose2d
 
 from lit_gan.networks.equalised import EqualisedLinear, Leaky
 from lit_gan.networks.resampling import blurred
+from lit_gan.precision import at_least_float32
 
 __all__ = ["ModulatedConv", "StyledConv"]
 
@@ -58,9 +59,8 @@ class ModulatedConv(nn.Module):
 
 def _norm(weight: Tensor, s: Tensor) -> Tensor:
     """Return 1/√(Σ_ik (s_i·w_ijk)² + 1e-8) for each sample and j, ``(N, outputs)``."""
-    wide = torch.promote_types(s.dtype, torch.float32)
-    squares = weight.to(wide).square().sum((2, 3))
-    return (s.to(wide).square() @ squares.T + 1e-8).rsqrt()
+    squares = at_least_float32(weight).square().sum((2, 3))
+    return (at_least_float32(s).square() @ squares.T + 1e-8).rsqrt()
 
 
 class StyledConv(nn.Module):

@@ -25,6 +25,7 @@ from lit_gan.networks.equalised import EqualisedConv, EqualisedLinear, Leaky, no
 from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
 from lit_gan.networks.modulated import ModulatedConv, StyledConv
 from lit_gan.networks.resampling import Up
+from lit_gan.precision import at_least_float32
 from lit_gan.representation import arguments
 
 __all__ = ["StyleGAN2Discriminator", "StyleGAN2Generator"]
@@ -258,7 +259,7 @@ class MinibatchDeviation(nn.Module):
         groups = max(1, (n + self.group // 2) // self.group)
         which = torch.arange(n, device=x.device) % groups
         with torch.autocast(x.device.type, enabled=False):
-            features = x.flatten(1).to(torch.promote_types(x.dtype, torch.float32))
+            features = at_least_float32(x.flatten(1))
             members = (which == torch.arange(groups, device=x.device)[:, None]).to(features)
             means = members / members.sum(1, keepdim=True)  # (groups, N): products of matrices have one order of sums
             variance = means @ (features - (means @ features)[which]).square()

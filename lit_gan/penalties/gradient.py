@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lit_gan.arguments import positive
 from lit_gan.penalties.base import Penalty, Turn
+from lit_gan.precision import at_least_float32
 from lit_gan.schedules import Schedule
 
 __all__ = ["DRAGAN", "R1", "R2", "WGANGP", "squared_gradient_norm"]
@@ -16,9 +17,7 @@ __all__ = ["DRAGAN", "R1", "R2", "WGANGP", "squared_gradient_norm"]
 def _gradient(logits: Tensor, images: Tensor) -> Tensor:
     """Return ∇ logit, ``(N, ...)`` flattened to ``(N, D)``, with its own graph, in float32 at least."""
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-    if gradient.dtype in (torch.float16, torch.bfloat16):
-        gradient = gradient.float()
-    return gradient.flatten(1)
+    return at_least_float32(gradient).flatten(1)
 
 
 def squared_gradient_norm(logits: Tensor | None, images: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import within
 from lit_gan.penalties.base import Penalty, Turn
+from lit_gan.precision import at_least_float32
 from lit_gan.representation import arguments
 from lit_gan.schedules import Schedule
 
@@ -97,7 +98,7 @@ class PathLength(_Remembering):
     def forward(self, turn: Turn) -> Tensor:
         """``weight`` · E[(‖Jᵀy‖ − a)²]."""
         images, at = _path(turn)
-        images = images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
+        images = at_least_float32(images)
         y = torch.randn_like(images) / images[0, 0].numel() ** 0.5
         (gradient,) = torch.autograd.grad((images * y).sum(), at, create_graph=True)
         lengths = torch.linalg.vector_norm(gradient.flatten(1), dim=1) / math.sqrt(at[0, ..., 0].numel())

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from lit_gan.penalties.base import Penalty, Turn
+from lit_gan.precision import at_least_float32
 from lit_gan.schedules import Schedule
 
 __all__ = ["OrthogonalWeights"]
@@ -64,7 +65,7 @@ def _matrices(network: nn.Module) -> list[Tensor]:
 
 def _overlap(rows: Tensor) -> Tensor:
     """Return the sum of the squared products of each two rows, in float32 at least."""
-    rows = rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
+    rows = at_least_float32(rows)
     with torch.autocast(rows.device.type, enabled=False):
         gram = rows @ rows.T if len(rows) <= rows.shape[1] else rows.T @ rows  # ‖WWᵀ‖ = ‖WᵀW‖: the smaller one
         return gram.square().sum() - rows.square().sum(1).square().sum()
