@@ -8,14 +8,12 @@ Memory is that of a process of its own, above what it has when images and extrac
 """
 
 import json
-import logging
 import multiprocessing
 import platform
 import statistics
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from torchmetrics import Metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
+from benchmarks.clock import quiet
 from lit_gan.data import FashionMNISTSample
 from lit_gan.evaluation import Evaluation, RealSamples
 from lit_gan.evaluation.scores import Scorer
@@ -104,8 +103,7 @@ def peak() -> int:
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    quiet()
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     images = FashionMNISTSample(image_size=32).load("train")[0]
     real, fake = images[:n], images[n : 2 * n]

@@ -7,22 +7,18 @@ the median are printed, and all kept in ``results/learned.json``. Four minutes.
 """
 
 import json
-import logging
 import statistics
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.clock import ALONE, quiet
 from examples import kl_directions, one_dimension, optimal_discriminator
 
 RESULTS = Path(__file__).parent / "results" / "learned.json"
-QUIET: dict[str, Any] = {
-    **{"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False},
-    **{"accelerator": "cpu", "limit_val_batches": 0},
-}
+QUIET: dict[str, Any] = {**ALONE, "accelerator": "cpu"}
 
 
 def measured(seed: int) -> dict[str, float]:
@@ -45,9 +41,7 @@ def measured(seed: int) -> dict[str, float]:
 
 
 def main(seeds: str = "5") -> None:
-    warnings.simplefilter("ignore")
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    quiet()
     runs = [measured(seed) for seed in range(int(seeds))]
     print(f"| over {seeds} seeds | median | worst |\n|---|---|---|")
     for name in runs[0]:

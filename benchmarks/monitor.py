@@ -7,17 +7,16 @@ updates as there are between two measurements.
 """
 
 import json
-import logging
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Trainer, seed_everything
 
+from benchmarks.clock import quiet
 from lit_gan import LitGAN
 from lit_gan.callbacks import EquilibriumMonitor
 from lit_gan.data import FashionMNISTSample, GaussianMixture
@@ -64,8 +63,7 @@ def cases() -> dict[str, Callable[[], tuple[LitGAN, Any]]]:
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    quiet()
     rows = []
     print("| run | seconds | of them the monitor's | share |\n|---|---|---|---|")
     for name, make in cases().items():
