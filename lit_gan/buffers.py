@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor, nn
 
 __all__ = ["Kept", "buffers_of"]
@@ -24,8 +23,7 @@ class Kept:
         self._networks = networks
         self._copies = [buffer.clone() for buffer in buffers_of(networks)]
 
-    @torch.no_grad()
     def put_back(self) -> None:
-        """Give the networks these values again."""
+        """Give the networks these values again, behind autograd's back: a graph that was built at them stays valid."""
         for buffer, copy in zip(buffers_of(self._networks), self._copies, strict=True):
-            buffer.copy_(copy)
+            buffer.data.copy_(copy)

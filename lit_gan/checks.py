@@ -38,6 +38,12 @@ def check_parts(model: "LitGAN") -> None:
     if model.on_non_finite not in ("stop", "skip"):
         raise ValueError(f'on_non_finite={model.on_non_finite!r} is neither "stop" nor "skip"')
     at_least_one(d_steps_per_g_step=model.d_steps_per_g_step, micro_batches=model.micro_batches)
+    instance_of("share_fakes", model.share_fakes, bool, "True")
+    if model.share_fakes and model.micro_batches > 1:
+        raise ValueError(
+            f"share_fakes=True keeps the graph of a whole batch between the turns, micro_batches={model.micro_batches} "
+            "splits the batch to have less of it: use one or the other"
+        )
     positive(gradient_clip=model.gradient_clip)
     always_within("(0, ∞)", ema_half_life=model.ema_half_life)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from pytorch_lightning import Callback, LightningModule
@@ -42,6 +42,16 @@ from lit_gan.schedules import Schedule
 __all__ = ["LitGAN"]
 
 
+class _Shared(NamedTuple):
+    """What both turns of a step share (``share_fakes``)."""
+
+    z: Tensor
+    images: Tensor
+    """With the generator's graph."""
+    before: Kept
+    """The generator's buffers before it drew them, where a turn may be skipped."""
+
+
 class LitGAN(LightningModule):
     """A generator and a discriminator that play a game, min over G and max over D of V(G, D) by default.
 
@@ -73,6 +83,8 @@ class LitGAN(LightningModule):
             names player, layer and last good step; ``"skip"`` leaves that turn out, with a warning, and reads a number
             at each turn, for which a GPU must wait. Infinite gradients in float16 are its scaler's affair.
         warm_start: a checkpoint whose networks to start from; its counters and optimizers are not read.
+        share_fakes: the generator's turn takes the very images that the discriminator was just shown, as in PyTorch's
+            DCGAN tutorial, and saves a pass of the generator; by default each turn draws its own, as in the paper.
 
     Hooks that a subclass overrides must call ``super()``: clipping and counting live in them.
 
@@ -113,6 +125,7 @@ class LitGAN(LightningModule):
         beta2_schedule: Schedule | None = None,
         on_non_finite: NonFinite = "stop",
         warm_start: str | None = None,
+        share_fakes: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -120,6 +133,7 @@ class LitGAN(LightningModule):
         self.loss, self.penalties = loss, penalties or {}
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.d_steps_per_g_step, self.micro_batches = d_steps_per_g_step, micro_batches
+        self.share_fakes = share_fakes
         self.ema_half_life, self.gradient_clip = ema_half_life, gradient_clip
         self.lr_schedule, self.beta2_schedule = lr_schedule, beta2_schedule
         self.latent: Latent = latent
@@ -235,9 +249,11 @@ class LitGAN(LightningModule):
         real, labels = self._real(batch)
         self._follow_schedules()
         self._count(real, labels)
-        self._play("discriminator", real, labels)
-        if self._d_steps % self.d_steps_per_g_step == 0:
-            self._play("generator", real, labels)
+        generating = self._d_steps % self.d_steps_per_g_step == 0
+        shared = self._draw_shared(real, labels) if self.share_fakes and generating else None
+        self._play("discriminator", real, labels, shared)
+        if generating:
+            self._play("generator", real, labels, shared)
             self._update_ema()
         if logs.due(self):
             self._health.read()
@@ -277,15 +293,25 @@ class LitGAN(LightningModule):
             self.label_counts += total(self._new_labels)
             self._new_labels.zero_()
 
-    def _play(self, player: Player, real: Tensor, labels: Tensor | None) -> None:
+    def _draw_shared(self, real: Tensor, labels: Tensor | None) -> _Shared:
+        """Draw the images of both turns, with the graph that the generator's turn goes back through."""
+        before = self._kept_to_skip("generator")
+        z, penalised = self._latents("generator", real), bool(self._due_penalties("generator"))
+        with self._precision(penalised):
+            return _Shared(z, self(z.requires_grad_(penalised), labels), before)
+
+    def _latents(self, player: Player, real: Tensor) -> Tensor:
+        return self._run.latents(len(real), player, self._d_steps, like=real)
+
+    def _play(self, player: Player, real: Tensor, labels: Tensor | None, shared: _Shared | None) -> None:
         """Update one player on one batch; only its parameters and buffers change, and it alone has gradients."""
         optimizer = cast(list[LightningOptimizer], self.optimizers())[0 if player == "generator" else 1]
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        z = self._run.latents(len(real), player, self._d_steps, like=real)
+        z = self._latents(player, real) if shared is None else shared.z
         theirs = Kept(*self._side("discriminator" if player == "generator" else "generator"))
-        ours = Kept(*(self._side(player) if self.on_non_finite == "skip" else ()))
+        ours = shared.before if shared and player == "generator" else self._kept_to_skip(player)
         with self.toggled_optimizer(optimizer):
-            loss = self._differentiate(player, real, labels, z)
+            loss = self._differentiate(player, real, labels, z, shared)
             if self.trainer.world_size > 1:
                 average(parameters, buffers_of(self._side(player)), loss)
             again = partial(self._turn, player, real, labels, z, penalised=False)
@@ -297,14 +323,20 @@ class LitGAN(LightningModule):
             optimizer.zero_grad()
         theirs.put_back()
 
-    def _differentiate(self, player: Player, real: Tensor, labels: Tensor | None, z: Tensor) -> Tensor:
+    def _kept_to_skip(self, player: Player) -> Kept:
+        """Keep what a turn that may be skipped must leave as it was."""
+        return Kept(*(self._side(player) if self.on_non_finite == "skip" else ()))
+
+    def _differentiate(
+        self, player: Player, real: Tensor, labels: Tensor | None, z: Tensor, shared: _Shared | None
+    ) -> Tensor:
         """Add the player's gradients up over the micro-batches; return its loss with penalties, a scalar."""
         due = self._due_penalties(player)
         metrics: dict[str, Tensor] = defaultdict(lambda: real.new_zeros(()))
         loss = real.new_zeros(())
         for share, real_part, label_part, z_part in split(self.micro_batches, real, labels, z):
             with self._precision(penalised=bool(due)):
-                turn = self._turn(player, real_part, label_part, z_part, penalised=bool(due))
+                turn = self._turn(player, real_part, label_part, z_part, bool(due), shared)
                 objective = self._objective(player, turn, due, share, metrics)
             self.manual_backward(objective)
             loss += objective.detach()
@@ -318,11 +350,23 @@ class LitGAN(LightningModule):
             return [self.generator, *states]
         return [self.discriminator, *states] + ([] if self.augment is None else [self.augment])
 
-    def _turn(self, player: Player, real: Tensor, labels: Tensor | None, z: Tensor, penalised: bool) -> Turn:
+    def _turn(
+        self,
+        player: Player,
+        real: Tensor,
+        labels: Tensor | None,
+        z: Tensor,
+        penalised: bool,
+        shared: _Shared | None = None,
+    ) -> Turn:
         """Run both networks for ``player``; the other one's work is done without gradients."""
         generating = player == "generator"
-        with torch.set_grad_enabled(generating):
-            fake = self(z.requires_grad_(generating and penalised), labels)
+        if shared is None:
+            z = z.detach().requires_grad_(generating and penalised)
+            with torch.set_grad_enabled(generating):
+                fake = self(z, labels)
+        else:
+            z, fake = shared.z, shared.images if generating else shared.images.detach()
         if penalised and not generating:
             real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
         real_logits = None

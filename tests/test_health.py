@@ -123,12 +123,17 @@ def test_a_turn_is_skipped(fit, images, parameter, value):
     assert fitted.global_step == 6 - (player == "generator")
 
 
-def test_a_skipped_turn_leaves_statistics_alone(fit):
+@pytest.mark.parametrize("share", [False, True])
+def test_a_skipped_turn_leaves_statistics_alone(fit, share):
     """One NaN in batch norm's running mean would stay for ever."""
     model = LitGAN(
-        DCGANGenerator(16, 1, 4, width=4), DCGANDiscriminator(16, 1, width=4), on_non_finite="skip", ema_half_life=None
+        DCGANGenerator(16, 1, 4, width=4),
+        DCGANDiscriminator(16, 1, width=4),
+        on_non_finite="skip",
+        ema_half_life=None,
+        share_fakes=share,
     )
-    model.generator.register_forward_hook(Once(3))
+    model.generator.layers[0].register_forward_hook(Once(3))
     with pytest.warns(UserWarning, match="the turn is skipped"):
         fit(model, loader(torch.rand(24, 1, 16, 16) * 2 - 1))
     assert all(tensor.isfinite().all() for tensor in model.state_dict().values())

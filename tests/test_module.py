@@ -3,6 +3,7 @@
 import copy
 import functools
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from lit_gan.labels import sample_labels
 from lit_gan.losses import Minimax, NonSaturating, RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import ClippedRMSprop, GANAdam
-from lit_gan.penalties import R1, R2
+from lit_gan.penalties import R1, R2, PathLength, Penalty
 from lit_gan.sampling import draw_latents
 from lit_gan.schedules import Linear
 from lit_gan.theory import accuracy, value
@@ -49,14 +50,14 @@ def weights(network: nn.Module) -> torch.Tensor:
 # The step as a whole
 
 
-def by_hand(g, d, latents, images, batch_size, k, penalty, clip):
+def by_hand(g, d, latents, images, batch_size, k, penalty, clip, share=False):
     """Algorithm 1 of arXiv:1406.2661 with the non-saturating loss and Adam, in plain PyTorch."""
     opt_g, opt_d = (torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999)) for n in (g, d))
     bce = nn.BCEWithLogitsLoss()
     for i, x in enumerate(images.split(batch_size), start=1):
-        fake = g(next(latents)).detach()
+        fake = g(next(latents))
         x = x.clone().requires_grad_()
-        on_real, on_fake = d(x), d(fake)
+        on_real, on_fake = d(x), d(fake.detach())
         loss = bce(on_real, torch.ones_like(on_real)) + bce(on_fake, torch.zeros_like(on_fake))
         if penalty:
             (slope,) = torch.autograd.grad(on_real.sum(), x, create_graph=True)
@@ -67,7 +68,7 @@ def by_hand(g, d, latents, images, batch_size, k, penalty, clip):
             nn.utils.clip_grad_norm_(d.parameters(), clip)
         opt_d.step()
         if i % k == 0:
-            on_fake = d(g(next(latents)))
+            on_fake = d(fake if share else g(next(latents)))
             opt_g.zero_grad()
             bce(on_fake, torch.ones_like(on_fake)).backward()
             if clip:
@@ -75,17 +76,18 @@ def by_hand(g, d, latents, images, batch_size, k, penalty, clip):
             opt_g.step()
 
 
+@pytest.mark.parametrize("share", [False, True])
 @pytest.mark.parametrize(("k", "penalty", "clip"), [(1, 0, None), (3, 0, None), (1, 10.0, None), (2, 1.0, 0.01)])
-def test_the_step_is_the_papers_algorithm(fit, images, k, penalty, clip):
-    gan = plain_gan(d_steps_per_g_step=k, penalties={"r1": R1(penalty)} if penalty else None, gradient_clip=clip)
-    gan.double()
+def test_the_step_is_the_papers_algorithm(fit, images, k, penalty, clip, share):
+    penalties = {"r1": R1(penalty)} if penalty else None
+    gan = plain_gan(d_steps_per_g_step=k, penalties=penalties, gradient_clip=clip, share_fakes=share).double()
     g, d, latents = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator), []
     gan.generator.register_forward_pre_hook(
         lambda module, inputs: latents.append(inputs[0]) if module.training else None
     )
     fit(gan, Batches(images.double()), precision="64-true")
-    assert len({z.sum().item() for z in latents}) == 6 + 6 // k  # each turn has its own
-    by_hand(g, d, iter(latents), images.double(), 4, k, penalty, clip)
+    assert len({z.sum().item() for z in latents}) == len(latents) == (6 if share else 6 + 6 // k)
+    by_hand(g, d, iter(latents), images.double(), 4, k, penalty, clip, share)
     # Adam divides rounding errors by the root of tiny second moments; a wrong step differs by 1e-4.
     assert_close(weights(gan.generator), weights(g), rtol=0, atol=1e-9)
     assert_close(weights(gan.discriminator), weights(d), rtol=0, atol=1e-9)
@@ -120,10 +122,11 @@ class Accomplice(Callback):
         assert all(p.requires_grad for p in (*pl_module.generator.parameters(), *pl_module.discriminator.parameters()))
 
 
+@pytest.mark.parametrize("options", [{"micro_batches": 2}, {"share_fakes": True}], ids=str)
 @pytest.mark.parametrize("loss", [Minimax(), NonSaturating(), RelativisticPaired()])
-def test_only_the_active_player_has_gradients_and_changes(fit, images, loss):
+def test_only_the_active_player_has_gradients_and_changes(fit, images, loss, options):
     watch = Accomplice()
-    gan = plain_gan(loss=loss, d_steps_per_g_step=2, penalties={"r1": R1(), "r2": R2()}, micro_batches=2)
+    gan = plain_gan(loss=loss, d_steps_per_g_step=2, penalties={"r1": R1(), "r2": R2()}, **options)
     fit(gan, loader(images), callbacks=[watch])
     assert watch.steps == ["discriminator", "discriminator", "generator"] * 3
 
@@ -140,6 +143,35 @@ def test_the_discriminators_weights_stand_still_in_the_generators_turn(fit, imag
     gan._play = watched
     fit(gan, loader(images), limit_train_batches=1)
     assert seen == [("discriminator", False, True), ("generator", True, False)]
+
+
+@dataclass(frozen=True)
+class DrawsAgain(Penalty):
+    """Of the discriminator, and lets the generator run within its turn."""
+
+    weight: float = 1.0
+    every: int = 1
+
+    def __call__(self, turn):
+        return self.weight * turn.network(turn.generator(turn.z.detach() + 1), turn.labels).square().mean()
+
+
+def test_shared_images_count_once(fit):
+    """In batch norm's statistics too, whatever a penalty of the discriminator does with the generator."""
+    penalties = {"path": PathLength(), "again": DrawsAgain(), "r1": R1()}
+    gan = LitGAN(
+        DCGANGenerator(16, 1, 4, width=4), DCGANDiscriminator(16, 1, width=4), penalties=penalties, share_fakes=True
+    )
+    fit(gan, loader(torch.rand(8, 1, 16, 16) * 2 - 1), limit_train_batches=2)
+    counts = [b.item() for n, b in gan.generator.named_buffers() if n.endswith("num_batches_tracked")]
+    assert set(counts) == {2}
+
+
+def test_shared_images_need_the_whole_batch():
+    with pytest.raises(ValueError, match=r"share_fakes=True keeps the graph .* micro_batches=2 splits .* one or the"):
+        plain_gan(share_fakes=True, micro_batches=2)
+    with pytest.raises(TypeError, match="share_fakes"):
+        plain_gan(share_fakes="no")
 
 
 # Counting
