@@ -3,10 +3,11 @@
 import json
 import logging
 import math
+import multiprocessing
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from pytorch_lightning import Callback, LightningDataModule, Trainer
 
 from lit_gan import LitGAN
 
-__all__ = ["ALONE", "Clock", "fit", "images_in", "quiet", "write"]
+__all__ = ["ALONE", "Clock", "fit", "images_in", "quiet", "two_at_a_time", "write"]
 
 Scores = dict[str, float]
+Row = dict[str, Any]
 
 ALONE: dict[str, Any] = {
     "logger": False,
@@ -80,6 +82,12 @@ def images_in(seconds: float, model: LitGAN, data: LightningDataModule, rehearsa
     fit(model, data, clock)
     first, last = clock.curve
     return round(seconds * (last["images"] - first["images"]) / (last["seconds"] - first["seconds"]))
+
+
+def two_at_a_time(run: Callable[[Any], Row], cases: Iterable[Any]) -> Iterator[Row]:
+    """Yield what ``run`` makes of each case, in their order; two run side by side, each in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(2) as processes:
+        yield from processes.imap(run, cases)
 
 
 def write(file: Path, rows: Any, **facts: Any) -> None:

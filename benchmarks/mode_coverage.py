@@ -11,7 +11,6 @@ rehearsal measures; the plain GAN is the original game on the same networks, wit
 """
 
 import itertools
-import multiprocessing
 import sys
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 import torch
 from pytorch_lightning import seed_everything
 
-from benchmarks.clock import Clock, fit, images_in, quiet, write
+from benchmarks.clock import Clock, Row, fit, images_in, quiet, two_at_a_time, write
 from lit_gan import LitGAN
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import GaussianMixture
@@ -54,7 +53,7 @@ def recipe(data: GaussianMixture, seconds: float) -> LitGAN:
 
 
 def _preset(images: int) -> LitGAN:
-    lengths = {"penalties.r1.weight": 0.8, "penalties.r2.weight": 0.8, "lr_schedule": 1.0}
+    lengths = {"penalties.r1.weight": 0.6, "penalties.r2.weight": 0.6, "lr_schedule": 1.0}
     over = [f"--model.{part}.images={round(share * images)}" for part, share in lengths.items()]
     given = ["--config", str(PRESET), "--seed_everything=false"]  # the run's seed, not the file's
     model: LitGAN = LitGANCLI(args=[*given, *over], run=False).model
@@ -75,7 +74,7 @@ def scores(data: GaussianMixture, model: LitGAN) -> dict[str, float]:
     return found
 
 
-def run(case: tuple[int, Any, str], seconds: float) -> dict[str, Any]:
+def run(case: tuple[int, Any, str], seconds: float) -> Row:
     """Train a contender on a mixture with a seed, on one thread; return its curve."""
     seed, kind, name = case
     quiet()
@@ -88,7 +87,7 @@ def run(case: tuple[int, Any, str], seconds: float) -> dict[str, Any]:
     return {"mixture": kind, "contender": name, "seed": seed, "curve": clock.curve}
 
 
-def summary(rows: list[dict[str, Any]]) -> str:
+def summary(rows: list[Row]) -> str:
     """Return a line of the table: the median over seeds of the last scores, the least and the most."""
     cells = [rows[0]["mixture"], rows[0]["contender"]]
     for name, (_, shown) in COLUMNS.items():
@@ -99,13 +98,12 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 def main(minutes: str = "3", seeds: str = "5") -> None:
     cases = list(itertools.product(range(int(seeds)), MIXTURES, CONTENDERS))
-    rows: list[dict[str, Any]] = []
-    with multiprocessing.get_context("spawn").Pool(2) as processes:
-        for row in processes.imap(partial(run, seconds=60 * float(minutes)), cases):
-            rows.append(row)
-            end = {name: round(row["curve"][-1][name], 3) for name in ("steps", *COLUMNS)}
-            print(*(row[name] for name in ("mixture", "contender", "seed")), end, flush=True)
-            write(RESULTS, rows, minutes=float(minutes), threads=1)
+    rows: list[Row] = []
+    for row in two_at_a_time(partial(run, seconds=60 * float(minutes)), cases):
+        rows.append(row)
+        end = {name: round(row["curve"][-1][name], 3) for name in ("steps", *COLUMNS)}
+        print(*(row[name] for name in ("mixture", "contender", "seed")), end, flush=True)
+        write(RESULTS, rows, minutes=float(minutes), threads=1)
     heads = ["mixture", "contender", *(head for head, _ in COLUMNS.values())]
     print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for kind, name in itertools.product(MIXTURES, CONTENDERS):

@@ -7,7 +7,8 @@ Runs take turns, seed by seed, each on all cores; the clock stands still while s
 time. Every score is of 10,000 samples against all 55,000 training images; the floor is that of the 10,000 test images.
 The plain loop is PyTorch's DCGAN tutorial (pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html) for 32 px, with
 images in memory, of the width and batch in ``PLAIN``, which the search compares with others. Presets train as their
-files say, on the same images, without validation and pictures.
+files say, on the same images, without validation and pictures; a schedule of the learning rate is laid out over the
+images that the time allows, as a rehearsal measures.
 """
 
 import os
@@ -21,7 +22,7 @@ import torch
 from pytorch_lightning import seed_everything
 from torch import Tensor, nn
 
-from benchmarks.clock import Clock, fit, quiet, write
+from benchmarks.clock import Clock, fit, images_in, quiet, write
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import FashionMNIST
 from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples
@@ -39,7 +40,7 @@ PLAIN = {"width": 32, "batch": 64}
 CONTENDERS = {
     "plain PyTorch loop": "",
     "preset dcgan_fashion_mnist": "dcgan_fashion_mnist",
-    "preset r3gan_laptop": "r3gan_laptop",
+    "preset fashion_mnist": "fashion_mnist",
 }
 
 
@@ -110,12 +111,14 @@ def plain(data: FashionMNIST, clock: Clock, width: int, batch: int, latent_dim: 
 
 def preset(name: str, data: FashionMNIST, clock: Clock, seed: int) -> Samples:
     """Train a preset on ``data``; return the samples at the end."""
-    cli = LitGANCLI(args=["--config", str(PRESETS / f"{name}.yaml"), "--seed_everything", str(seed)], run=False)
-    model, theirs = cli.model, cli.datamodule
-    flip = getattr(theirs, "horizontal_flip", False)
-    data = FashionMNIST(data.root, 32, theirs.batch_size, horizontal_flip=flip, download=False)
-    fit(model, data, clock, cli.trainer.precision)
-    return GeneratedSamples(model, N_FAKE)
+    given = ["--config", str(PRESETS / f"{name}.yaml"), "--seed_everything", str(seed)]
+    cli = LitGANCLI(args=given, run=False)
+    data = FashionMNIST(data.root, 32, cli.datamodule.batch_size, download=False)
+    if cli.model.lr_schedule is not None:
+        images = images_in(clock.budget, cli.model, data)
+        cli = LitGANCLI(args=[*given, f"--model.lr_schedule.images={images}"], run=False)
+    fit(cli.model, data, clock, cli.trainer.precision)
+    return GeneratedSamples(cli.model, N_FAKE)
 
 
 def run(name: str, data: FashionMNIST, clock: Clock, seed: int, **options: int) -> dict[str, Any]:
