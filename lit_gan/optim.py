@@ -60,7 +60,8 @@ class GANAdam(Adam):
         betas: decay of the first and of the second moment, each in [0, 1).
         eps: added to the root of the second moment.
         weight_decay: L2 factor.
-        fused: one kernel for all parameters; None leaves the choice to torch.
+        fused: one kernel for all parameters. None takes it on the CPU, where torch would loop over them, and leaves
+            the choice to torch elsewhere.
 
     Raises:
         TypeError, ValueError: an argument out of range, no parameters.
@@ -82,6 +83,13 @@ class GANAdam(Adam):
             raise ValueError(f"GANAdam: betas={betas}: give two, (β1, β2)")
         within("[0, 1)", self, **{f"betas[{i}]": beta for i, beta in enumerate(betas)})
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with settings of their own, as torch's optimizers do."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        if group["fused"] is None and all(p.device.type == "cpu" and p.is_floating_point() for p in group["params"]):
+            group["fused"] = True
 
 
 class ClippedRMSprop(RMSprop):

@@ -8,9 +8,43 @@ from torch.testing import assert_close
 
 from lit_gan import LitGAN
 from lit_gan.losses import Wasserstein
-from lit_gan.optim import ClippedRMSprop
+from lit_gan.optim import ClippedRMSprop, GANAdam
 from lit_gan.parts import describe_optimizer, rebuild
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
+
+
+def parameter(device: str = "cpu", dtype: torch.dtype = torch.float64) -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.linspace(-1, 2, 5, dtype=dtype, device=device))
+
+
+def test_the_step_is_adams_in_one_kernel():
+    ours, theirs = parameter(), parameter()
+    optimizers = GANAdam([ours], lr=0.1), torch.optim.Adam([theirs], lr=0.1, betas=(0.5, 0.999), fused=False)
+    for _ in range(3):
+        for p, optimizer in zip((ours, theirs), optimizers, strict=True):
+            p.grad = p.detach().cos()
+            optimizer.step()
+    assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("groups", "given", "expected"),
+    [
+        ([parameter()], None, True),
+        ([parameter()], False, False),
+        ([{"params": [parameter()], "fused": False}], None, False),
+        ([("w", parameter())], None, True),
+        ([parameter("meta")], None, None),
+        ([parameter(dtype=torch.complex64)], None, None),
+    ],
+    ids=["cpu", "as asked", "as a group asks", "named", "another device", "complex"],
+)
+def test_one_kernel_is_the_default_where_torchs_is_a_loop(groups, given, expected):
+    optimizer = GANAdam(groups, fused=given)
+    assert optimizer.param_groups[0]["fused"] is expected
+    more = parameter()
+    optimizer.add_param_group({"params": [("v", more) if isinstance(groups[0], tuple) else more]})
+    assert optimizer.param_groups[1]["fused"] is (True if given is None else given)
 
 
 def test_the_step_is_rmsprops_and_the_weights_are_put_back():
