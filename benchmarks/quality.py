@@ -22,6 +22,7 @@ import torch
 from pytorch_lightning import seed_everything
 from torch import Tensor, nn
 
+from benchmarks.by_hand import Tutorial
 from benchmarks.clock import Clock, fit, images_in, quiet, write
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import FashionMNIST
@@ -62,51 +63,18 @@ class PlainSamples:
         return images
 
 
-def tutorial_networks(width: int, latent_dim: int = 100) -> tuple[nn.Module, nn.Module]:
-    """Return the tutorial's generator and discriminator, one layer shorter: 32 px."""
-
-    def up(a: int, b: int, stride: int, padding: int) -> list[nn.Module]:
-        return [nn.ConvTranspose2d(a, b, 4, stride, padding, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
-
-    def down(a: int, b: int) -> list[nn.Module]:
-        return [nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, inplace=True)]
-
-    w = width
-    last = nn.ConvTranspose2d(w, 1, 4, 2, 1, bias=False)
-    layers = [*up(latent_dim, 4 * w, 1, 0), *up(4 * w, 2 * w, 2, 1), *up(2 * w, w, 2, 1), last, nn.Tanh()]
-    first = [nn.Conv2d(1, w, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
-    head = [nn.Conv2d(4 * w, 1, 4, 1, 0, bias=False), nn.Sigmoid()]
-    networks = nn.Sequential(*layers), nn.Sequential(*first, *down(w, 2 * w), *down(2 * w, 4 * w), *head)
-    for module in (m for network in networks for m in network.modules()):
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, 0.02)
-    return networks
-
-
-def plain(data: FashionMNIST, clock: Clock, width: int, batch: int, latent_dim: int = 100) -> Samples:
+def plain(data: FashionMNIST, clock: Clock, width: int, batch: int) -> Samples:
     """Train as the tutorial does; return the samples at the end."""
-    generator, discriminator = tutorial_networks(width, latent_dim)
-    images, bce = data.load("train")[0], nn.BCELoss()
+    loop, images = Tutorial(width), data.load("train")[0]
     images = nn.functional.interpolate(images.float(), size=32, mode="bilinear", antialias=True) / 127.5 - 1
-    opt_g, opt_d = (torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (generator, discriminator))
-    ones, zeros = torch.ones(batch), torch.zeros(batch)
+    samples = PlainSamples(loop.generator, loop.latent_dim)
     clock.start()
     while True:
         for chosen in torch.randperm(len(images)).split(batch):
-            if len(chosen) < batch:
-                continue
-            opt_d.zero_grad()
-            bce(discriminator(images[chosen]).view(-1), ones).backward()
-            fake = generator(torch.randn(batch, latent_dim, 1, 1))
-            bce(discriminator(fake.detach()).view(-1), zeros).backward()
-            opt_d.step()
-            opt_g.zero_grad()
-            bce(discriminator(fake).view(-1), ones).backward()
-            opt_g.step()
-            if not clock.tick(samples := PlainSamples(generator, latent_dim)):
-                return samples
+            if len(chosen) == batch:
+                loop.step(images[chosen])
+                if not clock.tick(samples):
+                    return samples
 
 
 def preset(name: str, data: FashionMNIST, clock: Clock, seed: int) -> Samples:
