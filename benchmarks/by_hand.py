@@ -35,9 +35,9 @@ def tutorial_networks(width: int, latent_dim: int = 100) -> tuple[nn.Module, nn.
 class Tutorial:
     """The step of pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html."""
 
-    def __init__(self, width: int, latent_dim: int = 100) -> None:
-        self.latent_dim = latent_dim
-        self.generator, self.discriminator = tutorial_networks(width, latent_dim)
+    def __init__(self, width: int, latent_dim: int = 100, device: str = "cpu") -> None:
+        self.latent_dim, self.device = latent_dim, device
+        self.generator, self.discriminator = (net.to(device) for net in tutorial_networks(width, latent_dim))
         self.opt_g, self.opt_d = (
             torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (self.generator, self.discriminator)
         )
@@ -47,9 +47,9 @@ class Tutorial:
         """Update both players on images in [-1, 1]."""
         n = len(real)
         self.opt_d.zero_grad()
-        label = torch.full((n,), 1.0)
+        label = torch.full((n,), 1.0, device=self.device)
         self.bce(self.discriminator(real).view(-1), label).backward()
-        fake = self.generator(torch.randn(n, self.latent_dim, 1, 1))
+        fake = self.generator(torch.randn(n, self.latent_dim, 1, 1, device=self.device))
         label.fill_(0.0)
         self.bce(self.discriminator(fake.detach()).view(-1), label).backward()
         self.opt_d.step()
@@ -62,30 +62,40 @@ class Tutorial:
 class Tuned:
     """LitGAN's step without Lightning: fresh latents in each turn, D's weights out of G's graph, an average of G."""
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, precision: str = "32-true") -> None:
-        self.generator, self.discriminator = generator, discriminator
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        precision: str = "32-true",
+        device: str = "cpu",
+        fused: bool | None = True,
+    ) -> None:
+        self.generator, self.discriminator, self.device = generator.to(device), discriminator.to(device), device
         self.latent_dim: int = generator.latent_dim  # type: ignore[assignment]
         self.average = copy.deepcopy(generator).requires_grad_(False)
         self.opt_g, self.opt_d = (
-            torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), fused=True) for net in (generator, discriminator)
+            torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), fused=fused) for net in (generator, discriminator)
         )
-        self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed")
+        self.autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16-mixed")
+
+    def _latents(self, n: int) -> Tensor:
+        return torch.randn(n, self.latent_dim, device=self.device)
 
     def step(self, real: Tensor) -> None:
         """Update both players and the average on images in [-1, 1]."""
         n = len(real)
         with self.autocast:
             with torch.no_grad():
-                fake = self.generator(torch.randn(n, self.latent_dim))
+                fake = self.generator(self._latents(n))
             on_real, on_fake = self.discriminator(real).float(), self.discriminator(fake).float()
-            loss = bce(on_real, torch.ones(n)) + bce(on_fake, torch.zeros(n))
+            loss = bce(on_real, torch.ones_like(on_real)) + bce(on_fake, torch.zeros_like(on_fake))
         self.opt_d.zero_grad()
         loss.backward()
         self.opt_d.step()
         self.discriminator.requires_grad_(False)
         with self.autocast:
-            on_fake = self.discriminator(self.generator(torch.randn(n, self.latent_dim))).float()
-            loss = bce(on_fake, torch.ones(n))
+            on_fake = self.discriminator(self.generator(self._latents(n))).float()
+            loss = bce(on_fake, torch.ones_like(on_fake))
         self.opt_g.zero_grad()
         loss.backward()
         self.opt_g.step()

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import multiprocessing
+import os
 import platform
 import time
 import warnings
@@ -17,7 +18,10 @@ from pytorch_lightning import Callback, LightningDataModule, Trainer
 
 from lit_gan import LitGAN
 
-__all__ = ["ALONE", "Clock", "fit", "images_in", "quiet", "two_at_a_time", "write"]
+__all__ = ["ALONE", "DEVICE", "Clock", "fit", "images_in", "now", "peak", "quiet", "results", "two_at_a_time", "write"]
+
+DEVICE = os.environ.get("DEVICE", "cpu")
+"""Where speed is measured: ``make bench DEVICE=cuda``."""
 
 Scores = dict[str, float]
 Row = dict[str, Any]
@@ -90,9 +94,29 @@ def two_at_a_time(run: Callable[[Any], Row], cases: Iterable[Any]) -> Iterator[R
         yield from processes.imap(run, cases)
 
 
+def peak() -> int:
+    """Return the largest memory that this process has had, in KiB; getrusage would count its parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+
+
+def now() -> float:
+    """Return seconds, when all that the device was given to do is done."""
+    if DEVICE != "cpu":
+        torch.accelerator.synchronize()
+    return time.perf_counter()
+
+
+def results(name: str) -> Path:
+    """Return the file of a benchmark's results on the device."""
+    return Path(__file__).parent / "results" / f"{name}{'' if DEVICE == 'cpu' else f'_{DEVICE}'}.json"
+
+
 def write(file: Path, rows: Any, **facts: Any) -> None:
     """Write rows and facts, with those of the machine, as JSON; what is infinite or NaN as a string."""
-    record = {"machine": platform.machine(), "torch": torch.__version__, **facts, "rows": rows}
+    machine = torch.cuda.get_device_name() if DEVICE == "cuda" else platform.machine()
+    record = {"machine": machine, "torch": torch.__version__, **facts, "rows": rows}
+    file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(_plain(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 

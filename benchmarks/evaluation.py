@@ -24,7 +24,7 @@ from torchmetrics import Metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from benchmarks.clock import quiet
+from benchmarks.clock import peak, quiet
 from lit_gan.data import FashionMNISTSample
 from lit_gan.evaluation import Evaluation, RealSamples
 from lit_gan.evaluation.scores import Scorer
@@ -94,12 +94,6 @@ def memory(n: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         Evaluation(Scorer(("fid",), extractor), samples(images), folder=folder).score([Repeated()])
     return (peak() - before) / 1024
-
-
-def peak() -> int:
-    """Return the largest memory that this process has had, in KiB; getrusage would count its parent's."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
 
 def main() -> None:
