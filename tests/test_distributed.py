@@ -41,6 +41,7 @@ CASES = {
     "consistency": {"penalties": {"cr": Consistency(nn.Hardtanh(-0.5, 0.5), 0.5, fake_weight=0.5)}},
     "minimax, micro-batches, clipped": {"loss": Minimax(), "micro_batches": 2, "gradient_clip": 0.1},
     "relativistic": {"loss": RelativisticPaired()},
+    "shared": {"share_fakes": True, "d_steps_per_g_step": 2},
     "no average": {"ema_half_life": None},
     "classes": {"classes": 3},
     "bf16": {"precision": "bf16-mixed"},
