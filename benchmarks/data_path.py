@@ -24,6 +24,7 @@ from benchmarks.clock import Row, quiet, results, write
 from lit_gan.data import FashionMNISTSample
 from lit_gan.images import to_float
 
+LINE = "| {path} | {rate:,.0f} | {ratio:.1f} | {goal} |"
 BATCH = 128
 
 
@@ -81,7 +82,7 @@ def main(rounds: str = "5") -> None:
     for name, rates in found.items():
         ratio = median(a / b for a, b in zip(found["lit_gan"], rates, strict=True))
         rows.append({"path": name, "rate": median(rates), "ratio": ratio, "goal": "" if name == "lit_gan" else "≥ 20"})
-        print("| {path} | {rate:,.0f} | {ratio:.1f} | {goal} |".format(**rows[-1]))
+        print(LINE.format(**rows[-1]))
     write(results("data_path"), rows, threads=torch.get_num_threads(), rounds=int(rounds))
 
 

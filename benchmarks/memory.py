@@ -15,6 +15,7 @@ import torch
 from benchmarks.clock import Row, peak, quiet, results, write
 from benchmarks.step import IMAGES, loader
 
+LINE = "| {step} | {mib:.0f} | {ratio:.2f} | {goal} |"
 CONTENDERS = ("tutorial", "by hand", "LitGAN", "LitGAN, share_fakes")
 
 
@@ -40,7 +41,7 @@ def main(rounds: str = "3") -> None:
         rows.append(
             {"step": name, "mib": median(sizes), "ratio": median(sizes) / median(found["tutorial"]), "goal": goal}
         )
-        print("| {step} | {mib:.0f} | {ratio:.2f} | {goal} |".format(**rows[-1]))
+        print(LINE.format(**rows[-1]))
     write(results("memory"), rows, threads=torch.get_num_threads(), rounds=int(rounds))
 
 

@@ -22,6 +22,7 @@ from lit_gan import LitGAN
 from lit_gan.cli import main as command
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
 
+LINE = "| {seconds:.2f} | {their_seconds:.2f} | {ratio:.2f} | {goal} |"
 N, BATCH = 10_000, 256
 
 
@@ -52,7 +53,7 @@ def main(rounds: str = "5") -> None:
     loop, ours = (median(side) for side in zip(*pairs, strict=True))
     row = {"n": N, "seconds": ours, "their_seconds": loop, "ratio": median(a / b for a, b in pairs), "goal": "≥ 0.9"}
     print("| lit-gan sample, s | bare loop, s | ratio | goal |\n|---|---|---|---|")
-    print("| {seconds:.2f} | {their_seconds:.2f} | {ratio:.2f} | {goal} |".format(**row))
+    print(LINE.format(**row))
     write(results("sampling"), [row], threads=torch.get_num_threads(), rounds=int(rounds))
 
 

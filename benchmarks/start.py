@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.clock import Row, results, write
 
+LINE = "| {what} | {seconds:.2f} | {their_seconds:.2f} | {ratio:.2f} | {goal} |"
 BARE_COMMAND = """
 from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.cli import LightningCLI
@@ -81,7 +82,7 @@ def main(rounds: str = "7") -> None:
         mine, others = (median(side) for side in zip(*pairs, strict=True))
         ratio = median(a / b for a, b in pairs)
         rows.append({"what": name, "seconds": mine, "their_seconds": others, "ratio": ratio, "goal": goal})
-        print("| {what} | {seconds:.2f} | {their_seconds:.2f} | {ratio:.2f} | {goal} |".format(**rows[-1]), flush=True)
+        print(LINE.format(**rows[-1]), flush=True)
     write(results("start"), rows, threads=torch.get_num_threads(), rounds=int(rounds))
 
 

@@ -28,6 +28,8 @@ Batches = DataLoader[Any]
 Contender = Callable[[Batches], float]
 """Trains on batches and returns steps per second, the first left out."""
 
+LINE = "| {ours} | {rate:.2f} | {theirs} | {their_rate:.2f} | {ratio:.2f} | {goal} |"
+
 
 def by_hand(make: Callable[[], Tutorial | Tuned]) -> Contender:
     def train(batches: Batches) -> float:
@@ -133,7 +135,7 @@ def main(rounds: str = "9") -> None:
         ratios = [a / b for a, b in zip(found[ours], found[theirs], strict=True)]
         row = {"ours": ours, "rate": median(found[ours]), "theirs": theirs, "their_rate": median(found[theirs])}
         rows.append(row | {"ratio": median(ratios), "ratio_quartiles": quantiles(ratios, n=4)[::2], "goal": goal})
-        print("| {ours} | {rate:.2f} | {theirs} | {their_rate:.2f} | {ratio:.2f} | {goal} |".format(**rows[-1]))
+        print(LINE.format(**rows[-1]))
     write(results("step"), rows, threads=torch.get_num_threads(), rounds=int(rounds))
 
 

@@ -24,6 +24,8 @@ from lit_gan.data import FashionMNISTSample, GaussianMixture
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.penalties import R1
 
+LINE = "| {run} | {seconds:.1f} | {monitor:.2f} | {watching:.2f} | {share:.1%} | {goal} |"
+
 
 class Stopwatch:
     """Adds up the seconds that some functions take."""
@@ -101,10 +103,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             found = run(*make(), folder)
         rows.append({"run": name, **found, "share": found["watching"] / found["seconds"], "goal": "≤ 3%"})
-        print(
-            "| {run} | {seconds:.1f} | {monitor:.2f} | {watching:.2f} | {share:.1%} | {goal} |".format(**rows[-1]),
-            flush=True,
-        )
+        print(LINE.format(**rows[-1]), flush=True)
     write(results("watching"), rows, threads=torch.get_num_threads())
 
 
