@@ -1,6 +1,11 @@
 # Everything a fresh machine needs: Python 3.10 or newer, git and make.
 PYTHON ?= python3
 BIN = .venv/bin
+DEVICE = cpu
+BENCHMARKS = step memory scaling
+ifeq ($(DEVICE),cpu)
+BENCHMARKS += data_path start watching sampling evaluation manifold learned false_alarms corruptions
+endif
 
 .PHONY: demo test lint bench matrix clean
 
@@ -19,14 +24,10 @@ lint: .venv/installed  ## style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: .venv/installed  ## measure, side by side, on this machine
-	$(BIN)/python benchmarks/step.py
-	$(BIN)/python -m benchmarks.monitor
-	$(BIN)/python -m benchmarks.learned
-	$(BIN)/python -m benchmarks.false_alarms
-	$(BIN)/python -m benchmarks.corruptions
-	$(BIN)/python -m benchmarks.evaluation
-	$(BIN)/python -m benchmarks.manifold
+bench: .venv/installed  ## measure, side by side, on this machine; DEVICE=cuda measures on a GPU what has one
+	@for part in $(BENCHMARKS); do \
+		echo; echo "$$part"; DEVICE=$(DEVICE) $(BIN)/python -m benchmarks.$$part || exit 1; \
+	done
 
 matrix: .venv/installed  ## every game with every penalty, network, augmentation, precision, with and without labels
 	$(BIN)/python -m tests.matrix
