@@ -91,7 +91,7 @@ def summary(rows: list[Row]) -> str:
     """Return a line of the table: the median over seeds of the last scores, the least and the most."""
     cells = [rows[0]["mixture"], rows[0]["contender"]]
     for name, (_, shown) in COLUMNS.items():
-        values = [row["curve"][-1][name] for row in rows]
+        values = [float(row["curve"][-1][name]) for row in rows]  # a record holds what is infinite as a string
         cells.append(f"{median(values):{shown}} ({min(values):{shown}} to {max(values):{shown}})")
     return "| " + " | ".join(cells) + " |"
 

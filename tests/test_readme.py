@@ -13,6 +13,7 @@ import pytest
 import pytorch_lightning as pl
 from PIL import Image
 
+from benchmarks.mode_coverage import summary
 from lit_gan.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +113,11 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
         ratios = [f"{row[f'{name}_ratio']:.2f}" for name in ("first", "second")]
         line = f"| {row['case']} | {seconds[0]} | {seconds[1]} | {ratios[0]} | {seconds[2]} | {ratios[1]} |"
         assert line in evaluation
+    rows = results("mode_coverage")["rows"]
+    for kind, name in {(row["mixture"], row["contender"]) for row in rows}:
+        mine = [row for row in rows if (row["mixture"], row["contender"]) == (kind, name)]
+        assert len(mine) == 5
+        assert summary(mine) in table
     runs = results("learned")["runs"]
     for name in runs[0]:
         values = [run[name] for run in runs]
