@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.sampling [ROUNDS]
 
-The command reads the checkpoint, draws, and writes one picture of all samples, 11 MB of pixels. The loop draws alone, in
-batches of the same size, from a generator that is there already; or it also writes the picture, by ``save_image`` of
+The command reads the checkpoint, draws, and writes one picture of all samples, 11 MB of pixels. The loop draws alone,
+in batches of the same size, from a generator that is there already; or it also writes the picture, by ``save_image`` of
 torchvision. All take turns.
 """
 

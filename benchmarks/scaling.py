@@ -112,6 +112,15 @@ def evaluation(name: str, extractor: Any, counts: tuple[int, ...], make: Callabl
             yield {"sweep": name, "value": n, "seconds": seconds, "mib": held() - before}
 
 
+def lines(rows: list[Row]) -> Iterator[str]:
+    """Yield the lines of the tables in docs/scaling.md."""
+    shown = [("batch", "ms", ".2f"), ("width", "ms", ".2f"), ("image size", "ms", ".2f")]
+    shown += [("data", "rate", ",.0f"), ("data", "mib", ".1f"), ("statistics", "seconds", ".1f")]
+    for sweep, key, form in [*shown, ("FID-lite0", "seconds", ".1f")]:
+        found = {row["value"]: row[key] for row in rows if row["sweep"] == sweep}
+        yield "| " + " | ".join(f"{number:{form}}" for number in found.values()) + " |"
+
+
 def plot(rows: list[Row]) -> None:
     """Draw what a step, the data path and an evaluation cost."""
     import matplotlib.pyplot as plt

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -85,7 +86,7 @@ def run(gan: LitGAN, data: Any, folder: str) -> dict[str, float]:
     start = time.perf_counter()
     with (
         patch.object(logs, "write", everything.timed(logs.write)),
-        open(os.devnull, "w") as nowhere,
+        Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),  # the bar's
     ):
         trainer.fit(gan, data)

@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 from PIL import Image
 
 from benchmarks.mode_coverage import summary
+from benchmarks.scaling import lines
 from lit_gan.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -103,6 +104,8 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
         times = f"{row['seconds']:.1f} | {row['products']:.1f} | {row['ratio']:.2f}"
         assert f"| {row['metric']} | {times} | {row['mib']:.0f} |" in table
         assert row["mib"] < 2000
+    scaling = (ROOT / "docs" / "scaling.md").read_text()
+    assert [line for line in lines(results("scaling")["rows"]) if line not in scaling] == []
     evaluation = (ROOT / "docs" / "evaluation.md").read_text()
     for rung, scores in results("corruptions")["rungs"].items():
         digits = {"fid": 1, "kid": 3, "is": 1, "precision": 2, "recall": 2, "density": 2, "coverage": 2}
