@@ -136,7 +136,11 @@ def plot(rows: list[Row]) -> None:
     ):
         found = [(row["value"], row[key]) for row in rows if row["sweep"] == name]
         axis.plot(*zip(*found, strict=True), "o-")
-        axis.set(xscale="log", yscale="log", xlabel="images", title=title)
+        axis.set(xscale="log", xlabel="images", title=title)
+    axes[0].set_yscale("linear")
+    axes[4].set_yscale("log")
+    for axis in (axes[0], axes[3]):
+        axis.set_ylim(bottom=0)
     for axis in axes[:3]:
         axis.set_xticks([16, 32, 64, 128, 256], ["16", "32", "64", "128", "256"])
         axis.minorticks_off()
