@@ -79,7 +79,9 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
         raise ValueError(f"images of shape {tuple(images.shape)}: give (N, C, H, W), one at least, or points (N, D)")
     at_least_one(columns=columns)
     images = to_uint8(images).cpu()
-    return make_grid(_showable(images), nrow=columns or math.ceil(math.sqrt(len(images))), padding=2, pad_value=255)
+    shown, columns = _showable(images), columns or math.ceil(math.sqrt(len(images)))
+    picture = make_grid(shown, nrow=columns, padding=2, pad_value=255)
+    return picture[: shown.shape[1]]  # torchvision makes three channels of one
 
 
 def points_to_image(points: Tensor, size: int = 256) -> Tensor:

@@ -79,11 +79,11 @@ def test_a_grid_shows_each_image_at_its_own_place(pictures, columns, as_float):
     for i, picture in enumerate(pictures):
         row, column = divmod(i, columns)
         top, left = border + row * (border + height), border + column * (border + width)
-        shown = picture if channels == 3 else picture[:1].expand(3, -1, -1)
+        shown = picture if channels == 3 else picture[:1]
         assert torch.equal(drawn[:, top : top + height, left : left + width], shown)
         drawn[:, top : top + height, left : left + width] = 255
     rows = -(-n // columns)
-    assert drawn.shape == (3, border + rows * (border + height), border + columns * (border + width))
+    assert drawn.shape == (len(shown), border + rows * (border + height), border + columns * (border + width))
     if n == rows * columns:
         assert (drawn == 255).all()
 

@@ -81,7 +81,7 @@ def test_classes_stand_in_columns():
     )
     asked = []
     gan.ema_generator.register_forward_pre_hook(lambda _, z, named: asked.append(named["labels"]), with_kwargs=True)
-    assert SampleGrid(n=6).draw(gan).shape == (3, 2 * 6 + 2, 3 * 6 + 2)
+    assert SampleGrid(n=6).draw(gan).shape == (1, 2 * 6 + 2, 3 * 6 + 2)
     assert asked[0].tolist() == [0, 1, 2, 0, 1, 2]
 
 
@@ -140,7 +140,7 @@ class Board(ImageLogger):
         self.images.append((key, image.shape, step))
 
 
-@pytest.mark.parametrize(("cls", "shape"), [(ImageLogger, (20, 20, 3)), (Board, (3, 20, 20))])
+@pytest.mark.parametrize(("cls", "shape"), [(ImageLogger, (20, 20, 1)), (Board, (1, 20, 20))])
 def test_loggers_that_take_pictures_get_them(tmp_path, cls, shape):
     log = cls()
     gan = LitGAN(PlainGenerator(), PlainDiscriminator())

@@ -86,10 +86,10 @@ def test_power_iteration_runs_in_training_mode_alone():
 class Watched(LitGAN):
     """Notes whose tensors have changed after each turn."""
 
-    def _play(self, player, real, labels):
+    def _play(self, player, *args):
         self.turns = getattr(self, "turns", {"generator": set(), "discriminator": set()})
         before = state(self)
-        super()._play(player, real, labels)
+        super()._play(player, *args)
         self.turns[player] |= changed(self, before)
 
 
