@@ -19,6 +19,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 import lit_gan
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.checkpoints import load_sampler
+from lit_gan.distributed import leave
 from lit_gan.evaluation.command import evaluate
 from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
 from lit_gan.images import grid, have_a_picture, save_png, to_uint8
@@ -147,6 +148,7 @@ def main(args: Sequence[str] | None = None) -> None:
             auto_cli(function, args=arguments[1:], prog=f"lit-gan {arguments[0]}", parser_class=LitGANParser)
         else:
             LitGANCLI(args=args)
+            leave()
     except Exception as error:
         refusals = (str(e) for e in _chain(error) if raised_by(e, lit_gan))
         refusal = next(refusals, None) or _of_lightning(error) or _of_a_file(error)

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-__all__ = ["average", "gather", "gather_rows", "start_equal", "total"]
+__all__ = ["average", "gather", "gather_rows", "leave", "start_equal", "total"]
 
 
 @torch.no_grad()
@@ -48,6 +48,12 @@ def average(parameters: Iterable[nn.Parameter], buffers: Iterable[Tensor], loss:
         parts = message.split([tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
+
+
+def leave() -> None:
+    """End the group of processes: gloo's threads abort, now and then, a process that ends before they do."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _several() -> bool:
