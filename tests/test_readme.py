@@ -127,6 +127,15 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
         assert f"| {name} | {statistics.median(values):.4f} | {max(values):.4f} |" in mathematics
 
 
+@pytest.mark.parametrize("name", results("presets")["rows"])
+def test_a_preset_says_what_the_benchmark_measured(name):
+    said = re.search(r"# Cost: ([\d.,]+) s of", (ROOT / "examples" / "configs" / f"{name}.yaml").read_text())
+    if said:  # the others are no presets but examples
+        assert float(said[1].replace(",", "")) == pytest.approx(
+            statistics.median(results("presets")["rows"][name]), rel=0.1
+        )
+
+
 @pytest.mark.parametrize("target", re.findall(r"(?:\]\(|src=\")(?!http)(.*?)[)\"]", README))
 def test_links_lead_somewhere(target):
     assert (ROOT / target).exists()
