@@ -18,10 +18,26 @@ from pytorch_lightning import Callback, LightningDataModule, Trainer
 
 from lit_gan import LitGAN
 
-__all__ = ["ALONE", "DEVICE", "Clock", "fit", "images_in", "now", "peak", "quiet", "results", "two_at_a_time", "write"]
+__all__ = [
+    "ALONE",
+    "DEVICE",
+    "PRESETS",
+    "Clock",
+    "fit",
+    "images_in",
+    "now",
+    "peak",
+    "quiet",
+    "results",
+    "seconds",
+    "two_at_a_time",
+    "write",
+]
 
 DEVICE = os.environ.get("DEVICE", "cpu")
 """Where speed is measured: ``make bench DEVICE=cuda``."""
+
+PRESETS = Path(__file__).parent.parent / "examples" / "configs"
 
 Scores = dict[str, float]
 Row = dict[str, Any]
@@ -105,6 +121,13 @@ def now() -> float:
     if DEVICE != "cpu":
         torch.accelerator.synchronize()
     return time.perf_counter()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long ``work`` takes."""
+    start = now()
+    work()
+    return now() - start
 
 
 def results(name: str) -> Path:

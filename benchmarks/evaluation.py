@@ -13,7 +13,6 @@ import platform
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from torchmetrics import Metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from benchmarks.clock import peak, quiet
+from benchmarks.clock import peak, quiet, seconds
 from lit_gan.data import FashionMNISTSample
 from lit_gan.evaluation import Evaluation, RealSamples
 from lit_gan.evaluation.scores import Scorer
@@ -51,12 +50,6 @@ def plain(names: tuple[str, ...], extractor: EfficientNetLite0, real: Tensor, fa
 
 def samples(images: Tensor) -> RealSamples:
     return RealSamples(DataLoader(TensorDataset(images), 256))
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def compare(names: tuple[str, ...], real: Tensor, fake: Tensor) -> dict[str, float]:

@@ -13,22 +13,20 @@ rehearsal measures; the plain GAN is the original game on the same networks, wit
 import itertools
 import sys
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
 from pytorch_lightning import seed_everything
 
-from benchmarks.clock import Clock, Row, fit, images_in, quiet, two_at_a_time, write
+from benchmarks.clock import PRESETS, Clock, Row, fit, images_in, quiet, results, two_at_a_time, write
 from lit_gan import LitGAN
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import GaussianMixture
 from lit_gan.metrics import ModeCoverage
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 
-RESULTS = Path(__file__).parent / "results" / "mode_coverage.json"
-PRESET = Path(__file__).parent.parent / "examples" / "configs" / "modes.yaml"
+PRESET = PRESETS / "modes.yaml"
 POINTS = 3
 MIXTURES = ("ring", "grid")
 COLUMNS = {
@@ -103,7 +101,7 @@ def main(minutes: str = "3", seeds: str = "5") -> None:
         rows.append(row)
         end = {name: round(row["curve"][-1][name], 3) for name in ("steps", *COLUMNS)}
         print(*(row[name] for name in ("mixture", "contender", "seed")), end, flush=True)
-        write(RESULTS, rows, minutes=float(minutes), threads=1)
+        write(results("mode_coverage"), rows, minutes=float(minutes), threads=1)
     heads = ["mixture", "contender", *(head for head, _ in COLUMNS.values())]
     print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for kind, name in itertools.product(MIXTURES, CONTENDERS):

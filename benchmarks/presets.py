@@ -1,6 +1,6 @@
 """What 1,000 images of training cost with each preset, on one thread in float32.
 
-    .venv/bin/python -m benchmarks.presets [NAME ...]     # all: a quarter of an hour
+    .venv/bin/python -m benchmarks.presets [NAME ...]     # all: twenty minutes
 
 Seconds of a core, not of a clock, so that other work beside matters less. On noise of the right shape, in batches of 16
 images at the most, over as many turns as the laziest penalty and the slower player take, after the first; the median of
@@ -11,7 +11,6 @@ import itertools
 import math
 import sys
 import time
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -19,13 +18,11 @@ import torch
 from pytorch_lightning import Callback, Trainer
 from torch.utils.data import DataLoader
 
-from benchmarks.clock import ALONE, quiet, write
+from benchmarks.clock import ALONE, PRESETS, quiet, results, write
 from lit_gan import LitGAN
 from lit_gan.cli import LitGANCLI
 from lit_gan.data.base import TensorSamples, batch_as_it_is
 
-PRESETS = Path(__file__).parent.parent / "examples" / "configs"
-RESULTS = Path(__file__).parent / "results" / "presets.json"
 SPANS = 3
 
 
@@ -69,7 +66,7 @@ def main(*names: str) -> None:
         shown = [f"{seconds:.3g}" for seconds in (median(rows[name]), min(rows[name]), max(rows[name]))]
         print(f"| {name} | {shown[0]} ({shown[1]} to {shown[2]}) |", flush=True)
     if not names:
-        write(RESULTS, rows, threads=1, unit="seconds of a core for 1,000 images")
+        write(results("presets"), rows, threads=1, unit="seconds of a core for 1,000 images")
 
 
 if __name__ == "__main__":

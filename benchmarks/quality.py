@@ -15,15 +15,13 @@ import os
 import statistics
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from pytorch_lightning import seed_everything
 from torch import Tensor, nn
 
 from benchmarks.by_hand import Tutorial
-from benchmarks.clock import Clock, fit, images_in, quiet, write
+from benchmarks.clock import PRESETS, Clock, Row, fit, images_in, quiet, results, write
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import FashionMNIST
 from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples
@@ -34,8 +32,6 @@ from lit_gan.images import grid, save_png, to_uint8
 from lit_gan.metrics.extractors import EfficientNetLite0
 from lit_gan.module import LitGAN
 
-RESULTS = Path(__file__).parent / "results"
-PRESETS = Path(__file__).parent.parent / "examples" / "configs"
 N_FAKE, POINTS = 10_000, 5
 PLAIN = {"width": 32, "batch": 64}
 CONTENDERS = {
@@ -89,12 +85,12 @@ def preset(name: str, data: FashionMNIST, clock: Clock, seed: int) -> Samples:
     return GeneratedSamples(cli.model, N_FAKE)
 
 
-def run(name: str, data: FashionMNIST, clock: Clock, seed: int, **options: int) -> dict[str, Any]:
+def run(name: str, data: FashionMNIST, clock: Clock, seed: int, **options: int) -> Row:
     """Train a contender, keep a picture of what it draws, and return its curve."""
     seed_everything(seed, verbose=False)
     config = CONTENDERS.get(name)
     samples = preset(config, data, clock, seed) if config else plain(data, clock, **options)
-    picture = RESULTS / "quality" / f"{config or 'plain'}_{seed}.png"
+    picture = results("quality").with_suffix("") / f"{config or 'plain'}_{seed}.png"
     save_png(grid(samples.block(0)[:64]), picture)
     row = {"contender": name, "seed": seed, **options, "steps": clock.steps, "curve": clock.curve}
     print(
@@ -117,7 +113,7 @@ def judge(data: FashionMNIST) -> tuple[Evaluation, float]:
     return evaluation, evaluation.score([test]).scores["fid_lite0"]
 
 
-def table(rows: list[dict[str, Any]]) -> None:
+def table(rows: list[Row]) -> None:
     print("| contender | FID-lite0, median (least to most) | of the plain loop's | end / own best | steps |")
     print("|---|---|---|---|---|")
     ends = {name: [row["curve"][-1]["fid"] for row in rows if row["contender"] == name] for name in CONTENDERS}
@@ -150,7 +146,7 @@ def main(*arguments: str) -> None:
     for name, seed, options in searched if searching else contests:
         rows.append(run(name, data, Clock(60 * minutes, POINTS, scores), seed, **options))
         facts = {"minutes": minutes, "floor": floor, "protocol": evaluation.protocol | {"n_fake": N_FAKE}}
-        write(RESULTS / ("quality_search.json" if searching else "quality.json"), rows, **facts)
+        write(results("quality_search" if searching else "quality"), rows, **facts)
     if not searching:
         table(rows)
 

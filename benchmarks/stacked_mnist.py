@@ -22,7 +22,7 @@ import torch
 from pytorch_lightning import seed_everything
 from torch import Tensor, nn
 
-from benchmarks.clock import Clock, Row, fit, images_in, quiet, two_at_a_time, write
+from benchmarks.clock import Clock, Row, fit, images_in, quiet, results, two_at_a_time, write
 from lit_gan import LitGAN
 from lit_gan.data import StackedMNIST
 from lit_gan.data.base import Split
@@ -35,7 +35,6 @@ from lit_gan.penalties import R1, R2
 from lit_gan.schedules import Cosine
 from lit_gan.theory import kl_divergence
 
-RESULTS = Path(__file__).parent / "results"
 N_FAKE, POINTS = 26_000, 6
 
 
@@ -144,7 +143,7 @@ def run(case: tuple[int, str], budget: float) -> Row:
     model = recipe(images_in(budget, recipe(10**6), data))
     clock = Clock(budget, POINTS, lambda gan: score(modes(judge, gan.sample(N_FAKE, seed=0))))
     fit(model, data, clock)
-    save_png(grid(to_uint8(model.sample(64, seed=1))), RESULTS / "stacked_mnist" / f"{name}_{seed}.png")
+    save_png(grid(to_uint8(model.sample(64, seed=1))), results("stacked_mnist").with_suffix("") / f"{name}_{seed}.png")
     return {"contender": name, "seed": seed, "images": int(model.images_seen), "curve": clock.curve}
 
 
@@ -159,7 +158,7 @@ def main(minutes: str = "60", seeds: str = "1") -> None:
         cells = (row["contender"], row["seed"], *(row["curve"][-1][name] for name in ("modes", "kl")), row["images"])
         print("| {} | {} | {} | {:.3f} | {} |".format(*cells), flush=True)
         rows.append(row)
-        write(RESULTS / "stacked_mnist.json", rows, minutes=float(minutes), threads=1, protocol=protocol)
+        write(results("stacked_mnist"), rows, minutes=float(minutes), threads=1, protocol=protocol)
 
 
 if __name__ == "__main__":
