@@ -1,5 +1,6 @@
 """The ``lit-gan`` command: LightningCLI for training, and what needs only a checkpoint."""
 
+import json
 import sys
 import traceback
 import warnings
@@ -11,13 +12,14 @@ from typing import Any
 import lightning_fabric
 import pytorch_lightning
 from jsonargparse import auto_cli
-from pytorch_lightning import LightningDataModule, Trainer
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.loggers import CSVLogger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
 import lit_gan
 from lit_gan.callbacks import SampleGrid, SampleWriter
+from lit_gan.callbacks.pictures import run_folder
 from lit_gan.checkpoints import load_sampler
 from lit_gan.distributed import leave
 from lit_gan.evaluation.command import evaluate
@@ -27,6 +29,23 @@ from lit_gan.module import LitGAN
 from lit_gan.parser import LitGANParser
 
 __all__ = ["LitGANCLI", "main", "raised_by", "sample"]
+
+
+class SaveConfig(SaveConfigCallback):
+    """Writes the config of a run into its folder, not Lightning's ``log_dir``, and gives it to W&B."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Ask where to write, which several processes must do together."""
+        self._file = run_folder(trainer) / self.config_filename
+        super().setup(trainer, pl_module, stage)
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the config, on the first process."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self.parser.save(self.config, str(self._file), skip_none=False, overwrite=True)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_hyperparams(json.loads(self.parser.dump(self.config, format="json", skip_none=False)))
 
 
 class LitGANCLI(LightningCLI):
@@ -40,7 +59,8 @@ class LitGANCLI(LightningCLI):
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # LitGAN writes its own description into checkpoints
             parser_class=LitGANParser,
-            save_config_kwargs={"overwrite": True},
+            save_config_callback=SaveConfig,
+            save_config_kwargs={"save_to_log_dir": False},
             seed_everything_default=0,
             parser_kwargs={
                 "description": "Train GANs, and measure them.",

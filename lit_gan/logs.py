@@ -1,13 +1,21 @@
-"""Logging against generator updates."""
+"""Logging against generator updates: scalars, pictures, and what a run is made of."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
-from pytorch_lightning import LightningModule
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from lit_gan.distributed import total
+from lit_gan.parts import describe
 
-__all__ = ["averaged", "due", "write"]
+if TYPE_CHECKING:
+    from lit_gan.module import LitGAN
+
+__all__ = ["averaged", "due", "hyperparameters", "movie", "picture", "summarise", "write"]
 
 
 def due(module: LightningModule) -> bool:
@@ -26,11 +34,11 @@ def averaged(module: LightningModule, metrics: dict[str, Tensor]) -> dict[str, T
     return dict(zip(metrics, means, strict=True))
 
 
-def write(module: LightningModule, metrics: dict[str, Tensor]) -> None:
+def write(module: "LitGAN", metrics: dict[str, Tensor]) -> None:
     """Give ``metrics`` to callbacks and the bar by Lightning, and to loggers at the number of generator updates.
 
     During fit Lightning's own way to loggers counts batches; a metric named "step" mends that, and misnames
-    checkpoints. The losses stand in the progress bar.
+    checkpoints. The losses stand in the progress bar. ``images_seen`` comes with each record, as another axis.
 
     Args:
         module: whose trainer is running.
@@ -44,6 +52,40 @@ def write(module: LightningModule, metrics: dict[str, Tensor]) -> None:
     if not fitting:  # what Lightning logs is also what Trainer.validate prints and returns
         return
     scalars = {name: float(metric) for name, metric in metrics.items()}
+    scalars["images_seen"] = float(module._images_seen)
     for logger in module.loggers:
         logger.log_metrics(scalars, step=module.trainer.global_step)
         logger.save()
+
+
+def hyperparameters(module: LightningModule, arguments: dict[str, Any]) -> None:
+    """Give loggers what a run is made of: the model's ``arguments`` as plain data, and its data module."""
+    data = getattr(module.trainer, "datamodule", None)
+    for logger in module.loggers:
+        logger.log_hyperparams({"model": arguments} | ({} if data is None else {"data": describe(data)}))
+
+
+def summarise(trainer: Trainer, facts: dict[str, Any]) -> None:
+    """Write facts by name into the summary of the run, where a logger keeps one (W&B)."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+            logger.experiment.summary.update(facts)
+
+
+def picture(trainer: Trainer, name: str, image: Tensor, caption: str) -> None:
+    """Give a uint8 picture ``(C, H, W)`` to each logger that takes pictures, W&B's with its caption."""
+    step = trainer.global_step
+    for logger in trainer.loggers:
+        add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
+        if hasattr(logger, "log_image"):
+            captions = {"caption": [caption]} if isinstance(logger, WandbLogger) else {}
+            logger.log_image(name, [image.permute(1, 2, 0).numpy()], step, **captions)
+        elif add_image is not None:
+            add_image(name, image, step)
+
+
+def movie(trainer: Trainer, name: str, path: Path) -> None:
+    """Give a GIF to each logger that takes films (W&B)."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_video(name, [str(path)], trainer.global_step)

@@ -230,6 +230,7 @@ class LitGAN(LightningModule):
         self._new_labels = torch.zeros_like(self.label_counts)
         self._health = Health(self)
         self._run.start()
+        logs.hyperparameters(self, model_arguments(self, LitGAN))
         if self.ema_generator is not None:
             self.ema_generator.train()  # Lightning warns of what is in evaluation mode between this hook and the next
 

@@ -5,6 +5,7 @@ from lit_gan.callbacks.equilibrium import EquilibriumMonitor
 from lit_gan.callbacks.generative import GenerativeMetrics
 from lit_gan.callbacks.plots import DensityPlot, ValuePlot
 from lit_gan.callbacks.samples import SampleGrid, SampleWriter
+from lit_gan.callbacks.wandb_axis import WandbAxis
 
 __all__ = [
     "DensityPlot",
@@ -14,4 +15,5 @@ __all__ = [
     "SampleGrid",
     "SampleWriter",
     "ValuePlot",
+    "WandbAxis",
 ]

@@ -49,7 +49,8 @@ class EquilibriumMonitor(Callback):
       the data.
 
     :func:`lit_gan.verdict.judge` says in words what they mean: a warning where the game stalls, diverges, collapses or
-    memorises, each verdict in ``verdicts.jsonl`` in the run's folder, the last one at the end of fit.
+    memorises, each verdict in ``verdicts.jsonl`` in the run's folder, the last one at the end of fit and in W&B's
+    summary.
 
     Args:
         every_n_steps: generator updates between measurements.
@@ -143,6 +144,7 @@ class EquilibriumMonitor(Callback):
             _append(
                 folder / "verdicts.jsonl", {"step": trainer.global_step, "state": verdict.state, "says": str(verdict)}
             )
+        logs.summarise(trainer, {"equilibrium/verdict": str(verdict)})
         if is_new and verdict.is_bad:
             rank_zero_warn(f"at step {trainer.global_step} {verdict}")
 

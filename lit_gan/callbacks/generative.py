@@ -163,11 +163,8 @@ class GenerativeMetrics(Callback):
         """Say what the last evaluation was of."""
         if self.report is not None:
             scores = ", ".join(f"{name} {score:.4g}" for name, score in self.report.scores.items())
-            protocol, folder = self.report.protocol, run_folder(trainer)
-            numbers = f"{protocol['n_fake']} generated, {protocol['n_real']} real of {protocol['split']}"
-            rank_zero_info(
-                f"Scores at step {self._done[0]}: {scores} ({numbers}; protocol in {folder / 'scores.json'})"
-            )
+            where = run_folder(trainer) / "scores.json"
+            rank_zero_info(f"Scores at step {self._done[0]}: {scores} ({self.report.says}; protocol in {where})")
 
     # What
 
@@ -182,6 +179,7 @@ class GenerativeMetrics(Callback):
             self.report = evaluation.score([self._samples(model, i) for i in range(self.sets)], self._floor)
         self._done = (trainer.global_step, int(model.images_seen))
         logs.write(model, {f"{stage}/{n}": torch.tensor(s, device=model.device) for n, s in self.report.scores.items()})
+        logs.summarise(trainer, {f"{stage}/{n}_of": self.report.says for n in self.report.scores})
         folder = run_folder(trainer)  # on every process: they agree on the folder
         if trainer.is_global_zero:
             about = {"stage": stage, "step": trainer.global_step, "images_seen": int(model.images_seen)}
@@ -215,8 +213,9 @@ class GenerativeMetrics(Callback):
             ema = self.ema and model.ema_generator is not None
             describes = {"split": self.split, "ema": ema, "seed": self.seed}
             self._evaluation = Evaluation(scorer, real, describes, self.cache)
+            facts = {**self._evaluation.protocol, "n_fake": self.n_fake}
             for logger in trainer.loggers:
-                logger.log_hyperparams({"evaluation": {**self._evaluation.protocol, "n_fake": self.n_fake}})
+                logger.log_hyperparams({f"evaluation: {', '.join(self._names())}": facts})
         return self._evaluation
 
 

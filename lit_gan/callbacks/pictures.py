@@ -9,19 +9,21 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from lit_gan import logs
 from lit_gan.arguments import at_least_one
 from lit_gan.images import save_png
 from lit_gan.module import LitGAN
 from lit_gan.representation import in_one_line
 
-__all__ = ["PictureCallback", "log_image", "run_folder"]
+__all__ = ["PictureCallback", "run_folder"]
 
 
 class PictureCallback(Callback, ABC):
     """Draws at each ``every_n_steps``-th generator update and when fit ends, to the run's folder and to image loggers.
 
     ``<name>/step-000500.png`` in the run's folder is the picture after 500 generator updates; the path of the last one
-    is printed. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
+    is printed. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well, and W&B the
+    movie.
 
     Args:
         every_n_steps: generator updates between pictures.
@@ -43,6 +45,10 @@ class PictureCallback(Callback, ABC):
     @abstractmethod
     def draw(self, model: LitGAN) -> Tensor | None:
         """Return a uint8 picture ``(C, H, W)``, or None, after a warning, where there is nothing to see."""
+
+    def caption(self, model: LitGAN) -> str:
+        """Say when the picture was drawn."""
+        return f"{model.trainer.global_step} generator updates, {int(model.images_seen)} images seen"
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget another run."""
@@ -72,6 +78,7 @@ class PictureCallback(Callback, ABC):
             if self.movie:
                 movie = _movie(self._frames, path.parent.with_suffix(".gif"))
                 rank_zero_info(f"{self.name.capitalize()}, moving: {movie}")
+                logs.movie(trainer, f"{self.name}_movie", movie)
 
     def _write(self, trainer: Trainer, model: LightningModule) -> None:
         step, folder = trainer.global_step, run_folder(trainer)  # on every process: they agree on the folder
@@ -82,7 +89,7 @@ class PictureCallback(Callback, ABC):
         path = None
         if picture is not None:
             path = save_png(picture, folder / self.name / f"step-{step:06d}.png")
-            log_image(trainer, self.name, picture, step)
+            logs.picture(trainer, self.name, picture, self.caption(model))
             self._frames.append(str(path))
         self._last = (step, path)
 
@@ -98,15 +105,18 @@ def _movie(paths: list[str], movie: Path, most: int = 300, frame: int = 200, las
 
 
 def run_folder(trainer: Trainer) -> Path:
-    """Return the folder of the run: the first logger's, or the Trainer's own."""
-    return Path(trainer.log_dir or trainer.default_root_dir)
+    """Return the folder of the run, the one that holds its checkpoints; every process must ask.
+
+    Not ``Trainer.log_dir``: of a logger that has none of its own, W&B's for instance, that is one for all runs.
+    """
+    return Path(trainer.strategy.broadcast(str(_folder_here(trainer))))
 
 
-def log_image(trainer: Trainer, name: str, picture: Tensor, step: int) -> None:
-    """Give a uint8 picture ``(C, H, W)`` to each logger that takes pictures."""
-    for logger in trainer.loggers:
-        add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
-        if hasattr(logger, "log_image"):
-            logger.log_image(name, [picture.permute(1, 2, 0).numpy()], step)
-        elif add_image is not None:
-            add_image(name, picture, step)
+def _folder_here(trainer: Trainer) -> Path:
+    root = Path(trainer.default_root_dir)
+    if not trainer.loggers:
+        return root
+    logger = trainer.loggers[0]
+    if isinstance(own := getattr(logger, "log_dir", None), str):
+        return Path(own)
+    return Path(logger.save_dir or root, str(logger.name), str(logger.version))

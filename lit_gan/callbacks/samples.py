@@ -87,6 +87,11 @@ class SampleGrid(PictureCallback):
             return None
         return grid(samples, columns=classes if 1 < classes <= 20 else None)
 
+    def caption(self, model: LitGAN) -> str:
+        """Say when the picture was drawn, and of which generator."""
+        which = "the generator" if model.ema_generator is None else "the averaged generator"
+        return f"{which} after {super().caption(model)}"
+
 
 class SampleWriter(BasePredictionWriter):
     """Writes what ``predict`` generates as PNG files, ``predictions/000000.png`` and on, in the run's folder.

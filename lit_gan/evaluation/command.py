@@ -133,7 +133,4 @@ def table(report: Report) -> str:
     width = max(map(len, report.scores))
     lines = ["  ".join([" " * width, *(f"{title:>15}" for title in shown)])]
     lines += ["  ".join([f"{n:{width}}", *(f"{values[n]:15.5g}" for values in shown.values())]) for n in report.scores]
-    protocol = report.protocol
-    averaged = " of the averaged generator" if protocol.get("ema") else ""
-    of = f"{protocol['n_fake']} generated samples{averaged}, {protocol['n_real']} real ones ({protocol['split']})"
-    return "\n".join([*lines, of])
+    return "\n".join([*lines, report.says])

@@ -35,6 +35,14 @@ class Report:
     """The scores of other real samples in place of generated ones; empty where they were not asked for."""
     seconds: float = 0.0
 
+    @property
+    def says(self) -> str:
+        """What the scores are of, in a line."""
+        of = self.protocol
+        sets = f"{of['sets']} times " if of["sets"] > 1 else ""
+        averaged = " of the averaged generator" if of.get("ema") else ""
+        return f"{sets}{of['n_fake']} generated samples{averaged}, {of['n_real']} real ones ({of['split']})"
+
     def as_plain(self) -> dict[str, Any]:
         """Return all of it for JSON."""
         return asdict(self)
