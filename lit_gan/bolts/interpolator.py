@@ -56,7 +56,7 @@ class LatentDimInterpolator(callbacks.LatentDimInterpolator):
             raise ValueError(
                 f"LatentDimInterpolator walks two dimensions of z and latent_dim={latent_dim}: leave it out"
             )
-        if needs_labels(pl_module.generator):
+        if len(pl_module.label_counts) or needs_labels(pl_module.generator):
             raise ValueError(f"LatentDimInterpolator has no labels, and {name} needs them: take SampleGrid")
         with torch.no_grad(), evaluating(pl_module):
             shape = pl_module(torch.zeros(1, latent_dim, device=pl_module.device)).shape[1:]
