@@ -32,20 +32,21 @@ class _BoltsGAN(LitGAN):
         Args:
             checkpoint_path: a file that a Trainer wrote, of Lightning 1 too.
             map_location: device of the model.
-            parts: arguments that take the place of those in the file.
+            parts: arguments of this class that take the place of those in the file.
 
         Raises:
+            TypeError: another argument.
             ValueError: the file is truncated, of another model, or its weights do not fit.
         """
-        checkpoint = read_checkpoint(checkpoint_path, map_location)
-        if "lit_gan" in checkpoint:
-            return super().load_from_checkpoint(checkpoint_path, map_location, **parts)
-        saved = {**checkpoint.get("hyper_parameters", {}), **parts}
-        if missing := [name for name in argument_names(cls) if name not in saved]:
+        checkpoint, names = read_checkpoint(checkpoint_path, map_location), argument_names(cls)
+        saved = checkpoint.get("lit_gan", checkpoint.get("hyper_parameters", {}))
+        if missing := [name for name in names if name not in saved]:
             raise ValueError(
                 f"{checkpoint_path} is of neither lit_gan's {cls.__name__} nor bolts': it holds no {missing[0]}"
             )
-        model = cls(**{name: saved[name] for name in argument_names(cls)})
+        if "lit_gan" in checkpoint:
+            return super().load_from_checkpoint(checkpoint_path, map_location, **parts)
+        model = cls(**{**{name: saved[name] for name in names}, **parts})
         take_weights(model, {**checkpoint, "lit_gan": {}})
         return model.to(map_location)
 

@@ -22,7 +22,7 @@ def _import_bolts() -> None:
         bolts = import_module("pl_bolts")
         import_module("pl_bolts.models.gans")
     for name, builtin in (("object", object), ("int", int), ("float", float)):
-        if vars(numpy).get(name) is builtin:  # bolts put it there, and uses none of these; numpy.bool is numpy 2's own
+        if vars(numpy).get(name) is builtin:  # bolts put it there, and uses numpy.bool alone, which numpy 2 has
             delattr(numpy, name)
     warnings.filterwarnings("ignore", category=bolts.utils.stability.UnderReviewWarning)
 

@@ -54,11 +54,11 @@ class Discriminator(basic.Discriminator):
         self.img_shape, self.hidden_dim = tuple(img_shape), hidden_dim
 
     def forward(self, img: Tensor) -> Tensor:
-        """Map images ``(N, C, H, W)`` to logits ``(N, 1)``."""
+        """Map images ``(N, C, H, W)`` to logits ``(N,)``."""
         x = img.flatten(1)
         for layer in (self.fc1, self.fc2, self.fc3):
             x = F.dropout(F.leaky_relu(layer(x), 0.2), 0.3, self.training)
-        logits: Tensor = self.fc4(x)
+        logits: Tensor = self.fc4(x).squeeze(1)
         return logits
 
 
