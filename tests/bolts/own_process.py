@@ -59,6 +59,7 @@ gans = pytest.mark.parametrize("ours", GANS)
 def pair(ours):
     """Return bolts' network in float64, and ours with its weights."""
     theirs, options = NETWORKS[ours]
+    torch.manual_seed(0)
     theirs, mine = theirs(**options).double(), ours(**options).double()
     mine.load_state_dict(theirs.state_dict())
     return theirs, mine
