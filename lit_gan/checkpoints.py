@@ -13,7 +13,7 @@ from lit_gan.representation import argument_names
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["check_state", "load_sampler", "load_weights", "model_arguments", "saved_arguments"]
+__all__ = ["check_state", "load_sampler", "load_weights", "model_arguments", "saved_arguments", "take_weights"]
 
 _NOT_SAVED = "warm_start"  # the weights are in the file; a name in it would have another one read
 
@@ -79,7 +79,11 @@ def load_weights(model: "LitGAN", path: str | Path) -> None:
     Raises:
         ValueError: what :func:`lit_gan.files.read_checkpoint` and :func:`check_state` refuse.
     """
-    checkpoint = read_checkpoint(path)
+    take_weights(model, read_checkpoint(path))
+
+
+def take_weights(model: "LitGAN", checkpoint: dict[str, Any]) -> None:
+    """Give ``model`` the networks of a checkpoint that has been read, as :func:`load_weights` does."""
     _check_ours(checkpoint)
     saved, average = checkpoint["state_dict"], "ema_generator."
     generator = {name.removeprefix("generator."): t for name, t in saved.items() if name.startswith("generator.")}

@@ -119,8 +119,10 @@ def _resolve(path: str, name: str) -> type:
     module, _, class_name = path.rpartition(".")
     try:
         cls = getattr(import_module(module), class_name)
-    except (ImportError, AttributeError):
+    except (ModuleNotFoundError, AttributeError):
         raise refusal from None
+    except ImportError as error:  # lit_gan.bolts says what it needs
+        raise ValueError(f"the checkpoint's {name} is {path!r}: {error}") from error
     part = isinstance(cls, type) and issubclass(cls, _BASES) and not issubclass(cls, LightningModule)
     if not part or _class_path(cls) != path:
         raise refusal
