@@ -4,8 +4,9 @@ import torch
 from pl_bolts import callbacks
 from pytorch_lightning import LightningModule, Trainer
 
+from lit_gan import logs
 from lit_gan.arguments import at_least_one
-from lit_gan.callbacks.pictures import log_image, run_folder
+from lit_gan.callbacks.pictures import run_folder
 from lit_gan.images import grid, save_png
 from lit_gan.labels import needs_labels
 from lit_gan.module import LitGAN
@@ -75,4 +76,4 @@ class LatentDimInterpolator(callbacks.LatentDimInterpolator):
             images = 2 * (images - images.min()) / (images.max() - images.min()).clamp_min(1e-5) - 1
         picture, step = grid(images, columns=self.steps), trainer.global_step
         save_png(picture, folder / "latent_space" / f"step-{step:06d}.png")
-        log_image(trainer, "latent_space", picture, step)
+        logs.picture(trainer, "latent_space", picture, f"the first two dimensions of z, {step} generator updates")
