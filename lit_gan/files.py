@@ -5,7 +5,7 @@ import pickle
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ __all__ = [
     "cache_folder",
     "check_whole",
     "checkpoint_folders",
+    "folder_beside",
     "newest_checkpoint",
     "read_checkpoint",
 ]
@@ -46,6 +47,37 @@ def beside(path: Path, writer: str = "") -> Iterator[Path]:
         _sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(path: Path, replaceable: Collection[str] = ()) -> Iterator[Path]:
+    """Give an empty folder beside ``path`` to write files to; renamed to it when all went well, removed when not.
+
+    Args:
+        path: of the folder that is to be.
+        replaceable: names of files; a folder there that holds nothing else is replaced.
+
+    Raises:
+        ValueError: something else is at ``path``.
+    """
+    there = {found.name for found in path.iterdir()} if path.is_dir() else set()
+    if (path.exists() and not path.is_dir()) or not there <= set(replaceable):
+        raise ValueError(f"{path} is there, and is not replaced: name a folder that is not")
+    partial, before = (path.with_name(f"{path.name}.{name}") for name in ("partial", "before"))
+    shutil.rmtree(partial, ignore_errors=True)  # left by a writer that was killed
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        for written in (*partial.iterdir(), partial):
+            _sync(written)
+        shutil.rmtree(before, ignore_errors=True)
+        if path.exists():
+            path.replace(before)
+        partial.replace(path)
+        _sync(path.parent)
+        shutil.rmtree(before, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def cache_folder(given: str | None) -> Path:

@@ -1,0 +1,147 @@
+"""A generator as ONNX, checked by onnxruntime against torch."""
+
+import copy
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+
+from lit_gan.arguments import shown
+from lit_gan.extras import optional
+from lit_gan.sampling import TrainedGenerator, draw_latents
+
+__all__ = ["SIZES", "TOLERANCE", "largest_difference", "write_onnx"]
+
+TOLERANCE = 1e-4
+"""Largest difference, in units of the images' range [-1, 1], that a written file may have from torch."""
+TRACED = 2
+"""The batch size at which the network is traced."""
+SIZES = (1, 3, 8)
+"""The batch sizes that are checked: others, so that one that is fixed in the file is found."""
+
+
+def write_onnx(trained: TrainedGenerator, path: Path) -> float:
+    """Write ``trained`` as ONNX and return the largest difference of its images from torch's.
+
+    Inputs are ``z`` ``(batch, latent_dim)`` float32 and, of a conditional generator, ``labels`` ``(batch,)`` int64; the
+    output is ``images``, float32. Evaluation mode, truncation 1; parametrized weights are computed once and kept.
+
+    Args:
+        trained: in evaluation mode, on the CPU.
+        path: of the file.
+
+    Raises:
+        ImportError: a package of the extra ``export`` is not there.
+        ValueError: the exporter cannot write the network, or what it wrote is not the network.
+    """
+    for package in ("onnx", "onnxscript"):  # which torch's exporter imports itself
+        optional(package, "export", "ONNX")
+    name = type(trained.network).__name__
+    batch = torch.export.Dim("batch", min=1)
+    inputs = _inputs(trained, TRACED)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch's to itself: what is wrong with the file is measured
+            program = torch.onnx.export(
+                _Images(trained),
+                inputs,
+                dynamo=True,
+                dynamic_shapes=tuple({0: batch} for _ in inputs),
+                input_names=_input_names(trained),
+                output_names=["images"],
+                verbose=False,
+            )
+            assert program is not None
+            program.save(str(path))
+    except Exception as error:  # whatever the tracing of somebody's network raises
+        raise ValueError(
+            f"{name} cannot be written as ONNX ({shown(_reason(error), 200)}): leave it out, --onnx false"
+        ) from error
+    difference = largest_difference(trained, path)
+    if not difference <= TOLERANCE:  # NaN is no difference
+        raise ValueError(
+            f"the ONNX of {name} differs from torch by {difference:.2g}, more than {TOLERANCE:g}, so nothing is kept: "
+            "let its forward draw no random numbers in evaluation mode, or leave ONNX out, --onnx false"
+        )
+    return difference
+
+
+class _Images(nn.Module):
+    """The network alone, with the arguments that the file has, and plain weights."""
+
+    def __init__(self, trained: TrainedGenerator) -> None:
+        super().__init__()
+        self.trained = copy.deepcopy(trained)
+        _fold(self.eval())
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return float32 images."""
+        return _images(self.trained, z, labels)
+
+
+def _fold(network: nn.Module) -> None:
+    """Turn parametrized weights, like those of spectral normalisation, into plain ones.
+
+    torch.nn.utils.parametrize.remove_parametrizations would change the class that a copy shares with its original.
+    """
+    for module in network.modules():
+        if is_parametrized(module):
+            parametrized: nn.ModuleDict = module.parametrizations  # type: ignore[assignment]
+            weights = {name: getattr(module, name).detach() for name in parametrized}
+            module.__class__ = type_before_parametrizations(module)
+            del module.parametrizations
+            for name, weight in weights.items():
+                module.register_parameter(name, nn.Parameter(weight, requires_grad=False))
+
+
+def _images(trained: TrainedGenerator, z: Tensor, labels: Tensor | None = None) -> Tensor:
+    """Return float32 images, whatever the type of the weights."""
+    weight: Tensor = next(trained.network.parameters())
+    images: Tensor = trained(z.to(weight.dtype), labels)
+    return images.float()
+
+
+def _input_names(trained: TrainedGenerator) -> list[str]:
+    return ["z", "labels"] if trained.conditional else ["z"]
+
+
+def _inputs(trained: TrainedGenerator, n: int) -> tuple[Tensor, ...]:
+    """Return ``n`` fixed latents and, for a conditional generator, labels, each class in turn."""
+    z = draw_latents(n, trained.latent_dim, trained.latent, torch.empty(0), torch.Generator().manual_seed(n))
+    return (z, torch.arange(n) % max(1, len(trained.label_counts))) if trained.conditional else (z,)
+
+
+@torch.no_grad()
+def largest_difference(trained: TrainedGenerator, path: Path) -> float:
+    """Return the largest difference between the images of an ONNX file, by onnxruntime, and torch's; NaN if one is NaN.
+
+    Args:
+        trained: in evaluation mode, on the CPU.
+        path: of the file.
+
+    Raises:
+        ImportError: onnxruntime is not there.
+    """
+    runtime = optional("onnxruntime", "export", "ONNX")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors, which are raised as well
+    session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    differences = []
+    for n in SIZES:
+        inputs = _inputs(trained, n)
+        fed = {name: value.numpy() for name, value in zip(_input_names(trained), inputs, strict=True)}
+        z, *labels = inputs
+        (images,) = session.run(None, fed)
+        differences.append((torch.from_numpy(images) - _images(trained, z, *labels)).abs().max())
+    return float(torch.stack(differences).max())
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what an exception was raised from: torch wraps it in its own advice."""
+    inner: BaseException = error
+    while inner.__cause__ is not None:
+        inner = inner.__cause__
+    return next(iter(str(inner).strip().splitlines()), type(inner).__name__)
