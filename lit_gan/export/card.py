@@ -78,47 +78,53 @@ def _header(trained: TrainedGenerator, facts: Facts) -> str:
 
 def _what(trained: TrainedGenerator, generator: Any, facts: Facts) -> str:
     latents = {"normal": "normal, N(0, 1)", "uniform": "uniform on [-1, 1]"}[trained.latent]
-    classes = len(trained.label_counts) or "named by the user"
-    size = "×".join(map(str, facts.shape))
+    counts, size = trained.label_counts.tolist(), "×".join(map(str, facts.shape))
+    classes = f" of {len(counts)} classes" if counts else ""
+    labels = f", and labels `(N,)`{classes}" if trained.conditional else ""
     images = f"{size} images in [-1, 1]" if len(facts.shape) == 3 else f"points of {size} numbers"
     lines = [
         f"- network: `{summary(generator)}`",
         f"- weights: {'the moving average of the generator' if facts.ema else 'the generator as it was trained last'}",
-        f"- input: z `(N, {trained.latent_dim})`, {latents}"
-        + (f", and labels `(N,)` of {classes} classes" if trained.conditional else ""),
+        f"- input: z `(N, {trained.latent_dim})`, {latents}{labels}",
         f"- output: {images}",
-        "- made with " + ", ".join(f"{package} {version}" for package, version in facts.versions.items()),
+        f"- made with {', '.join(f'{package} {version}' for package, version in facts.versions.items())}",
     ]
-    if len(trained.label_counts):
-        lines.insert(3, f"- images of each class in training: {', '.join(map(str, trained.label_counts.tolist()))}")
-    return "\n".join(lines)
+    seen = [f"- training images of each class: {', '.join(map(str, counts))}"] if counts else []
+    return "\n".join(lines + seen)
 
 
 def _use(trained: TrainedGenerator, generator: Any, facts: Facts) -> str:
     ours = generator["init_args"] is not None
-    load = 'load_generator(".")' if ours else f'load_generator(".", generator={_name(generator)}(...))'
-    blocks = [
-        "In this folder, with `pip install 'lit-gan[export]'`:\n\n```python\nfrom lit_gan import load_generator\n\n"
-        f"generator = {load}\n"
-        f"images = generator.sample(16, seed=0)  # {('N', *facts.shape)}".replace("'", "")
-        + "\n```"
-    ]
+    given = "" if ours else f", generator={_name(generator)}(...)"
+    code = f"""from lit_gan import load_generator
+
+generator = load_generator("."{given})
+images = generator.sample(16, seed=0)  # ({", ".join(map(str, (16, *facts.shape)))})"""
+    text = f"In this folder, with `pip install 'lit-gan[export]'`:\n\n{_python(code)}"
     if not ours:
-        blocks.append(f"The network is not lit_gan's: `{generator['class_path']}` must be at hand.")
-    if facts.onnx is not None:
-        labels = ', "labels": np.zeros(16, np.int64)' if trained.conditional else ""
-        rng = "np.random.default_rng(0)"
-        size = f"(16, {trained.latent_dim})"
-        normal = trained.latent == "normal"
-        z = f"{rng}.standard_normal({size}, np.float32)" if normal else f"2 * {rng}.random({size}, np.float32) - 1"
-        blocks.append(
-            "Without PyTorch, with `pip install onnxruntime`:\n\n```python\nimport numpy as np\nimport onnxruntime\n\n"
-            f'session = onnxruntime.InferenceSession("generator.onnx")\nz = {z}\n'
-            f'(images,) = session.run(None, {{"z": z{labels}}})\n```\n\n'
-            f"onnxruntime's images differed from PyTorch's by at most {facts.onnx:.1e} when the file was written. "
-            "Truncation is 1 in this file."
-        )
-    return "\n\n".join(blocks)
+        text += f"\n\nThe network is not lit_gan's: `{generator['class_path']}` must be at hand."
+    return text if facts.onnx is None else f"{text}\n\n{_use_of_onnx(trained, facts.onnx)}"
+
+
+def _use_of_onnx(trained: TrainedGenerator, difference: float) -> str:
+    rng, size = "np.random.default_rng(0)", f"(16, {trained.latent_dim})"
+    normal = f"{rng}.standard_normal({size}, np.float32)"
+    z = normal if trained.latent == "normal" else f"2 * {rng}.random({size}, np.float32) - 1"
+    labels = ', "labels": np.zeros(16, np.int64)' if trained.conditional else ""
+    code = f"""import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("generator.onnx")
+z = {z}
+(images,) = session.run(None, {{"z": z{labels}}})"""
+    return (
+        f"Without PyTorch, with `pip install onnxruntime`:\n\n{_python(code)}\n\nWhen the file was written, its images "
+        f"by onnxruntime differed from PyTorch's by at most {difference:.1e}. Truncation is 1 in it."
+    )
+
+
+def _python(code: str) -> str:
+    return f"```python\n{code}\n```"
 
 
 def _data(facts: Facts) -> str:
@@ -130,7 +136,7 @@ def _data(facts: Facts) -> str:
 
 def _training(facts: Facts) -> str:
     model = facts.model
-    lines = [f"- {facts.step:,} generator updates, {facts.images_seen:,} images seen"]
+    lines = [f"- generator updates: {facts.step:,}", f"- images seen: {facts.images_seen:,}"]
     for title, name in (
         ("game", "loss"),
         ("discriminator", "discriminator"),

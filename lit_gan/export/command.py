@@ -11,7 +11,7 @@ from lit_gan.arguments import instance_of
 from lit_gan.checkpoints import sampler_of
 from lit_gan.export.card import NOT_STATED, Facts, card
 from lit_gan.export.folder import CARD, FILES, ONNX, WEIGHTS, write_generator
-from lit_gan.export.onnx import SIZES, write_onnx
+from lit_gan.export.onnx import PACKAGES, SIZES, write_onnx
 from lit_gan.export.scores import of_a_file, of_the_run
 from lit_gan.extras import optional
 from lit_gan.files import folder_beside, read_checkpoint
@@ -48,7 +48,7 @@ def export(
             out.
         generator: a network of the checkpoint's generator's weights, where its class is not lit_gan's.
     """
-    for package in ("safetensors.torch", *(["onnx", "onnxscript", "onnxruntime"] if onnx else [])):
+    for package in ("safetensors.torch", *(PACKAGES if onnx else ())):
         optional(package, "export", "lit-gan export")
     if generator is not None:
         instance_of("generator", generator, nn.Module, "MyGenerator()")

@@ -1,7 +1,12 @@
 """A generator as ONNX, checked by onnxruntime against torch."""
 
 import copy
+import logging
+import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import torch
@@ -12,8 +17,9 @@ from lit_gan.arguments import shown
 from lit_gan.extras import optional
 from lit_gan.sampling import TrainedGenerator, draw_latents
 
-__all__ = ["SIZES", "TOLERANCE", "largest_difference", "write_onnx"]
+__all__ = ["PACKAGES", "SIZES", "TOLERANCE", "largest_difference", "write_onnx"]
 
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 TOLERANCE = 1e-4
 """Largest difference, in units of the images' range [-1, 1], that a written file may have from torch."""
 TRACED = 2
@@ -36,36 +42,55 @@ def write_onnx(trained: TrainedGenerator, path: Path) -> float:
         ImportError: a package of the extra ``export`` is not there.
         ValueError: the exporter cannot write the network, or what it wrote is not the network.
     """
-    for package in ("onnx", "onnxscript"):  # which torch's exporter imports itself
+    for package in PACKAGES:  # torch's exporter imports the first two itself
         optional(package, "export", "ONNX")
     name = type(trained.network).__name__
-    batch = torch.export.Dim("batch", min=1)
-    inputs = _inputs(trained, TRACED)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch's to itself: what is wrong with the file is measured
+        with _silence():
             program = torch.onnx.export(
-                _Images(trained),
-                inputs,
+                _traced(trained),
                 dynamo=True,
-                dynamic_shapes=tuple({0: batch} for _ in inputs),
                 input_names=_input_names(trained),
                 output_names=["images"],
                 verbose=False,
             )
             assert program is not None
             program.save(str(path))
+        difference = largest_difference(trained, path)
     except Exception as error:  # whatever the tracing of somebody's network raises
         raise ValueError(
             f"{name} cannot be written as ONNX ({shown(_reason(error), 200)}): leave it out, --onnx false"
         ) from error
-    difference = largest_difference(trained, path)
     if not difference <= TOLERANCE:  # NaN is no difference
         raise ValueError(
             f"the ONNX of {name} differs from torch by {difference:.2g}, more than {TOLERANCE:g}, so nothing is kept: "
             "let its forward draw no random numbers in evaluation mode, or leave ONNX out, --onnx false"
         )
     return difference
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep what torch's tracing says to itself from the user: what is wrong with the file is measured."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _traced(trained: TrainedGenerator) -> torch.export.ExportedProgram:
+    """Return the operations of a batch of any size; by torch's strict tracing where its quick one fixes the size."""
+    inputs, batch = _inputs(trained, TRACED), torch.export.Dim("batch", min=1)
+    sizes = tuple({0: batch} for _ in inputs)
+    images = _Images(trained)
+    try:
+        return torch.export.export(images, inputs, dynamic_shapes=sizes, strict=False)
+    except Exception:  # on len(z), for instance, which Python wants to be a number
+        return torch.export.export(images, inputs, dynamic_shapes=sizes, strict=True)
 
 
 class _Images(nn.Module):
@@ -115,7 +140,9 @@ def _inputs(trained: TrainedGenerator, n: int) -> tuple[Tensor, ...]:
 
 @torch.no_grad()
 def largest_difference(trained: TrainedGenerator, path: Path) -> float:
-    """Return the largest difference between the images of an ONNX file, by onnxruntime, and torch's; NaN if one is NaN.
+    """Return the largest difference between the images of an ONNX file, by onnxruntime, and torch's.
+
+    NaN where a number is NaN, or the shapes are others.
 
     Args:
         trained: in evaluation mode, on the CPU.
@@ -135,8 +162,10 @@ def largest_difference(trained: TrainedGenerator, path: Path) -> float:
         fed = {name: value.numpy() for name, value in zip(_input_names(trained), inputs, strict=True)}
         z, *labels = inputs
         (images,) = session.run(None, fed)
-        differences.append((torch.from_numpy(images) - _images(trained, z, *labels)).abs().max())
-    return float(torch.stack(differences).max())
+        expected = _images(trained, z, *labels)
+        alike = expected.shape == images.shape
+        differences.append(float((expected - torch.from_numpy(images)).abs().max()) if alike else math.nan)
+    return max(differences, key=lambda difference: (math.isnan(difference), difference))
 
 
 def _reason(error: Exception) -> str:
