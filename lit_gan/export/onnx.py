@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
-from lit_gan.arguments import shown
 from lit_gan.extras import optional
 from lit_gan.sampling import TrainedGenerator, draw_latents
 
@@ -58,9 +57,7 @@ def write_onnx(trained: TrainedGenerator, path: Path) -> float:
             program.save(str(path))
         difference = largest_difference(trained, path)
     except Exception as error:  # whatever the tracing of somebody's network raises
-        raise ValueError(
-            f"{name} cannot be written as ONNX ({shown(_reason(error), 200)}): leave it out, --onnx false"
-        ) from error
+        raise ValueError(f"{name} cannot be written as ONNX ({_reason(error)}): leave it out, --onnx false") from error
     if not difference <= TOLERANCE:  # NaN is no difference
         raise ValueError(
             f"the ONNX of {name} differs from torch by {difference:.2g}, more than {TOLERANCE:g}, so nothing is kept: "
@@ -173,4 +170,6 @@ def _reason(error: Exception) -> str:
     inner: BaseException = error
     while inner.__cause__ is not None:
         inner = inner.__cause__
-    return next(iter(str(inner).strip().splitlines()), type(inner).__name__)
+    if "Constraints violated" in str(inner):
+        return f"its forward depends on the number of latents, and was traced with {TRACED}"
+    return next(iter(str(inner).strip().splitlines()), type(inner).__name__)[:200]
