@@ -30,6 +30,7 @@ from lit_gan.sampling import TrainedGenerator
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, trainer
 from tests.matrix import FAMILIES, IMAGES, LABELS
 from tests.test_cli import NETWORKS, QUICK, checkpoint
+from tests.test_readme import commands
 
 CASES = [(family, classes) for family in FAMILIES for classes in (None, 3)]
 QUICK_TO_TRACE = [("DCGAN", None), ("BigGAN", 3)]
@@ -282,6 +283,14 @@ def test_an_export_is_replaced_as_a_whole(images):
     with pytest.raises(ValueError, match="is there, and is not replaced"):
         export(second, generator=PlainGenerator(), onnx=False)
     assert "mine.txt" in files("generator")
+
+
+def test_the_command_of_its_page(images):
+    page = (Path(__file__).parents[1] / "docs" / "export.md").read_text()
+    ((command, _, *options),) = commands(page)
+    assert command == "export"
+    main(["export", save(plain(), images), *options, "--generator=tests.conftest.PlainGenerator"])
+    assert files("generator") == FILES == set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE)) - {"z", "labels"}
 
 
 # The model card
