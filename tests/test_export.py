@@ -45,13 +45,9 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def save(model: LitGAN, *data: torch.Tensor, path: str = "x.ckpt") -> str:
-    """Write the checkpoint of a step, with weights far enough from their first values to make images of all shades."""
+    """Write the checkpoint of a step."""
     fitted = trainer(Path.cwd())
     fitted.fit(model, Batches(*data))
-    with torch.no_grad():
-        for network in (model.generator, model.ema_generator):
-            for parameter in () if network is None else network.parameters():
-                parameter += 0.2 * torch.randn_like(parameter)
     fitted.save_checkpoint(path)
     return path
 
@@ -59,8 +55,13 @@ def save(model: LitGAN, *data: torch.Tensor, path: str = "x.ckpt") -> str:
 def family(name: str, classes: int | None) -> LitGAN:
     torch.manual_seed(0)
     shape = {"image_size": 8, "channels": 1, "num_classes": classes, "width": 4}
-    generator, discriminator = (getattr(networks, f"{name}{player}") for player in ("Generator", "Discriminator"))
-    return LitGAN(generator(**shape, latent_dim=4), discriminator(**shape))
+    generator = getattr(networks, f"{name}Generator")(**shape, latent_dim=4)
+    with torch.no_grad():  # far from its first weights, and settled there
+        for parameter in generator.parameters():
+            parameter += 0.2 * torch.randn_like(parameter)
+        for _ in range(20):
+            generator(torch.randn(32, 4), None if classes is None else torch.randint(classes, (32,)))
+    return LitGAN(generator, getattr(networks, f"{name}Discriminator")(**shape))
 
 
 def plain(generator: nn.Module | None = None, **options) -> LitGAN:
@@ -253,7 +254,7 @@ class FixedGenerator(PlainGenerator):
 @pytest.mark.parametrize(
     ("cls", "says"),
     [
-        (RandomGenerator, r"the ONNX of RandomGenerator differs from torch by 0\.00\d+, more than 0.0001"),
+        (RandomGenerator, r"the ONNX of RandomGenerator differs from torch by 0\.00\d+, more than 0.0001.*no random"),
         (FixedGenerator, r"FixedGenerator cannot be written as ONNX \(its forward depends on the number of latents"),
     ],
 )

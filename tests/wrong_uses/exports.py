@@ -152,7 +152,7 @@ FOLDER = {
         holding("generator.safetensors", flipped),
     ),
     "of another width": read(
-        r"^the weights are those of MLPG.*width=4.*, this generator is .*width=8.*: layers.0.bias is \(4,\) there and \(8,",
+        r"^the weights are those of MLPG.*width=4.*, this generator is .*width=8.*: layers.0.bias is \(4,\) there",
         exported,
         generator=MLPGenerator(16, 1, latent_dim=4, width=8),
     ),
