@@ -66,7 +66,7 @@ def sampler_of(
     Args:
         checkpoint: what was read.
         cls: LitGAN.
-        generator: given in the place of the file's, of the same weights.
+        generator: in the place of the file's, a network like it, which is given the weights.
         source: where the checkpoint is from, for errors.
 
     Raises:

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -63,21 +64,22 @@ def folder_beside(path: Path, replaceable: Collection[str] = ()) -> Iterator[Pat
     there = {found.name for found in path.iterdir()} if path.is_dir() else set()
     if (path.exists() and not path.is_dir()) or not there <= set(replaceable):
         raise ValueError(f"{path} is there, and is not replaced: name a folder that is not")
-    partial, before = (path.with_name(f"{path.name}.{name}") for name in ("partial", "before"))
-    shutil.rmtree(partial, ignore_errors=True)  # left by a writer that was killed
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        for written in (*partial.iterdir(), partial):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:
+        new, old = Path(aside) / "new", Path(aside) / "old"
+        new.mkdir()
+        yield new
+        for written in (*new.iterdir(), new):
             _sync(written)
-        shutil.rmtree(before, ignore_errors=True)
         if path.exists():
-            path.replace(before)
-        partial.replace(path)
+            path.replace(old)
+        try:
+            new.replace(path)
+        except OSError:
+            if old.exists():
+                old.replace(path)
+            raise
         _sync(path.parent)
-        shutil.rmtree(before, ignore_errors=True)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def cache_folder(given: str | None) -> Path:

@@ -147,6 +147,7 @@ def _training(facts: Facts) -> str:
         ("discriminator updates for each of the generator", "d_steps_per_g_step"),
         ("half-life of the average, in images", "ema_half_life"),
         ("learning rates' schedule", "lr_schedule"),
+        ("β2's schedule", "beta2_schedule"),
         ("largest gradient norm", "gradient_clip"),
     ):
         if model.get(name):

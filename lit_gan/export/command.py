@@ -46,7 +46,7 @@ def export(
         data: what it was trained on, in words, beside the data module that the checkpoint names.
         scores: evaluation.json of ``lit-gan evaluate``, or a scores.json; the one in the run's folder where it is left
             out.
-        generator: a network of the checkpoint's generator's weights, where its class is not lit_gan's.
+        generator: where its class is not lit_gan's, a network like it, which is given the checkpoint's weights.
     """
     for package in ("safetensors.torch", *(PACKAGES if onnx else ())):
         optional(package, "export", "lit-gan export")
@@ -72,7 +72,7 @@ def export(
             versions={"lit_gan": lit_gan.__version__, "torch": torch.__version__},
         )
         write_generator(trained, folder, _about(facts))
-        (folder / CARD).write_text(card(trained, describe(trained.network), facts))
+        (folder / CARD).write_text(card(trained, describe(trained.network), facts), encoding="utf-8")
     _say(Path(output), trained, facts)
 
 
@@ -86,8 +86,8 @@ def _shape(trained: TrainedGenerator) -> tuple[int, ...]:
 
 def _about(facts: Facts) -> dict[str, Any]:
     """Return what the JSON says beside what rebuilds the generator."""
-    names = ("ema", "step", "images_seen", "shape", "license", "data", "versions")
-    return {name: getattr(facts, name) for name in names} | {"recorded_data": facts.recorded_data}
+    names = ("ema", "step", "images_seen", "shape", "license", "data", "recorded_data", "versions")
+    return {name: getattr(facts, name) for name in names}
 
 
 def _say(folder: Path, trained: TrainedGenerator, facts: Facts) -> None:

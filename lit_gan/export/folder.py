@@ -78,7 +78,8 @@ def load_generator(
 
     Args:
         path: the folder.
-        generator: a network of the same weights, for one that is not lit_gan's: it is not rebuilt from a file.
+        generator: for one that is not lit_gan's, and so not rebuilt from a file, a network like it, which is given the
+            weights.
         device: to put it on.
 
     Raises:

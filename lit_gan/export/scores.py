@@ -6,23 +6,20 @@ from typing import Any
 
 __all__ = ["of_a_file", "of_the_run"]
 
-_FOLDERS_UP = 2
-"""How far above a checkpoint its run's folder may be: the run's own ``checkpoints`` lie between them."""
-
 
 def of_the_run(checkpoint: Path, images_seen: int) -> list[dict[str, Any]]:
     """Return the newest evaluations of a checkpoint's run that are not of a later state; none where there are none.
 
     Args:
-        checkpoint: beside, or in a folder beside, the run's ``scores.json``.
+        checkpoint: beside the run's ``scores.json``, or in the folder ``checkpoints`` beside it.
         images_seen: of the checkpoint.
 
     Raises:
         ValueError: that file holds something else.
     """
-    folders = checkpoint.resolve().parents[:_FOLDERS_UP]
-    path = next((folder / "scores.json" for folder in folders if (folder / "scores.json").exists()), None)
-    return [] if path is None else _newest(_evaluations(path), images_seen)
+    folder = checkpoint.resolve().parent
+    path = (folder.parent if folder.name == "checkpoints" else folder) / "scores.json"
+    return _newest(_evaluations(path), images_seen) if path.is_file() else []
 
 
 def of_a_file(path: Path, images_seen: int) -> list[dict[str, Any]]:
@@ -62,10 +59,13 @@ def _evaluations(path: Path) -> list[dict[str, Any]]:
 
 
 def _is_evaluation(held: Any) -> bool:
-    if not isinstance(held, dict) or not isinstance(held.get("scores"), dict):
+    if not isinstance(held, dict) or not {"scores", "protocol"} <= held.keys():
         return False
-    numbers = [*held["scores"].values(), held.get("images_seen", 0), held.get("step", 0)]
-    return isinstance(held.get("protocol"), dict) and all(isinstance(number, (int, float)) for number in numbers)
+    by_name = [held["protocol"], *(held.get(name, {}) for name in ("scores", "spread", "floor"))]
+    if not all(isinstance(part, dict) for part in by_name):
+        return False
+    numbers = [held.get("images_seen", 0), held.get("step", 0), *(n for part in by_name[1:] for n in part.values())]
+    return all(isinstance(number, (int, float)) for number in numbers)
 
 
 def _newest(evaluations: list[dict[str, Any]], images_seen: int) -> list[dict[str, Any]]:
