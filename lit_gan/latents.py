@@ -4,6 +4,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize, one_hot
 
 from lit_gan.arguments import at_least
 from lit_gan.sampling import Latent
@@ -12,7 +13,8 @@ __all__ = ["PathKind", "closed_loop", "interpolate", "path_for"]
 
 PathKind = Literal["linear", "spherical"]
 
-_SHORT = 1e-12  # what is left of a unit vector by rounding, in float64
+_ROUNDED = 1e-12  # below it, what is left of a unit vector in float64 is rounding
+_TINY = 1e-300
 
 
 def path_for(latent: Latent) -> PathKind:
@@ -34,7 +36,7 @@ def interpolate(a: Tensor, b: Tensor, steps: int, kind: PathKind = "spherical") 
       length goes linearly: ((1 − t)‖a‖ + t‖b‖)·(cos(tω)·â + sin(tω)·û), ω being the angle between them and û the unit
       vector perpendicular to â on b's side. For latents of one length it is Shoemake's slerp.
 
-    Parallel latents (ω = 0) are joined by a straight line, and so is the origin, which has no direction, with any other.
+    Parallel latents (ω = 0) are joined by a straight line, and so is the origin, which has no direction, with others.
     Of opposite ones (ω = π) all half circles are as short: û is the axis of which â has least, made perpendicular.
 
     Args:
@@ -88,15 +90,17 @@ def _straight(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 def _around(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     """Return spherical ways from ``a`` to ``b``, both ``(N, 1, D)``; ``t`` is ``(steps, 1)``."""
-    lengths = [x.norm(dim=-1, keepdim=True) for x in (a, b)]
-    u, v = a / lengths[0].clamp_min(_SHORT), b / lengths[1].clamp_min(_SHORT)
-    u, v = torch.where(lengths[0] > 0, u, v), torch.where(lengths[1] > 0, v, u)
-    angle = 2 * torch.atan2((u - v).norm(dim=-1, keepdim=True), (u + v).norm(dim=-1, keepdim=True))  # exact near 0 and π
+    u, v = normalize(a, dim=-1, eps=_TINY), normalize(b, dim=-1, eps=_TINY)
+    u, v = torch.where(_length(a) > 0, u, v), torch.where(_length(b) > 0, v, u)
+    angle = 2 * torch.atan2(_length(u - v), _length(u + v))  # exact near 0 and π, where a cosine is not
     side = _perpendicular(v, u)
-    axis = torch.nn.functional.one_hot(u.abs().argmin(-1), u.shape[-1]).to(u)
-    side = torch.where(side.norm(dim=-1, keepdim=True) > _SHORT, side, _perpendicular(axis, u))
-    side = side / side.norm(dim=-1, keepdim=True)
-    return _straight(*lengths, t) * (torch.cos(t * angle) * u + torch.sin(t * angle) * side)
+    axis = one_hot(u.abs().argmin(-1), u.shape[-1]).to(u)
+    side = normalize(torch.where(_length(side) > _ROUNDED, side, _perpendicular(axis, u)), dim=-1)
+    return _straight(_length(a), _length(b), t) * (torch.cos(t * angle) * u + torch.sin(t * angle) * side)
+
+
+def _length(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
 
 
 def _perpendicular(x: Tensor, unit: Tensor) -> Tensor:

@@ -3,14 +3,17 @@
 from lit_gan.callbacks.divergence import DivergenceStop
 from lit_gan.callbacks.equilibrium import EquilibriumMonitor
 from lit_gan.callbacks.generative import GenerativeMetrics
+from lit_gan.callbacks.neighbours import NearestNeighbours
 from lit_gan.callbacks.plots import DensityPlot, ValuePlot
-from lit_gan.callbacks.samples import SampleGrid, SampleWriter
+from lit_gan.callbacks.samples import Interpolation, SampleGrid, SampleWriter
 
 __all__ = [
     "DensityPlot",
     "DivergenceStop",
     "EquilibriumMonitor",
     "GenerativeMetrics",
+    "Interpolation",
+    "NearestNeighbours",
     "SampleGrid",
     "SampleWriter",
     "ValuePlot",
