@@ -181,7 +181,7 @@ def _draw_neighbours(
     data.prepare_data()
     train, held_out = RealSamples(loader(data, "train")), up_to(loader(data, "val"), _TESTED)
     network = None if extractor is None else extractor.to(device())
-    memory = Memory(train, held_out, network, mirrored=getattr(data, "horizontal_flip", False))
+    memory = Memory(train, held_out, network, getattr(data, "horizontal_flip", False), progress=True)
     generated = GeneratedSamples(model.to(device()), max(n, _TESTED), new_seed(seed), ema)
     memory.check(generated, k)
     nearest, test = memory.recall(generated, k)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from lit_gan.evaluation.blocks import BLOCK
 from lit_gan.evaluation.engine import check_alike
@@ -28,6 +29,7 @@ class Memory:
         held_out: as many others as there are generated samples, or so; None for no test.
         extractor: any module that maps uint8 images to features; None for pixels.
         mirrored: whether mirror images of training images count as such: where training mirrors them.
+        progress: whether to show a bar.
     """
 
     def __init__(
@@ -36,8 +38,9 @@ class Memory:
         held_out: Samples | None = None,
         extractor: nn.Module | None = None,
         mirrored: bool = False,
+        progress: bool = False,
     ) -> None:
-        self.train, self.held_out, self.mirrored = train, held_out, mirrored
+        self.train, self.held_out, self.mirrored, self.progress = train, held_out, mirrored, progress
         self.extractor = None if extractor is None else as_extractor(extractor)
         self._features: list[Tensor] = []
         self._held_out_distances: Tensor | None = None
@@ -82,11 +85,14 @@ class Memory:
 
     def _training(self) -> Iterable[Tensor]:
         """Return what is looked at of the training samples: all as they are, then all mirrored."""
-        blocks = (b.flip(-1) if flip else b for flip in (False, True)[: 1 + self.mirrored] for b in _blocks(self.train))
+        flips = (False, True)[: 1 + self.mirrored]
+        blocks = (block.flip(-1) if flip else block for flip in flips for block in _blocks(self.train))
         if self.extractor is None:
             return map(self._look, blocks)
         if not self._features:
-            self._features = [self._look(block).cpu() for block in blocks]
+            total, hidden = len(flips) * -(-self.train.n // BLOCK), not self.progress
+            shown = tqdm(blocks, "training images", total, leave=False, unit_scale=BLOCK, unit="", disable=hidden)
+            self._features = [self._look(block).cpu() for block in shown]
         return self._features
 
     def _look(self, samples: Tensor) -> Tensor:

@@ -73,7 +73,9 @@ class CopyingTest(NamedTuple):
 
     def __str__(self) -> str:
         """Return it as a sentence."""
-        what = "no sign of copying" if self.p_value > 0.01 else "nearer than new data would be, as copies are"
+        what = "no sign of copies" if self.p_value > 0.01 else "nearer than new data would be, as copies are"
+        if self.p_value > 0.99:
+            what = "further away than new data would be, which can hide copies among them"
         return f"samples are nearer to the training data in {self.closer:.0%} of pairs, z = {self.z:.1f}: {what}"
 
 

@@ -106,8 +106,9 @@ def test_what_is_refused(call, error, says):
 
 def test_it_says_what_it_means():
     assert str(copying_test(torch.arange(30.0), torch.arange(30.0))).endswith(
-        "in 50% of pairs, z = 0.0: no sign of copying"
+        "in 50% of pairs, z = 0.0: no sign of copies"
     )
     assert str(copying_test(torch.zeros(30), torch.arange(30.0) + 1)).endswith(
         "nearer than new data would be, as copies are"
     )
+    assert str(copying_test(torch.arange(30.0) + 1, torch.zeros(30))).endswith("which can hide copies among them")
