@@ -1,5 +1,7 @@
 """Pictures of what a generator knows, of generators that show their latents and labels in their pixels."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -11,6 +13,7 @@ from lit_gan.exploring import class_grid, interpolations, morph, rows, truncatio
 from lit_gan.latents import interpolate
 from lit_gan.networks import MLPDiscriminator, MLPGenerator, StyleGAN2Generator
 from tests.conftest import PlainDiscriminator, trainer
+from tests.test_readme import commands
 
 
 class Showing(nn.Module):
@@ -187,3 +190,13 @@ def test_the_command_shows_neighbours_and_says_what_they_mean(conditional, capsy
     said = capsys.readouterr().out
     assert "Of 1000 samples, 1000 held-out and 9000 training images: samples are nearer to the training data in" in said
     assert "further away than new data would be" in said
+
+
+def test_the_commands_of_the_page(conditional, capsys):
+    """On small images: what docs/sampling.md says, as it stands there."""
+    text = (Path(__file__).parents[1] / "docs" / "sampling.md").read_text()
+    for arguments in commands(text):
+        small = ["--data.image_size=8"] if "--data" in arguments else []
+        main([conditional if a == "CKPT" else a for a in arguments] + small)
+    pictures = {"samples.png", "between.png", "ladder.png", "classes.png", "morph.gif", "neighbours.png"}
+    assert {path.name for path in Path.cwd().iterdir()} == pictures | {conditional}
