@@ -33,7 +33,7 @@ def sample(
     labels: int | list[int] | Literal["all"] | None = None,
     ema: bool = True,
     truncation: float | list[float] = 1.0,
-    interpolate: PathKind | None = None,
+    interpolate: PathKind | Literal["auto"] | None = None,
     steps: int | None = None,
     neighbours: int | None = None,
     data: LightningDataModule | None = None,
@@ -55,9 +55,9 @@ def sample(
         truncation: in (0, 1]: below 1, more typical images and less variety. StyleGAN2 moves styles towards their
             average, w̄ + truncation·(w − w̄); the latents of other generators are multiplied by it. A list, like
             ``[0.3,0.5,0.7,1.0]``, for a column of each, each row of one latent.
-        interpolate: rows that go from one latent to another one, ``linear``, or ``spherical``, around the origin. The
-            generator's latents say which suits it: spherical where they are normal, linear where they are uniform. A
-            movie takes that path where it is left out.
+        interpolate: rows that go from one latent to another one: ``linear``, ``spherical``, around the origin, or
+            ``auto``, the way that suits the generator's latents, spherical where they are normal, linear where they are
+            uniform. A movie is ``auto`` where it is left out.
         steps: images in a row of an interpolation, 8 where it is left out; frames from one latent to the next, 16, of a
             movie.
         neighbours: a number of images of the training data that are nearest to each sample, shown beside it; says as
@@ -90,10 +90,11 @@ def sample(
     elif kind is None:
         wrote = _draw_samples(model, path, n or 64, labels=labels, truncation=truncation, **options)
     else:
-        given: dict[str, Any] = {} if labels == "all" else {"labels": labels}
+        given: dict[str, Any] = {"labels": labels}
+        way = None if interpolate == "auto" else interpolate
         draw: dict[str, Callable[..., Tensor]] = {
-            "a movie": partial(morph, n=n or 16, steps=steps or 16, kind=interpolate, **given),
-            "interpolate": partial(interpolations, n=n or 8, steps=steps or 8, kind=interpolate, **given),
+            "a movie": partial(morph, n=n or 16, steps=steps or 16, kind=way, **given),
+            "interpolate": partial(interpolations, n=n or 8, steps=steps or 8, kind=way, **given),
             "labels=all": partial(class_grid, n=n or 8),
             "a list for truncation": partial(truncation_ladder, n=n or 8, **given),
         }

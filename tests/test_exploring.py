@@ -169,7 +169,7 @@ def tiles(columns, rows):
 @pytest.mark.parametrize(
     ("options", "output", "expected"),
     [
-        (["--interpolate=linear"], "a.png", (tiles(8, 8), 1)),
+        (["--interpolate=auto"], "a.png", (tiles(8, 8), 1)),
         (["--interpolate=spherical", "--n=3", "--steps=5", "--labels=[0,1,2]"], "a.png", (tiles(5, 3), 1)),
         (["--truncation=[0.5,0.7,1.0]", "--n=2", "--labels=1"], "a.png", (tiles(3, 2), 1)),
         (["--labels=all", "--truncation=0.5", "--n=2"], "a.PNG", (tiles(3, 2), 1)),
