@@ -20,12 +20,11 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 import lit_gan
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.callbacks.pictures import run_folder
-from lit_gan.checkpoints import load_sampler
 from lit_gan.distributed import leave
+from lit_gan.drawing import sample
 from lit_gan.evaluation.command import evaluate
 from lit_gan.export import export
 from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
-from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.module import LitGAN
 from lit_gan.parser import LitGANParser
 
@@ -118,44 +117,6 @@ class LitGANCLI(LightningCLI):
         if showing and not any(isinstance(c, showing) for c in trainer.callbacks):  # type: ignore[attr-defined]
             trainer.callbacks.insert(0, showing())  # type: ignore[attr-defined]
         return trainer
-
-
-def sample(
-    checkpoint: str,
-    n: int = 64,
-    output: str = "samples.png",
-    seed: int | None = None,
-    labels: int | list[int] | None = None,
-    ema: bool = True,
-    truncation: float = 1.0,
-) -> None:
-    """Draw images from a checkpoint and nothing else.
-
-    Args:
-        checkpoint: a .ckpt file that ``lit-gan fit`` or a Trainer wrote.
-        n: number of images.
-        output: a .png file for one grid, or a folder for one file each.
-        seed: the same seed gives the same images.
-        labels: classes, for a conditional generator: one for all, or a list with one for each image. As frequent as
-            in the training data where they are left out.
-        ema: from the averaged generator, where there is one.
-        truncation: in (0, 1]: below 1, more typical images and less variety. StyleGAN2 moves styles towards their
-            average, w̄ + truncation·(w − w̄); the latents of other generators are multiplied by it.
-    """
-    model, path = load_sampler(checkpoint, LitGAN), Path(output)
-    one_grid = path.suffix.lower() == ".png"
-    if (path.suffix and not one_grid) or (one_grid and path.is_dir()):
-        raise ValueError(f"output={output!r} must be a file that ends in .png, for a grid, or a folder, for one each")
-    (path.parent if one_grid else path).mkdir(parents=True, exist_ok=True)  # known to work before anything is drawn
-    images = model.sample(n, labels, ema=ema, seed=seed, truncation=truncation)
-    if images.ndim != 4 and not (one_grid and have_a_picture(images)):
-        raise ValueError(f"samples of shape {tuple(images.shape[1:])} are no images: use LitGAN.sample in code")
-    if one_grid:
-        save_png(grid(images), path)
-    else:
-        for i, image in enumerate(images):
-            save_png(to_uint8(image), path / f"{i:06d}.png")
-    print(f"Wrote {n} images to {output}")
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,7 +14,21 @@ from torchvision.utils import make_grid
 
 from lit_gan.arguments import at_least_one
 
-__all__ = ["grid", "have_a_picture", "points_to_image", "resize", "save_png", "to_float", "to_uint8"]
+__all__ = [
+    "MOVIES",
+    "as_pillow",
+    "grid",
+    "have_a_picture",
+    "points_to_image",
+    "resize",
+    "save_movie",
+    "save_png",
+    "to_float",
+    "to_uint8",
+]
+
+MOVIES = (".gif", ".webp")
+"""What files of moving pictures end in."""
 
 
 def to_float(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -113,14 +128,34 @@ def have_a_picture(samples: Tensor) -> bool:
 
 def save_png(image: Tensor, path: Path | str) -> Path:
     """Write a uint8 image ``(C, H, W)`` as PNG, making its folder; return the path."""
-    if image.dtype != torch.uint8 or image.ndim != 3:
-        raise ValueError(f"a picture of {image.dtype} {tuple(image.shape)}: give uint8 (C, H, W), to_uint8(image)")
-    path = Path(path)
+    picture, path = as_pillow(image), Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    array = _showable(image[None])[0].cpu().permute(1, 2, 0).numpy()
-    picture = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
     # files as small as by default, written in half the time or less
     picture.save(path, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    return path
+
+
+def as_pillow(image: Tensor) -> Image.Image:
+    """Return a uint8 image ``(C, H, W)`` as one of Pillow's."""
+    if image.dtype != torch.uint8 or image.ndim != 3:
+        raise ValueError(f"a picture of {image.dtype} {tuple(image.shape)}: give uint8 (C, H, W), to_uint8(image)")
+    array = _showable(image[None])[0].cpu().permute(1, 2, 0).numpy()
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+
+def save_movie(frames: Sequence[Image.Image], path: Path, frame: int, last: int | None = None) -> Path:
+    """Write pictures as one that moves, over and over; return the path.
+
+    Args:
+        frames: one at least, all of one size.
+        path: its suffix, one of :data:`MOVIES`, is the format. A GIF shows 64 colours.
+        frame: how long each is shown, in milliseconds.
+        last: how long the last one is; ``frame`` where it is None.
+    """
+    palette = {"mode": "P", "palette": Image.Palette.ADAPTIVE, "colors": 64}
+    first, *others = [f.convert(**palette if path.suffix.lower() == ".gif" else {"mode": "RGB"}) for f in frames]
+    durations = [frame] * len(others) + [frame if last is None else last]
+    first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
     return path
 
 

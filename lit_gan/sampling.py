@@ -150,12 +150,22 @@ class TrainedGenerator(nn.Module):
             ValueError: an argument out of range, or labels for a generator that takes none.
         """
         at_least_one(n=n, batch_size=batch_size)
-        at_least(0, seed=seed)
         within("(0, 1]", truncation=truncation)
+        return self.images(*self.draw(n, labels, seed), truncation, batch_size)
+
+    def draw(
+        self, n: int, labels: Tensor | Iterable[int] | int | None = None, seed: int | None = None, each: int = 1
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return latents ``(n·each, latent_dim)`` and, where the network takes them, classes ``(n,)``."""
+        at_least(0, seed=seed)
         rng = None if seed is None else torch.Generator().manual_seed(seed)
-        z = draw_latents(n, self.latent_dim, self.latent, next(self.network.parameters()), rng)
+        z = draw_latents(n * each, self.latent_dim, self.latent, next(self.network.parameters()), rng)
         if labels is not None and self.passing == "not at all":
             raise ValueError(f"{type(self.network).__name__} takes no labels: leave labels out")
-        if labels is not None or self.conditional:
-            labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
+        if labels is None and not self.conditional:
+            return z, None
+        return z, sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
+
+    def images(self, z: Tensor, labels: Tensor | None, truncation: float = 1.0, batch_size: int = 256) -> Tensor:
+        """Return images of latents and classes in evaluation mode, ``batch_size`` at a time."""
         return sample_images(self.network, self.passing, z, labels, batch_size, truncation)

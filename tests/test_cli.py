@@ -116,6 +116,15 @@ def test_sample_needs_nothing_but_the_checkpoint_and_is_deterministic(trained, t
     assert sorted(p.name for p in Path("folder").iterdir()) == ["000000.png", "000001.png", "000002.png"]
 
 
+def test_auto_is_the_path_that_suits_the_latents():
+    for latent, suits, other in (("normal", "spherical", "linear"), ("uniform", "linear", "spherical")):
+        main(["fit", *NETWORKS, *QUICK, f"--model.latent={latent}"])
+        for name in ("auto", suits, other):
+            main(["sample", checkpoint(), "--seed=0", f"--interpolate={name}", f"--output={name}.png"])
+        drawn = {name: Path(f"{name}.png").read_bytes() for name in ("auto", suits, other)}
+        assert drawn["auto"] == drawn[suits] != drawn[other]
+
+
 def test_sample_draws_the_classes_asked_for():
     main(["fit", *NETWORKS, *QUICK, *(f"--model.{p}.num_classes=10" for p in ("generator", "discriminator"))])
     for name, labels in (("a", "3"), ("b", "[3,3,3,3]"), ("c", "4")):
@@ -240,6 +249,9 @@ def test_points_sampled_into_a_folder_are_refused(capsys):
     main(["sample", checkpoint(), "--output=points.png"])
     assert Path("points.png").exists()
     assert "samples of shape (2,) are no images" in refused(capsys, "sample", checkpoint(), "--output=points")
+    said = refused(capsys, "sample", checkpoint(), "--output=rows.png", "--interpolate=linear")
+    assert "samples of shape (2,) are no images, which interpolate shows: leave it out" in said
+    assert not Path("rows.png").exists()
 
 
 PLANE = """

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 
@@ -15,7 +16,12 @@ from examples import (
     own_loss,
     own_networks,
     plot_value,
+    projection,
 )
+from lit_gan import LitGAN
+from lit_gan.images import save_png, to_uint8
+from lit_gan.networks import MLPDiscriminator, MLPGenerator
+from tests.conftest import trainer
 
 QUICK = {
     "max_epochs": 1,
@@ -79,8 +85,44 @@ def test_kl_directions(quick, tmp_path):
         assert image.size == (840, 320)
 
 
+@pytest.fixture
+def untrained(tmp_path, monkeypatch):
+    """Return a model of three classes, its checkpoint beside it, whose images vary as those of a trained one do."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    sizes = {"image_size": 8, "channels": 1, "num_classes": 3}
+    gan = LitGAN(MLPGenerator(**sizes, latent_dim=4, width=32), MLPDiscriminator(**sizes, width=8), latent="uniform")
+    with torch.no_grad():
+        for weights in gan.parameters():
+            weights.mul_(2)
+    run = trainer(tmp_path)
+    run.strategy.connect(gan)
+    run.save_checkpoint("a.ckpt", weights_only=True)
+    return gan
+
+
+def test_projection_finds_what_the_generator_made_and_nothing_else(untrained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(projection, "perceptual", lambda: None)
+    save_png(to_uint8(untrained.sample(1, 2, seed=5)[0]), "made.png")
+    before, after = projection.main("a.ckpt", "made.png", starts=6, steps=200)
+    assert before > 0.1
+    assert after < 0.1 * before
+    assert f"Distance {before:.3f} → {after:.3f}" in capsys.readouterr().out
+    with Image.open("projection.png") as picture:
+        assert picture.size == (22, 12)
+    save_png(torch.randint(256, (1, 8, 8), dtype=torch.uint8), "noise.png")
+    before, after = projection.main("a.ckpt", "noise.png", "noise_projected.png", steps=50)
+    assert 0.5 * before < after <= before
+
+
+def test_projection_by_features(untrained, tmp_path):
+    save_png(to_uint8(untrained.sample(1, 2, seed=5)[0]), "made.png")
+    before, after = projection.main("a.ckpt", "made.png", "both.png", starts=3, steps=12)
+    assert after < before
+
+
 def test_no_example_is_left_out():
-    tested = {minimal, own_folder, own_loss, own_networks, plot_value}
+    tested = {minimal, own_folder, own_loss, own_networks, plot_value, projection}
     tested |= {kl_directions, one_dimension, optimal_discriminator}
     files = {p.stem for p in Path(minimal.__file__).parent.glob("*.py")} - {"__init__"}
     assert files == {e.__name__.rpartition(".")[2] for e in tested}

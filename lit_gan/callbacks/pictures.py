@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lit_gan import logs
 from lit_gan.arguments import at_least_one
-from lit_gan.images import save_png
+from lit_gan.images import save_movie, save_png
 from lit_gan.module import LitGAN
 from lit_gan.representation import in_one_line
 
@@ -94,14 +94,11 @@ class PictureCallback(Callback, ABC):
         self._last = (step, path)
 
 
-def _movie(paths: list[str], movie: Path, most: int = 300, frame: int = 200, last: int = 2000) -> Path:
-    """Write pictures as a GIF that runs over and over; each is shown for so many milliseconds."""
+def _movie(paths: list[str], movie: Path, most: int = 300) -> Path:
+    """Write pictures as a GIF, ``most`` of them at the most; the last one stays for two seconds."""
     there = [path for path in paths if Path(path).exists()]
     chosen = there[:: -(-len(there) // most)]
-    frames = [Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE, colors=64) for path in chosen]
-    durations = [frame] * (len(frames) - 1) + [last]
-    frames[0].save(movie, save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    return movie
+    return save_movie([Image.open(path) for path in chosen], movie, frame=200, last=2000)
 
 
 def run_folder(trainer: Trainer) -> Path:

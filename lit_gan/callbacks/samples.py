@@ -13,36 +13,28 @@ from torch import Tensor
 from lit_gan.arguments import at_least, at_least_one
 from lit_gan.callbacks.pictures import PictureCallback, run_folder
 from lit_gan.distributed import gather
+from lit_gan.exploring import interpolations, rows
 from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.inputs import unpack
 from lit_gan.labels import read_labels
+from lit_gan.latents import PathKind
 from lit_gan.module import LitGAN
 from lit_gan.representation import in_one_line
 
-__all__ = ["SampleGrid", "SampleWriter"]
+__all__ = ["Interpolation", "SampleGrid", "SampleWriter"]
 
 
-class SampleGrid(PictureCallback):
-    """Shows the same latents again and again while the generator learns, as PNG files and to image loggers.
-
-    ``samples/step-000500.png`` in the run's folder shows the averaged generator, where there is one, after 500
-    generator updates; the last grid is written when fit ends, and its path is printed. Points on a line or in a plane
-    are drawn as one picture. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
+class FixedLatents(PictureCallback):
+    """Shows the same latents, and the same classes, again and again while the generator learns.
 
     Args:
-        every_n_steps: generator updates between grids.
-        n: samples in a grid.
-        seed: of the latents, which are the same in each grid.
-        movie: whether all grids of the run become ``samples.gif`` when fit ends.
-
-    Raises:
-        TypeError: an argument of a wrong type.
-        ValueError: an argument below 1.
+        every_n_steps: generator updates between pictures.
+        n: how many latents, or pairs of them.
+        seed: of the latents, which are the same in each picture.
+        movie: whether all pictures of the run become one that moves when fit ends.
     """
 
-    name: ClassVar[str] = "samples"
-
-    def __init__(self, every_n_steps: int = 500, n: int = 64, seed: int = 0, movie: bool = False) -> None:
+    def __init__(self, every_n_steps: int, n: int, seed: int, movie: bool) -> None:
         super().__init__(every_n_steps, movie)
         at_least_one(n=n)
         at_least(0, seed=seed)
@@ -66,12 +58,41 @@ class SampleGrid(PictureCallback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write a grid at each ``every_n_steps``-th generator update."""
+        """Draw at each ``every_n_steps``-th generator update."""
         if self._labels is None and isinstance(pl_module, LitGAN) and pl_module.takes_labels:
             images, labels = unpack(batch)
             if labels is not None:
                 self._labels = read_labels(labels, len(images))[torch.arange(self.n) % len(images)]
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def labels(self, model: LitGAN) -> Tensor | None:
+        """Return the classes to show: all in turn, or, where it is not known which there are, the first batch's."""
+        classes = len(model.label_counts)
+        return torch.arange(self.n) % classes if classes else self._labels if model.takes_labels else None
+
+
+class SampleGrid(FixedLatents):
+    """Shows the same latents again and again while the generator learns, as PNG files and to image loggers.
+
+    ``samples/step-000500.png`` in the run's folder shows the averaged generator, where there is one, after 500
+    generator updates; the last grid is written when fit ends, and its path is printed. Points on a line or in a plane
+    are drawn as one picture. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
+
+    Args:
+        every_n_steps: generator updates between grids.
+        n: samples in a grid.
+        seed: of the latents, which are the same in each grid.
+        movie: whether all grids of the run become ``samples.gif`` when fit ends.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument below 1.
+    """
+
+    name: ClassVar[str] = "samples"
+
+    def __init__(self, every_n_steps: int = 500, n: int = 64, seed: int = 0, movie: bool = False) -> None:
+        super().__init__(every_n_steps, n, seed, movie)
 
     def draw(self, model: LitGAN) -> Tensor | None:
         """Return the grid as a uint8 picture ``(C, H, W)``; None, with a warning, for samples without a picture.
@@ -79,18 +100,63 @@ class SampleGrid(PictureCallback):
         A conditional generator shows one class in each column, or, where it does not say how many classes there are,
         those of the first training batch.
         """
-        classes = len(model.label_counts)
-        labels = torch.arange(self.n) % classes if classes else self._labels if model.takes_labels else None
-        samples = model.sample(self.n, labels, seed=self.seed)
+        samples = model.sample(self.n, self.labels(model), seed=self.seed)
         if not have_a_picture(samples):
             rank_zero_warn(f"SampleGrid draws images, and points of one or two dimensions, not {samples.shape[1]}")
             return None
+        classes = len(model.label_counts)
         return grid(samples, columns=classes if 1 < classes <= 20 else None)
 
     def caption(self, model: LitGAN) -> str:
         """Say when the picture was drawn, and of which generator."""
         which = "the generator" if model.ema_generator is None else "the averaged generator"
         return f"{which} after {super().caption(model)}"
+
+
+class Interpolation(FixedLatents):
+    """Shows what lies between the same pairs of latents while the generator learns, one pair in each row.
+
+    Where images change little by little along a row, the generator has learned more than single images; where they
+    jump, it has few to show. ``interpolations/step-000500.png`` in the run's folder, and image loggers.
+
+    Args:
+        every_n_steps: generator updates between pictures.
+        n: pairs of latents.
+        steps: images in a row, ≥ 2, with both ends.
+        kind: the way from one latent to the other, ``"linear"`` or ``"spherical"``; None for that which suits
+            ``LitGAN(latent=…)``, :func:`lit_gan.latents.path_for`.
+        seed: of the latents, which are the same in each picture.
+        movie: whether all pictures of the run become ``interpolations.gif`` when fit ends.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range.
+    """
+
+    name: ClassVar[str] = "interpolations"
+
+    def __init__(
+        self,
+        every_n_steps: int = 500,
+        n: int = 8,
+        steps: int = 8,
+        kind: PathKind | None = None,
+        seed: int = 0,
+        movie: bool = False,
+    ) -> None:
+        super().__init__(every_n_steps, n, seed, movie)
+        at_least(2, steps=steps)
+        if kind not in (None, "linear", "spherical"):
+            raise ValueError(f'kind={kind!r} is neither "linear" nor "spherical", nor None')
+        self.steps, self.kind = steps, kind
+
+    def draw(self, model: LitGAN) -> Tensor | None:
+        """Return a uint8 picture ``(C, H, W)``, of a conditional generator a class in each row; None for points."""
+        images = interpolations(model, self.n, self.steps, self.kind, self.labels(model), seed=self.seed)
+        if images.ndim != 5:
+            rank_zero_warn(f"Interpolation draws images, and the samples are of shape {tuple(images.shape[2:])}")
+            return None
+        return rows(images)
 
 
 class SampleWriter(BasePredictionWriter):

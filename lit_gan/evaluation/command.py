@@ -20,7 +20,7 @@ from lit_gan.evaluation.sources import GeneratedSamples, RealSamples, Samples, u
 from lit_gan.files import beside
 from lit_gan.module import LitGAN
 
-__all__ = ["evaluate"]
+__all__ = ["device", "evaluate", "loader"]
 
 
 def evaluate(
@@ -81,7 +81,7 @@ def evaluate(
         if data is None or real is not None or image_size is not None:
             what = "so a checkpoint: give --data, the data to compare it with, and neither --real nor --image_size"
             raise ValueError(f"{generated} is no folder, {what}")
-        model = load_sampler(generated, LitGAN).to(_device())
+        model = load_sampler(generated, LitGAN).to(device())
         n = n_fake or 10_000
         reference, others = _of_data(data, split, n_real, floor, n)
         counts = reference.label_counts(len(model.label_counts)) if len(model.label_counts) else None
@@ -89,7 +89,7 @@ def evaluate(
         about = {"images_seen": int(model.images_seen)}  # tells of which state of a generator the scores are
         describes = {"split": split, "ema": drawn[0].ema, "seed": seed}
         compared = _Compared(reference, others, drawn, describes)
-    scorer = scorer_for(metrics, extractor, compared.real, compared.generated[0].n, data).to(_device())
+    scorer = scorer_for(metrics, extractor, compared.real, compared.generated[0].n, data).to(device())
     evaluation = Evaluation(scorer, compared.real, compared.describes, cache, progress=True)
     report = evaluation.score(compared.generated, compared.floor)
     print(table(report))
@@ -105,7 +105,8 @@ class _Compared(NamedTuple):
     describes: dict[str, Any]
 
 
-def _device() -> torch.device:
+def device() -> torch.device:
+    """Return the GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -119,13 +120,14 @@ def _of_data(
 ) -> tuple[RealSamples, RealSamples | None]:
     """Return the reference, and the samples of its floor."""
     data.prepare_data()
+    reference = RealSamples(loader(data, split), n_real)
+    return reference, up_to(loader(data, "val" if split == "train" else "train"), n_fake) if floor else None
 
-    def loader(name: str) -> object:
-        data.setup({"train": "fit", "val": "validate", "test": "test"}[name])
-        return getattr(data, f"{name}_dataloader")()
 
-    reference = RealSamples(loader(split), n_real)
-    return reference, up_to(loader("val" if split == "train" else "train"), n_fake) if floor else None
+def loader(data: LightningDataModule, split: str) -> object:
+    """Return the loader of a split of data that are prepared."""
+    data.setup({"train": "fit", "val": "validate", "test": "test"}[split])
+    return getattr(data, f"{split}_dataloader")()
 
 
 def table(report: Report) -> str:

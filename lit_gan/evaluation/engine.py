@@ -18,7 +18,7 @@ from lit_gan.evaluation.sources import Samples, fingerprint
 from lit_gan.files import cache_folder
 from lit_gan.randomness import seeded
 
-__all__ = ["Evaluation", "Report"]
+__all__ = ["Evaluation", "Report", "check_alike"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Evaluation:
             ValueError: samples of other shapes than the reference's, or what a metric refuses.
         """
         start = time.perf_counter()
-        on_first(partial(_check_alike, self.real, generated[0]))
+        on_first(partial(check_alike, self.real, generated[0]))
         scores = [self._of(samples) for samples in generated]
         of_real = {} if floor is None else self._of(floor)
         names = scores[0]
@@ -156,7 +156,8 @@ class Evaluation:
             in_order(samples.n, look, see)
 
 
-def _check_alike(real: Samples, generated: Samples) -> None:
+def check_alike(real: Samples, generated: Samples) -> None:
+    """Refuse generated samples of another shape than the real ones."""
     shapes = [tuple(samples.block(0).shape[1:]) for samples in (real, generated)]
     if shapes[0] != shapes[1]:
         raise ValueError(f"real samples are {shapes[0]} and generated ones {shapes[1]}: give both the same size")

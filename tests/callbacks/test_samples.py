@@ -1,13 +1,17 @@
 """What is shown during training and written by predict."""
 
+from functools import partial
+
 import pytest
 import torch
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from lit_gan import LitGAN
-from lit_gan.callbacks import SampleGrid, SampleWriter
+from lit_gan.callbacks import Interpolation, SampleGrid, SampleWriter
+from lit_gan.exploring import interpolations, rows
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
+from lit_gan.optim import GANAdam
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 
 DATA = torch.rand(24, 1, 4, 4) * 2 - 1
@@ -52,6 +56,38 @@ def test_a_resumed_run_shows_the_same_classes(tmp_path):
     after = trainer(tmp_path, callbacks=[second])
     after.fit(LitGAN(ByLabel(), PlainDiscriminator()), data, ckpt_path=tmp_path / "last.ckpt")
     assert second._labels.equal(first._labels)
+
+
+def test_interpolations_are_of_the_same_pairs_and_go_on_after_a_resume(tmp_path):
+    torch.manual_seed(0)
+    gan = LitGAN(PlainGenerator(), PlainDiscriminator(), latent="uniform", generator_optimizer=partial(GANAdam, lr=0.1))
+    data, first = loader(DATA), Interpolation(every_n_steps=2, n=3, steps=5, seed=7, movie=True)
+    before = trainer(tmp_path, callbacks=[first], max_steps=4)
+    before.fit(gan, data)
+    before.save_checkpoint(tmp_path / "last.ckpt")
+    assert first.draw(gan).equal(rows(interpolations(gan, 3, 5, "linear", seed=7)))
+    assert first.draw(gan).shape == (1, 3 * 6 + 2, 5 * 6 + 2)
+    second = Interpolation(every_n_steps=2, n=3, steps=5, seed=7, movie=True)
+    trainer(tmp_path, callbacks=[second]).fit(gan, data, ckpt_path=tmp_path / "last.ckpt")
+    pictures = [f"step-00000{i}.png" for i in (2, 4, 6)]
+    assert sorted(p.name for p in (tmp_path / "interpolations").iterdir()) == pictures
+    with Image.open(tmp_path / "interpolations.gif") as movie:
+        assert movie.n_frames == 3
+
+
+def test_interpolations_have_a_class_in_each_row_and_none_of_points():
+    gan = LitGAN(
+        MLPGenerator(4, 1, num_classes=3, latent_dim=2, width=8), MLPDiscriminator(4, 1, num_classes=3, width=8)
+    )
+    asked = []
+    gan.ema_generator.register_forward_pre_hook(lambda _, z, named: asked.append(named["labels"]), with_kwargs=True)
+    assert Interpolation(n=4, steps=2).draw(gan).shape == (1, 4 * 6 + 2, 2 * 6 + 2)
+    assert asked[0].tolist() == [0, 0, 1, 1, 2, 2, 0, 0]
+    with pytest.warns(UserWarning, match=r"Interpolation draws images, and the samples are of shape \(2,\)"):
+        assert Interpolation().draw(LitGAN(PlainGenerator((2,)), PlainDiscriminator((2,)))) is None
+    for wrong, says in (({"steps": 1}, "steps=1 must be at least 2"), ({"kind": "cubic"}, "kind='cubic' is neither")):
+        with pytest.raises(ValueError, match=says):
+            Interpolation(**wrong)
 
 
 def test_grids_lie_in_the_loggers_folder(tmp_path):

@@ -235,6 +235,36 @@ SAMPLE = {
     "a folder that cannot be": of(
         sample("--output=f/x.png"), r"f: (File exists|Not a directory)", lambda: (whole(), Path("f").touch())
     ),
+    "two kinds of pictures": of(
+        sample("--interpolate=linear", "--truncation=[0.5,1.0]"),
+        r"interpolate and a list for truncation are pictures of their own: ask for one",
+        whole,
+    ),
+    "an unknown path": of(
+        sample("--interpolate=cubic"), r"--interpolate=cubic is none of what it takes, 'linear', 'spherical'", whole
+    ),
+    "a path of one image": of(sample("--interpolate=linear", "--steps=1"), r"^steps=1 must be at least 2", whole),
+    "steps of nothing": of(sample("--steps=4"), r"steps=4 are those of an interpolation: give --interpolate", whole),
+    "a ladder without rungs": of(sample("--truncation=[]"), r"truncation=\[\] names none: give some numbers", whole),
+    "a ladder too high": of(sample("--truncation=[0.5,3.0]"), r"truncation=3.0 must be a number in \(0, 1\]", whole),
+    "all classes of none": of(sample("--labels=all"), r"MLPGenerator has no num_classes, of which a grid", whole),
+    "a folder of rows": of(
+        sample("--interpolate=linear", "--output=f"),
+        r"output='f' is a folder, and interpolate makes one picture",
+        whole,
+    ),
+    "neighbours in no data": of(sample("--neighbours=5"), r"neighbours=5 are of the training data: give --data", whole),
+    "data for nothing": of(sample("--data=FashionMNISTSample"), r"data is for neighbours: give --neighbours 5", whole),
+    "neighbours of a class": of(
+        sample("--neighbours=1", "--data=FashionMNISTSample", "--labels=1"),
+        r"labels=1 and truncation=1.0: neighbours are of samples as they come",
+        whole,
+    ),
+    "neighbours of another size": of(
+        sample("--neighbours=1", "--data=FashionMNISTSample"),
+        r"real samples are \(1, 32, 32\) and generated ones \(1, 16, 16\)",
+        whole,
+    ),
     "an unknown option": of(sample("--bogus=1"), r"unrecognized arguments: --bogus=1", whole),
 }
 

@@ -1,0 +1,126 @@
+"""NearestNeighbours: is the generator learning training images by heart?"""
+
+from typing import Any, ClassVar
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from torch import Tensor, nn
+
+from lit_gan import logs
+from lit_gan.arguments import at_least, at_least_one, instance_of
+from lit_gan.callbacks.fixed import validating
+from lit_gan.callbacks.generative import loader_of
+from lit_gan.callbacks.pictures import PictureCallback
+from lit_gan.evaluation import GeneratedSamples, RealSamples
+from lit_gan.evaluation.blocks import on_first
+from lit_gan.evaluation.copying import Memory
+from lit_gan.evaluation.sources import up_to
+from lit_gan.metrics.copying import CopyingTest
+from lit_gan.module import LitGAN
+
+__all__ = ["NearestNeighbours"]
+
+
+class NearestNeighbours(PictureCallback):
+    """Shows samples beside their nearest training images, and tests whether they are nearer to these than new data are.
+
+    ``neighbours/step-002000.png`` in the run's folder has a sample at the left of each row and the ``k`` nearest
+    training images beside it. Logged with it are ``neighbours/closer``, the share of all pairs of a sample and a
+    held-out image in which the sample is nearer to the training data, ½ for new images, and ``neighbours/z``, far below
+    0 where samples are copies (:func:`lit_gan.metrics.copying.copying_test`). A generator that is worse than the data
+    is further away, z > 0, and hides the copies that it makes beside that: look at the picture, too.
+
+    Distances are those of pixels, of images made 32 px where they are larger, or of an extractor's features. Samples
+    are of fixed latents, of the averaged generator where there is one. Where the data module mirrors training images,
+    their mirror images count as well. The first of several processes does the work. The last picture, when fit ends,
+    says its z on the terminal.
+
+    Args:
+        every_n_steps: generator updates between pictures.
+        n: samples in the picture.
+        k: nearest training images of each.
+        tested: samples, and held-out images, that the test takes, ≥ ``n``.
+        extractor: any module that maps uint8 images to features ``(N, D)``,
+            :class:`lit_gan.metrics.extractors.EfficientNetLite0` for instance; those of all training images are then
+            kept in memory. None for pixels.
+        seed: of the latents.
+        movie: whether all pictures of the run become ``neighbours.gif`` when fit ends.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range; before training, data of another shape than the samples, or fewer than
+            ``k``.
+
+    Reference: Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675.
+    """
+
+    name: ClassVar[str] = "neighbours"
+
+    def __init__(
+        self,
+        every_n_steps: int = 2000,
+        n: int = 8,
+        k: int = 5,
+        tested: int = 500,
+        extractor: nn.Module | None = None,
+        seed: int = 0,
+        movie: bool = False,
+    ) -> None:
+        super().__init__(every_n_steps, movie)
+        at_least_one(n=n, k=k)
+        at_least(n, tested=tested)
+        at_least(0, seed=seed)
+        if extractor is not None:
+            instance_of("extractor", extractor, nn.Module, "EfficientNetLite0()")
+        self.n, self.k, self.tested, self.extractor, self.seed = n, k, tested, extractor, seed
+        self.test: CopyingTest | None = None
+        self._memory: Memory | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forget another run."""
+        super().setup(trainer, pl_module, stage)
+        self.test, self._memory = None, None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the data, on every process, and refuse what cannot be looked for in them."""
+        assert isinstance(pl_module, LitGAN)
+        with validating(pl_module):
+            train = RealSamples(loader_of(trainer, "train"))
+            try:
+                held_out = up_to(loader_of(trainer, "val"), self.tested)
+            except ValueError:
+                held_out = None
+                rank_zero_warn("NearestNeighbours tests nothing, since there are no held-out data: it only draws")
+            network = None if self.extractor is None else self.extractor.to(pl_module.device)
+            mirrored = getattr(getattr(trainer, "datamodule", None), "horizontal_flip", False)
+            self._memory = Memory(train, held_out, network, mirrored)
+            self._memory.check(self._samples(pl_module), self.k)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draw at each ``every_n_steps``-th generator update, and log what the test says."""
+        assert isinstance(pl_module, LitGAN)
+        drawn = self._last[0]
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if self._last[0] != drawn and (test := on_first(lambda: self.test)) is not None:
+            numbers = {"closer": test.closer, "z": test.z}
+            logs.write(pl_module, {f"{self.name}/{name}": torch.tensor(x) for name, x in numbers.items()})
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the last picture, and say where it is and what the test says."""
+        super().on_fit_end(trainer, pl_module)
+        if self.test is not None:
+            rank_zero_info(f"Neighbours: {self.test}")
+
+    @torch.no_grad()
+    def draw(self, model: LitGAN) -> Tensor | None:
+        """Return the picture ``(C, H, W)``, uint8, and keep what the test says; no picture of points."""
+        assert self._memory is not None
+        generated = self._samples(model)
+        nearest, self.test = self._memory.recall(generated, self.k)
+        return self._memory.picture(generated, nearest, self.n) if generated.block(0).ndim == 4 else None
+
+    def _samples(self, model: LitGAN) -> GeneratedSamples:
+        return GeneratedSamples(model, self.tested, self.seed)

@@ -1,0 +1,109 @@
+"""Generated samples beside their nearest training images."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from lit_gan.evaluation.blocks import BLOCK
+from lit_gan.evaluation.engine import check_alike
+from lit_gan.evaluation.sources import Samples
+from lit_gan.images import grid, resize
+from lit_gan.metrics.copying import CopyingTest, Nearest, copying_test, nearest_neighbours
+from lit_gan.metrics.extractors import as_extractor
+
+__all__ = ["Memory"]
+
+_PIXELS = 32
+
+
+class Memory:
+    """What a generator may know by heart: finds the training samples that are nearest to generated ones.
+
+    Distances are those of features, or of pixels, of images made 32 px where they are larger. The features of the
+    training samples are kept in memory; pixels are read again each time.
+
+    Args:
+        train: the training samples.
+        held_out: as many others as there are generated samples, or so; None for no test.
+        extractor: any module that maps uint8 images to features; None for pixels.
+        mirrored: whether mirror images of training images count as such: where training mirrors them.
+        progress: whether to show a bar.
+    """
+
+    def __init__(
+        self,
+        train: Samples,
+        held_out: Samples | None = None,
+        extractor: nn.Module | None = None,
+        mirrored: bool = False,
+        progress: bool = False,
+    ) -> None:
+        self.train, self.held_out, self.mirrored, self.progress = train, held_out, mirrored, progress
+        self.extractor = None if extractor is None else as_extractor(extractor)
+        self._features: list[Tensor] = []
+        self._held_out_distances: Tensor | None = None
+
+    def check(self, generated: Samples, k: int) -> None:
+        """Refuse samples of another shape than the training samples, that the extractor cannot take, or too large a k.
+
+        Raises:
+            ValueError: as it says.
+        """
+        if k > self.train.n:
+            raise ValueError(f"{k} neighbours among {self.train.n} training samples: take fewer")
+        check_alike(self.train, generated)
+        self._look(generated.block(0)[:2])
+
+    def recall(self, generated: Samples, k: int) -> tuple[Nearest, CopyingTest | None]:
+        """Return the ``k`` nearest training samples of all generated ones, and whether these are too near.
+
+        Raises:
+            ValueError: fewer than ``k`` training samples.
+        """
+        looked = torch.cat([self._look(block) for block in _blocks(generated)])
+        nearest = nearest_neighbours(looked, self._training(), k)
+        if self.held_out is None:
+            return nearest, None
+        if self._held_out_distances is None:
+            others = torch.cat([self._look(block) for block in _blocks(self.held_out)]).to(looked.device)
+            self._held_out_distances = nearest_neighbours(others, self._training()).distances[:, 0]
+        return nearest, copying_test(nearest.distances[:, 0], self._held_out_distances)
+
+    def picture(self, generated: Samples, nearest: Nearest, rows: int) -> Tensor:
+        """Return a uint8 picture ``(C, H, W)``: in each row a sample and, beside it, its nearest training images."""
+        shown = torch.cat([generated.block(number).cpu() for number in range(-(-rows // BLOCK))])[:rows]
+        found = nearest.numbers[:rows].tolist()
+        images = [torch.stack([image, *map(self._image, mine)]) for image, mine in zip(shown, found, strict=True)]
+        return grid(torch.cat(images), columns=len(images[0]))
+
+    def _image(self, number: int) -> Tensor:
+        mirrored, number = divmod(number, self.train.n)
+        image = self.train.block(number // BLOCK)[number % BLOCK].cpu()
+        return image.flip(-1) if mirrored else image
+
+    def _training(self) -> Iterable[Tensor]:
+        """Return what is looked at of the training samples: all as they are, then all mirrored."""
+        flips = (False, True)[: 1 + self.mirrored]
+        blocks = (block.flip(-1) if flip else block for flip in flips for block in _blocks(self.train))
+        if self.extractor is None:
+            return map(self._look, blocks)
+        if not self._features:
+            total, hidden = len(flips) * -(-self.train.n // BLOCK), not self.progress
+            shown = tqdm(blocks, "training images", total, leave=False, unit_scale=BLOCK, unit="", disable=hidden)
+            self._features = [self._look(block).cpu() for block in shown]
+        return self._features
+
+    def _look(self, samples: Tensor) -> Tensor:
+        """Return features, or pixels, or points as they are."""
+        if samples.ndim != 4:
+            return samples
+        if self.extractor is None:
+            return resize(samples, _PIXELS) if max(samples.shape[2:]) > _PIXELS else samples
+        device = next(self.extractor.parameters(), samples).device
+        return self.extractor(samples.to(device))
+
+
+def _blocks(samples: Samples) -> Iterator[Tensor]:
+    return (samples.block(number) for number in range(-(-samples.n // BLOCK)))
