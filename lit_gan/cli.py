@@ -27,6 +27,7 @@ from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
 from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.module import LitGAN
 from lit_gan.parser import LitGANParser
+from lit_gan.report import report
 
 __all__ = ["LitGANCLI", "main", "raised_by", "sample"]
 
@@ -163,9 +164,10 @@ def main(args: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # Lightning's own, which no user can mend
     sys.path.insert(0, str(Path.cwd()))  # where parts of the user's own are found by their import path
     try:
-        if arguments[:1] in (["sample"], ["evaluate"]):
-            function = sample if arguments[0] == "sample" else evaluate
-            auto_cli(function, args=arguments[1:], prog=f"lit-gan {arguments[0]}", parser_class=LitGANParser)
+        commands = {"sample": sample, "evaluate": evaluate, "report": report}
+        if arguments and arguments[0] in commands:
+            name, *rest = arguments
+            auto_cli(commands[name], args=rest, prog=f"lit-gan {name}", parser_class=LitGANParser)
         else:
             LitGANCLI(args=args)
             leave()
