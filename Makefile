@@ -7,7 +7,7 @@ ifeq ($(DEVICE),cpu)
 SPEED += data_path start watching sampling evaluation
 endif
 
-.PHONY: demo test lint bench measure matrix clean
+.PHONY: demo test lint bench measure matrix dist clean
 
 demo: .venv/installed  ## train on the embedded Fashion-MNIST for at most five minutes, and show what it drew
 	@rm -rf runs/demo
@@ -33,10 +33,22 @@ measure: .venv/installed  ## what the metrics, tests and games are worth, in a q
 matrix: .venv/installed  ## every game with every penalty, network, augmentation, precision, with and without labels
 	$(BIN)/python -m tests.matrix
 
+dist: .venv/installed  ## build wheel and sdist, and check them as a user would use them, in an empty environment
+	@rm -rf dist build
+	@$(BIN)/python -m build --quiet
+	@$(BIN)/python -m twine check --strict dist/*
+	@$(PYTHON) -m venv build/empty
+	@build/empty/bin/python -m pip install --quiet dist/*.whl
+	@cd build && empty/bin/python -c "import lit_gan; print(lit_gan.__version__, lit_gan.__file__)"
+	@cd build && empty/bin/lit-gan --help > /dev/null
+	@rm -rf build
+	@ls -l dist
+
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps lightning-bolts==0.7.0  # it asks for Lightning 1; tests/bolts needs it
 	@touch $@
 
 clean:

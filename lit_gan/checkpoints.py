@@ -5,15 +5,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from lit_gan.files import read_checkpoint
-from lit_gan.parts import describe, describe_optimizer, rebuild, summary
+from lit_gan.parts import Source, describe, describe_optimizer, rebuild, summary
 from lit_gan.representation import argument_names
 
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["check_state", "load_sampler", "load_weights", "model_arguments", "saved_arguments"]
+__all__ = [
+    "check_state",
+    "load_sampler",
+    "load_weights",
+    "model_arguments",
+    "sampler_of",
+    "saved_arguments",
+    "take_weights",
+]
 
 _NOT_SAVED = "warm_start"  # the weights are in the file; a name in it would have another one read
 
@@ -54,18 +63,33 @@ def load_sampler(path: str | Path, cls: type["LitGAN"]) -> "LitGAN":
     Raises:
         ValueError: what :func:`read_checkpoint` and :func:`check_state` refuse, or a generator that is not lit_gan's.
     """
-    checkpoint = read_checkpoint(path)
+    return sampler_of(read_checkpoint(path), cls)
+
+
+def sampler_of(
+    checkpoint: dict[str, Any], cls: type["LitGAN"], generator: nn.Module | None = None, source: Source = Source()
+) -> "LitGAN":
+    """Return the LitGAN of :func:`load_sampler` for the content of a checkpoint, which is left as it is.
+
+    Args:
+        checkpoint: what was read.
+        cls: LitGAN.
+        generator: in the place of the file's, a network like it, which is given the weights.
+        source: where the checkpoint is from, for errors.
+
+    Raises:
+        ValueError: what :func:`load_sampler` raises.
+    """
     _check_ours(checkpoint)
-    needed = ("generator", "latent_dim", "latent", "ema_half_life")
-    arguments = {name: rebuild(checkpoint["lit_gan"][name], name) for name in needed}
-    model = cls(discriminator=torch.nn.Identity(), **arguments)
-    checkpoint["state_dict"] = {
-        name: tensor
-        for name, tensor in checkpoint["state_dict"].items()
-        if not name.startswith(("discriminator.", "augment.", "penalty_states."))
-    }
-    check_state(model, checkpoint)
-    model.load_state_dict(checkpoint["state_dict"])
+    arguments: dict[str, Any] = {} if generator is None else {"generator": generator}
+    for name in ("generator", "latent_dim", "latent", "ema_half_life"):
+        if name not in arguments:
+            arguments[name] = rebuild(checkpoint["lit_gan"][name], name, source)
+    model = cls(discriminator=nn.Identity(), **arguments)
+    others = ("discriminator.", "augment.", "penalty_states.")
+    state = {name: tensor for name, tensor in checkpoint["state_dict"].items() if not name.startswith(others)}
+    check_state(model, {**checkpoint, "state_dict": state})
+    model.load_state_dict(state)
     return model
 
 
@@ -79,7 +103,11 @@ def load_weights(model: "LitGAN", path: str | Path) -> None:
     Raises:
         ValueError: what :func:`lit_gan.files.read_checkpoint` and :func:`check_state` refuse.
     """
-    checkpoint = read_checkpoint(path)
+    take_weights(model, read_checkpoint(path))
+
+
+def take_weights(model: "LitGAN", checkpoint: dict[str, Any]) -> None:
+    """Give ``model`` the networks of a checkpoint that has been read, as :func:`load_weights` does."""
     _check_ours(checkpoint)
     saved, average = checkpoint["state_dict"], "ema_generator."
     generator = {name.removeprefix("generator."): t for name, t in saved.items() if name.startswith("generator.")}

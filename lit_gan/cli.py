@@ -4,7 +4,7 @@ import json
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +23,7 @@ from lit_gan.callbacks.pictures import run_folder
 from lit_gan.checkpoints import load_sampler
 from lit_gan.distributed import leave
 from lit_gan.evaluation.command import evaluate
+from lit_gan.export import export
 from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
 from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.module import LitGAN
@@ -66,7 +67,7 @@ class LitGANCLI(LightningCLI):
             parser_kwargs={
                 "description": "Train GANs, and measure them.",
                 "epilog": "To draw from a checkpoint: lit-gan sample CKPT --n 64 --output grid.png. To score one: "
-                "lit-gan evaluate CKPT --data CIFAR10 (see lit-gan sample --help, lit-gan evaluate --help).",
+                "lit-gan evaluate CKPT --data CIFAR10. To hand one on: lit-gan export CKPT (each has its --help).",
                 "version": lit_gan.__version__,
             },
             **kwargs,
@@ -164,10 +165,14 @@ def main(args: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # Lightning's own, which no user can mend
     sys.path.insert(0, str(Path.cwd()))  # where parts of the user's own are found by their import path
     try:
-        commands = {"sample": sample, "evaluate": evaluate, "report": report}
-        if arguments and arguments[0] in commands:
-            name, *rest = arguments
-            auto_cli(commands[name], args=rest, prog=f"lit-gan {name}", parser_class=LitGANParser)
+        functions: dict[str, Callable[..., Any]] = {
+            "sample": sample,
+            "evaluate": evaluate,
+            "export": export,
+            "report": report,
+        }
+        if arguments and (function := functions.get(arguments[0])):
+            auto_cli(function, args=arguments[1:], prog=f"lit-gan {arguments[0]}", parser_class=LitGANParser)
         else:
             LitGANCLI(args=args)
             leave()

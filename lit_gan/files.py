@@ -5,9 +5,10 @@ import pickle
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ __all__ = [
     "cache_folder",
     "check_whole",
     "checkpoint_folders",
+    "folder_beside",
     "newest_checkpoint",
     "read_checkpoint",
 ]
@@ -46,6 +48,38 @@ def beside(path: Path, writer: str = "") -> Iterator[Path]:
         _sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(path: Path, replaceable: Collection[str] = ()) -> Iterator[Path]:
+    """Give an empty folder beside ``path`` to write files to; renamed to it when all went well, removed when not.
+
+    Args:
+        path: of the folder that is to be.
+        replaceable: names of files; a folder there that holds nothing else is replaced.
+
+    Raises:
+        ValueError: something else is at ``path``.
+    """
+    there = {found.name for found in path.iterdir()} if path.is_dir() else set()
+    if (path.exists() and not path.is_dir()) or not there <= set(replaceable):
+        raise ValueError(f"{path} is there, and is not replaced: name a folder that is not")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:
+        new, old = Path(aside) / "new", Path(aside) / "old"
+        new.mkdir()
+        yield new
+        for written in (*new.iterdir(), new):
+            _sync(written)
+        if path.exists():
+            path.replace(old)
+        try:
+            new.replace(path)
+        except OSError:
+            if old.exists():
+                old.replace(path)
+            raise
+        _sync(path.parent)
 
 
 def cache_folder(given: str | None) -> Path:

@@ -13,6 +13,7 @@ __all__ = [
     "forward_parameters",
     "label_passing",
     "needs_labels",
+    "number_of_classes",
     "read_labels",
     "sample_labels",
 ]
@@ -49,6 +50,12 @@ def forward_parameters(network: nn.Module) -> list[inspect.Parameter]:
 def needs_labels(network: nn.Module) -> bool:
     """Tell whether ``network`` cannot be called without labels."""
     return label_passing(network) != "not at all" and any(map(_is_required, forward_parameters(network)[1:]))
+
+
+def number_of_classes(generator: nn.Module) -> int:
+    """Return how many classes a generator takes labels of: its ``num_classes``; 0 where it takes or names none."""
+    classes: int | None = getattr(generator, "num_classes", None)
+    return 0 if classes is None or label_passing(generator) == "not at all" else classes
 
 
 def _is_required(parameter: inspect.Parameter) -> bool:

@@ -16,7 +16,6 @@ from torch.optim import Optimizer
 from typing_extensions import Self
 
 from lit_gan import logs
-from lit_gan.arguments import at_least, at_least_one, within
 from lit_gan.augment import AdaptiveAugment, Augmentation
 from lit_gan.buffers import Kept, buffers_of
 from lit_gan.checkpoints import check_state, load_weights, model_arguments, saved_arguments
@@ -29,14 +28,15 @@ from lit_gan.files import read_checkpoint
 from lit_gan.health import Health, NonFinite
 from lit_gan.images import to_float
 from lit_gan.inputs import read_batch, split, unpack
-from lit_gan.labels import LabelPassing, call, label_passing, needs_labels, sample_labels
+from lit_gan.labels import LabelPassing, call, label_passing, number_of_classes
 from lit_gan.losses import AdversarialLoss, NonSaturating
 from lit_gan.networks.packed import Packed
 from lit_gan.optim import GANAdam, OptimizerFactory, make_optimizer
+from lit_gan.parts import describe_data
 from lit_gan.penalties import Penalty, Player, Turn
 from lit_gan.precision import at_least_float32
 from lit_gan.run import Run
-from lit_gan.sampling import Latent, draw_latents, sample_images
+from lit_gan.sampling import Latent, TrainedGenerator
 from lit_gan.schedules import Schedule
 
 __all__ = ["LitGAN"]
@@ -146,8 +146,7 @@ class LitGAN(LightningModule):
             self.register_buffer(name, torch.zeros((), dtype=torch.int64))
         networks = {"generator": generator, "discriminator": discriminator}
         self.passing: dict[str, LabelPassing] = {player: label_passing(n) for player, n in networks.items()}
-        classes = (getattr(generator, "num_classes", None) or 0) if self.takes_labels else 0
-        self.register_buffer("label_counts", torch.zeros(classes, dtype=torch.int64))
+        self.register_buffer("label_counts", torch.zeros(number_of_classes(generator), dtype=torch.int64))
         self._metrics: dict[str, Tensor] = {}
         self._checked: set[str | None] = set()  # stages whose first batch was looked at
         self._run, self._health = Run(self), Health(self)
@@ -478,7 +477,6 @@ class LitGAN(LightningModule):
 
     # Sampling
 
-    @torch.no_grad()
     def sample(
         self,
         n: int,
@@ -505,18 +503,13 @@ class LitGAN(LightningModule):
             TypeError: an argument of a wrong type.
             ValueError: an argument out of range, or labels for a generator that takes none.
         """
-        at_least_one(n=n, batch_size=batch_size)
-        at_least(0, seed=seed)
-        within("(0, 1]", truncation=truncation)
+        trained = self.trained_generator(ema)
+        return trained.sample(n, labels, seed=seed, truncation=truncation, batch_size=batch_size)
+
+    def trained_generator(self, ema: bool = True) -> TrainedGenerator:
+        """Return the averaged generator where there is one, or with ``ema=False`` the raw one, as samples need it."""
         network = self.ema_generator if ema and self.ema_generator is not None else self.generator
-        rng = None if seed is None else torch.Generator().manual_seed(seed)
-        like = next(network.parameters())
-        z = draw_latents(n, self.latent_dim, self.latent, like, rng)
-        if labels is not None and not self.takes_labels:
-            raise ValueError(f"{type(self.generator).__name__} takes no labels: leave labels out")
-        if labels is not None or len(self.label_counts) or needs_labels(self.generator):
-            labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
-        return sample_images(network, self.passing["generator"], z, labels, batch_size, truncation)
+        return TrainedGenerator(network, self.latent_dim, self.latent, self.label_counts)
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return as many generated images as the batch holds, of its labels where the generator takes them."""
@@ -533,6 +526,7 @@ class LitGAN(LightningModule):
         if self._run.fitted:
             self._count_labels()
             checkpoint["lit_gan_run"] = self._run.state()
+            checkpoint["lit_gan_data"] = describe_data(getattr(self.trainer, "datamodule", None))
         checkpoint["lit_gan"] = model_arguments(self, LitGAN)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -5,10 +5,12 @@ and must be passed when it is loaded.
 """
 
 import inspect
+import re
 from collections.abc import Iterable
 from functools import partial
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from pytorch_lightning import LightningModule
 from torch import nn
@@ -19,10 +21,19 @@ from lit_gan.optim import OptimizerFactory
 from lit_gan.penalties import Penalty
 from lit_gan.schedules import Schedule
 
-__all__ = ["describe", "describe_optimizer", "rebuild", "summary"]
+__all__ = ["Source", "describe", "describe_data", "describe_optimizer", "rebuild", "summary"]
 
 _TRUSTED = ("lit_gan.", "torch.optim.")
 _BASES = (nn.Module, AdversarialLoss, Penalty, Schedule, Optimizer)
+_PLACES = ("cache", "folder", "path", "root")  # of a data module's arguments: where its files are on somebody's machine
+
+
+class Source(NamedTuple):
+    """Where a description is from, for errors."""
+
+    file: str = "the checkpoint"
+    load: str = "LitGAN.load_from_checkpoint(path, {}=...)"
+    """How a part that is not rebuilt from there is given in code; ``{}`` stands for its name."""
 
 
 def describe(value: Any) -> Any:
@@ -59,33 +70,51 @@ def describe_optimizer(factory: OptimizerFactory, parameters: Iterable[nn.Parame
     }
 
 
-def rebuild(value: Any, name: str) -> Any:
+def describe_data(data: Any) -> Any:
+    """Return a data module as :func:`describe` does, without what it says of the machine: folders and caches.
+
+    A set of a hub keeps its name there; a module of the user's own is its class path alone. None stays None.
+    """
+    plain = describe(data)
+    if plain is not None and plain["init_args"] is not None:
+        arguments = plain["init_args"].items()
+        plain["init_args"] = {k: v for k, v in arguments if k not in _PLACES or (k == "path" and _is_on_a_hub(v))}
+    return plain
+
+
+def _is_on_a_hub(path: Any) -> bool:
+    named = isinstance(path, str) and re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", path) is not None
+    return named and not Path(path).exists()
+
+
+def rebuild(value: Any, name: str, source: Source = Source()) -> Any:
     """Return what :func:`describe` described; an optimizer as a factory that takes the parameters.
 
     Args:
         value: plain data, from a file that may be hostile.
         name: the argument it is for, named in errors.
+        source: where it is from, likewise.
 
     Raises:
         ValueError: a class path outside lit_gan and torch.optim, or one that resolves to anything but a part.
     """
     if isinstance(value, list):
-        return [rebuild(v, name) for v in value]
+        return [rebuild(v, name, source) for v in value]
     if not isinstance(value, dict):
         return value
     if "class_path" not in value:
-        return {k: rebuild(v, name) for k, v in value.items()}
+        return {k: rebuild(v, name, source) for k, v in value.items()}
     if value.get("init_args") is None:
         raise ValueError(
-            f"the checkpoint's {name} is a {value['class_path']}, which is not rebuilt from a file: load it in code, "
-            f"LitGAN.load_from_checkpoint(path, {name}=...)"
+            f"{source.file}'s {name} is a {value['class_path']}, which is not rebuilt from a file: give it in code, "
+            f"{source.load.format(name)}"
         )
-    cls = _resolve(value["class_path"], name)
+    cls = _resolve(value["class_path"], name, source)
     try:
-        init_args = {k: rebuild(v, name) for k, v in value["init_args"].items()}
+        init_args = {k: rebuild(v, name, source) for k, v in value["init_args"].items()}
         return partial(cls, **_with_tuples(init_args)) if issubclass(cls, Optimizer) else cls(**init_args)
     except (AttributeError, TypeError) as error:
-        raise ValueError(f"the checkpoint's {name} is no {cls.__name__} of this version of lit_gan: {error}") from error
+        raise ValueError(f"{source.file}'s {name} is no {cls.__name__} of this version of lit_gan: {error}") from error
 
 
 def _with_tuples(init_args: dict[str, Any]) -> dict[str, Any]:
@@ -109,18 +138,20 @@ def _class_path(cls: type) -> str:
     return f"{folder if exports else cls.__module__}.{cls.__qualname__}"
 
 
-def _resolve(path: str, name: str) -> type:
+def _resolve(path: str, name: str, source: Source) -> type:
     refusal = ValueError(
-        f"the checkpoint's {name} is {path!r}, which is no part of lit_gan or torch.optim: nothing was imported; "
-        f"if you trust it, load it in code, LitGAN.load_from_checkpoint(path, {name}=...)"
+        f"{source.file}'s {name} is {path!r}, which is no part of lit_gan or torch.optim: nothing was imported; "
+        f"if you trust it, give it in code, {source.load.format(name)}"
     )
     if not isinstance(path, str) or not path.startswith(_TRUSTED) or not all(p.isidentifier() for p in path.split(".")):
         raise refusal
     module, _, class_name = path.rpartition(".")
     try:
         cls = getattr(import_module(module), class_name)
-    except (ImportError, AttributeError):
+    except (ModuleNotFoundError, AttributeError):
         raise refusal from None
+    except ImportError as error:  # lit_gan.bolts says what it needs
+        raise ValueError(f"the checkpoint's {name} is {path!r}: {error}") from error
     part = isinstance(cls, type) and issubclass(cls, _BASES) and not issubclass(cls, LightningModule)
     if not part or _class_path(cls) != path:
         raise refusal

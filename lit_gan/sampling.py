@@ -1,15 +1,24 @@
 """Latents in, images out: what training, validation and sampling share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from lit_gan.labels import LabelPassing, call, forward_parameters
+from lit_gan.arguments import at_least, at_least_one, within
+from lit_gan.labels import LabelPassing, call, forward_parameters, label_passing, needs_labels, sample_labels
 
-__all__ = ["Latent", "dealt_latents", "draw_latents", "evaluating", "sample_images", "truncates"]
+__all__ = [
+    "Latent",
+    "TrainedGenerator",
+    "dealt_latents",
+    "draw_latents",
+    "evaluating",
+    "sample_images",
+    "truncates",
+]
 
 Latent = Literal["normal", "uniform"]
 
@@ -94,3 +103,59 @@ def sample_images(
             for i, z_part in zip(range(0, len(z), batch_size), z.split(batch_size), strict=True)
         ]
         return torch.cat([part.float() for part in parts])
+
+
+class TrainedGenerator(nn.Module):
+    """A generator, and what it takes to draw from it: the kind and length of its latents, how frequent its classes are.
+
+    Args:
+        network: ``network(z, labels=None) -> images``.
+        latent_dim: length of z.
+        latent: ``"normal"`` for N(0, 1), ``"uniform"`` for [-1, 1].
+        label_counts: how often each class was seen in training, int64 ``(num_classes,)``; empty where it has none.
+    """
+
+    label_counts: Tensor
+
+    def __init__(self, network: nn.Module, latent_dim: int, latent: Latent, label_counts: Tensor) -> None:
+        super().__init__()
+        self.network, self.latent_dim = network, latent_dim
+        self.latent: Latent = latent
+        self.passing: LabelPassing = label_passing(network)
+        self.register_buffer("label_counts", label_counts)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is given classes where the caller names none."""
+        return len(self.label_counts) > 0 or needs_labels(self.network)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map latents ``(N, latent_dim)`` and, where it takes them, labels ``(N,)`` to images in [-1, 1]."""
+        return call(self.network, self.passing, z, labels)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        labels: Tensor | Iterable[int] | int | None = None,
+        *,
+        seed: int | None = None,
+        truncation: float = 1.0,
+        batch_size: int = 256,
+    ) -> Tensor:
+        """Return ``n`` images, float32 in [-1, 1], as :meth:`lit_gan.LitGAN.sample` does, whose arguments these are.
+
+        Raises:
+            TypeError: an argument of a wrong type.
+            ValueError: an argument out of range, or labels for a generator that takes none.
+        """
+        at_least_one(n=n, batch_size=batch_size)
+        at_least(0, seed=seed)
+        within("(0, 1]", truncation=truncation)
+        rng = None if seed is None else torch.Generator().manual_seed(seed)
+        z = draw_latents(n, self.latent_dim, self.latent, next(self.network.parameters()), rng)
+        if labels is not None and self.passing == "not at all":
+            raise ValueError(f"{type(self.network).__name__} takes no labels: leave labels out")
+        if labels is not None or self.conditional:
+            labels = sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
+        return sample_images(self.network, self.passing, z, labels, batch_size, truncation)

@@ -150,7 +150,7 @@ def test_a_sampler_needs_no_more_than_the_generator(save):
     sampler = load_sampler(save(model), LitGAN)
     assert torch.equal(sampler.sample(3, seed=0), model.sample(3, seed=0))
     assert torch.equal(sampler.sample(3, seed=0, ema=False), model.sample(3, seed=0, ema=False))
-    with pytest.raises(ValueError, match=r"generator is a tests.conftest.PlainGenerator.*load it in code"):
+    with pytest.raises(ValueError, match=r"generator is a tests.conftest.PlainGenerator.*give it in code"):
         load_sampler(save(LitGAN(PlainGenerator(shape), PlainDiscriminator(shape))), LitGAN)
 
 

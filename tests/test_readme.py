@@ -61,7 +61,8 @@ def test_commands(monkeypatch, tmp_path):
     assert (tmp_path / "grid.png").exists()
     assert len(list(tmp_path.glob("lightning_logs/*/samples/*.png"))) == 4
     assert len(list(tmp_path.glob("lightning_logs/*/densities.gif"))) == 2
-    assert len(commands()) == 5
+    assert len(list(tmp_path.glob("generator/*"))) == 4
+    assert len(commands()) == 6
 
 
 @pytest.mark.slow

@@ -76,6 +76,7 @@ def evaluate(
                 f"{generated} is a folder, of which all is scored: leave out n_fake, n_real, sets and floor"
             )
         compared = _folders(generated, real, image_size, channels)
+        about = {}
     else:
         if data is None or real is not None or image_size is not None:
             what = "so a checkpoint: give --data, the data to compare it with, and neither --real nor --image_size"
@@ -85,6 +86,7 @@ def evaluate(
         reference, others = _of_data(data, split, n_real, floor, n)
         counts = reference.label_counts(len(model.label_counts)) if len(model.label_counts) else None
         drawn = [GeneratedSamples(model, n, seed + i, ema, batch_size, counts) for i in range(sets)]
+        about = {"images_seen": int(model.images_seen)}  # tells of which state of a generator the scores are
         describes = {"split": split, "ema": drawn[0].ema, "seed": seed}
         compared = _Compared(reference, others, drawn, describes)
     scorer = scorer_for(metrics, extractor, compared.real, compared.generated[0].n, data).to(_device())
@@ -92,7 +94,7 @@ def evaluate(
     report = evaluation.score(compared.generated, compared.floor)
     print(table(report))
     with beside(Path(output)) as partial:
-        partial.write_text(json.dumps(report.as_plain(), indent=1))
+        partial.write_text(json.dumps({**about, **report.as_plain()}, indent=1))
     print(f"Wrote scores and protocol to {output}")
 
 

@@ -3,13 +3,13 @@
 python -m tests.wrong_uses        # the table: what was done, what was said
 """
 
-from tests.wrong_uses import commands, data, files, parts, training
+from tests.wrong_uses import commands, data, exports, files, parts, training
 from tests.wrong_uses.use import Wrong
 
 __all__ = ["USES"]
 
 USES: dict[str, Wrong] = {
     f"{module.__name__.rpartition('.')[2]}: {name}": wrong
-    for module in (parts, training, data, files, commands)
+    for module in (parts, training, data, files, commands, exports)
     for name, wrong in module.CASES.items()
 }

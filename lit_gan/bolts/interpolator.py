@@ -1,0 +1,79 @@
+"""bolts' walk through the latents, for any LitGAN and any logger."""
+
+import torch
+from pl_bolts import callbacks
+from pytorch_lightning import LightningModule, Trainer
+
+from lit_gan import logs
+from lit_gan.arguments import at_least_one
+from lit_gan.callbacks.pictures import run_folder
+from lit_gan.images import grid, save_png
+from lit_gan.labels import needs_labels
+from lit_gan.module import LitGAN
+from lit_gan.representation import in_one_line
+from lit_gan.sampling import evaluating
+
+__all__ = ["LatentDimInterpolator"]
+
+
+class LatentDimInterpolator(callbacks.LatentDimInterpolator):
+    """Shows images along the first two dimensions of z, the others at 0, for any LitGAN of images and any logger.
+
+    ``latent_space/step-000500.png`` in the run's folder is the grid after 500 generator updates. Loggers with
+    ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
+
+    Args:
+        interpolate_epoch_interval: epochs between grids, ≥ 1.
+        range_start: first value of both dimensions.
+        range_end: last value of both dimensions.
+        steps: values of each dimension, ≥ 1.
+        num_samples: images that are made for each place in the grid, which shows the first of them, ≥ 1.
+        normalize: whether the darkest pixel of a grid becomes black and its brightest white.
+
+    Raises:
+        TypeError, ValueError: a number below 1; when fit starts, a generator that needs labels, makes no images, or
+            has less than two latent dimensions.
+    """
+
+    __repr__ = in_one_line
+
+    def __init__(
+        self,
+        interpolate_epoch_interval: int = 20,
+        range_start: int = -5,
+        range_end: int = 5,
+        steps: int = 11,
+        num_samples: int = 2,
+        normalize: bool = True,
+    ) -> None:
+        at_least_one(interpolate_epoch_interval=interpolate_epoch_interval, steps=steps, num_samples=num_samples)
+        super().__init__(interpolate_epoch_interval, range_start, range_end, steps, num_samples, normalize)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse a generator that cannot be shown, before it has been trained."""
+        assert isinstance(pl_module, LitGAN)
+        name, latent_dim = type(pl_module.generator).__name__, pl_module.latent_dim
+        if latent_dim < 2:
+            raise ValueError(
+                f"LatentDimInterpolator walks two dimensions of z and latent_dim={latent_dim}: leave it out"
+            )
+        if len(pl_module.label_counts) or needs_labels(pl_module.generator):
+            raise ValueError(f"LatentDimInterpolator has no labels, and {name} needs them: take SampleGrid")
+        with torch.no_grad(), evaluating(pl_module):
+            shape = pl_module(torch.zeros(1, latent_dim, device=pl_module.device)).shape[1:]
+        if len(shape) != 3:
+            raise ValueError(f"LatentDimInterpolator shows images, and {name} makes samples of shape {tuple(shape)}")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write a grid after each ``interpolate_epoch_interval``-th epoch."""
+        assert isinstance(pl_module, LitGAN)
+        folder = run_folder(trainer)  # on every process: they agree on it
+        if (trainer.current_epoch + 1) % self.interpolate_epoch_interval or not trainer.is_global_zero:
+            return
+        with evaluating(pl_module):  # bolts would leave all of it in training mode, the average too
+            images = torch.cat(self.interpolate_latent_space(pl_module, pl_module.latent_dim)).float()
+        if self.normalize:
+            images = 2 * (images - images.min()) / (images.max() - images.min()).clamp_min(1e-5) - 1
+        picture, step = grid(images, columns=self.steps), trainer.global_step
+        save_png(picture, folder / "latent_space" / f"step-{step:06d}.png")
+        logs.picture(trainer, "latent_space", picture, f"the first two dimensions of z, {step} generator updates")
