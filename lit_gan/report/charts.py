@@ -38,11 +38,13 @@ def draw(chart: Chart) -> str:
     """
     finite = {c.name: [p for p in c.points if math.isfinite(p[0]) and math.isfinite(p[1])] for c in chart.curves}
     left_out = sum(len(c.points) - len(finite[c.name]) for c in chart.curves)
-    many = max(-(-len(points) // _MOST) for points in finite.values())
+    many = max(1, *(-(-len(points) // _MOST) for points in finite.values()))
     lines = {name: _means(points, many) for name, points in finite.items()}
     bands = {c.name: [b for b in c.band if all(map(math.isfinite, b))] for c in chart.curves}
     xs = [x for points in lines.values() for x, _ in points]
-    ys = [y for points in lines.values() for _, y in points] + [y for b in bands.values() for _, *ends in b for y in ends]
+    ys = [y for points in lines.values() for _, y in points] + [
+        y for b in bands.values() for _, *ends in b for y in ends
+    ]
     notes = [f"{left_out} values are not finite and not drawn."] if left_out else []
     notes += [f"Each point is the mean of {many} values."] if many > 1 else []
     if not xs:
@@ -58,7 +60,9 @@ def draw(chart: Chart) -> str:
             parts.append(f'<polygon class="c{number} band" points="{frame.path(edge)}"/>')
         parts.append(f'<polyline class="c{number}" points="{frame.path(points)}"/>')
         if len(points) <= 40:
-            parts += [f'<circle class="c{number}" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="3"/>' for x, y in points]
+            parts += [
+                f'<circle class="c{number}" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="3"/>' for x, y in points
+            ]
     return _figure(chart, "".join(parts), notes)
 
 
@@ -116,9 +120,8 @@ class _Frame:
             y = self.y(tick)
             parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
             parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
-        for tick in _ticks(*self.x_range):
-            parts.append(f'<text x="{self.x(tick):.1f}" y="{low + 18}" text-anchor="middle">{tick:g}</text>')
-        return parts
+        below = f'y="{low + 18}" text-anchor="middle"'
+        return parts + [f'<text x="{self.x(tick):.1f}" {below}>{tick:g}</text>' for tick in _ticks(*self.x_range)]
 
 
 def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:

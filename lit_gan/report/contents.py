@@ -13,7 +13,7 @@ __all__ = ["charts", "extremes", "score_charts"]
 _GROUPS: Sequence[tuple[str, str, tuple[str, ...], float | None, str]] = (
     (
         "Value of the game, V(G, D)",
-        "0: the discriminator tells all real from all generated images. −log 4: it can only guess, as where p_g = p_data.",
+        "0: the discriminator tells all real from all generated images. −log 4: it can only guess: p_g = p_data.",
         ("val/value", "equilibrium/value", "equilibrium/value_train"),
         EQUILIBRIUM_VALUE,
         "equilibrium, −log 4",
@@ -26,7 +26,13 @@ _GROUPS: Sequence[tuple[str, str, tuple[str, ...], float | None, str]] = (
         "most, log 2",
     ),
     ("Losses", "Of a game they say little: each player's depends on the other.", ("loss/d", "loss/g"), None, ""),
-    ("Logits", "Means over a batch; log p_data/p_g where the game fixes it.", ("logits/real", "logits/fake"), 0.0, "undecided"),
+    (
+        "Logits",
+        "Means over a batch; log p_data/p_g where the game fixes it.",
+        ("logits/real", "logits/fake"),
+        0.0,
+        "undecided",
+    ),
     (
         "How well the discriminator judges",
         "Share of held-out and generated images that it tells, and how far its probabilities are from what happens.",
@@ -48,7 +54,13 @@ _GROUPS: Sequence[tuple[str, str, tuple[str, ...], float | None, str]] = (
         0.0,
         "none",
     ),
-    ("Gradient norms", "Of the last turn, before clipping.", ("equilibrium/gradient_norm/g", "equilibrium/gradient_norm/d"), None, ""),
+    (
+        "Gradient norms",
+        "Of the last turn, before clipping.",
+        ("equilibrium/gradient_norm/g", "equilibrium/gradient_norm/d"),
+        None,
+        "",
+    ),
     (
         "Size of an update, ‖Δθ‖/‖θ‖",
         "Of the last turn of each player.",
@@ -64,7 +76,9 @@ def charts(run: Run) -> list[Chart]:
     """Return the charts of what was logged: groups that are known, penalties, and the rest one by one."""
     groups = list(_GROUPS)
     penalties = tuple(name for name in run.metrics if name.startswith("penalty/"))
-    groups.append(("Penalties", "As they are added to a player's loss, a lazy one before it is scaled up.", penalties, None, ""))
+    groups.append(
+        ("Penalties", "As they are added to a player's loss, a lazy one before it is scaled up.", penalties, None, "")
+    )
     scored = {f"{entry.get('stage', 'val')}/{name}" for entry in run.scores for name in entry.get("scores", {})}
     known = {name for _, _, names, *_ in groups for name in names} | scored | set(_NOT_DRAWN)
     groups += [(name, "", (name,), None, "") for name in sorted(run.metrics) if name not in known]
@@ -104,7 +118,8 @@ def _protocol(entry: dict[str, Any]) -> str:
     of = entry.get("protocol", {})
     averaged = " of the averaged generator" if of.get("ema") else ""
     sets = f", mean of {of['sets']} sets, the band their standard deviation" if of.get("sets", 1) > 1 else ""
-    return f"{of.get('n_fake')} generated samples{averaged} against {of.get('n_real')} real ones ({of.get('split')}){sets}."
+    real = f"{of.get('n_real')} real ones ({of.get('split')})"
+    return f"{of.get('n_fake')} generated samples{averaged} against {real}{sets}."
 
 
 def extremes(run: Run) -> list[tuple[str, ...]]:

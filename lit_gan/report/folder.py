@@ -59,15 +59,15 @@ def _metrics(file: Path) -> dict[str, Points]:
     if not file.exists():
         return {}
     points: dict[str, Points] = defaultdict(list)
-    with file.open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            try:
-                step = float(row.pop("step", None) or "nan")
+    try:
+        with file.open(newline="") as lines:
+            for row in csv.DictReader(lines):
+                step = float(row.pop("step"))
                 for name, value in row.items():
                     if value:
                         points[name].append((step, float(value)))
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{file} is no log of metrics ({error}): remove it, or take it from the run again") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} is no log of metrics ({error}): without it the report has no charts") from error
     return dict(points)
 
 
