@@ -27,6 +27,7 @@ from lit_gan.export import export
 from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
 from lit_gan.module import LitGAN
 from lit_gan.parser import LitGANParser
+from lit_gan.report import report
 
 __all__ = ["LitGANCLI", "main", "raised_by", "sample"]
 
@@ -125,7 +126,12 @@ def main(args: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # Lightning's own, which no user can mend
     sys.path.insert(0, str(Path.cwd()))  # where parts of the user's own are found by their import path
     try:
-        functions: dict[str, Callable[..., None]] = {"sample": sample, "evaluate": evaluate, "export": export}
+        functions: dict[str, Callable[..., Any]] = {
+            "sample": sample,
+            "evaluate": evaluate,
+            "export": export,
+            "report": report,
+        }
         if arguments and (function := functions.get(arguments[0])):
             auto_cli(function, args=arguments[1:], prog=f"lit-gan {arguments[0]}", parser_class=LitGANParser)
         else:

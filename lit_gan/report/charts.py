@@ -1,0 +1,135 @@
+"""Line charts as SVG, whose colours a style sheet decides."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+__all__ = ["Chart", "Curve", "draw"]
+
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 260, 64, 12, 12, 32
+_MOST = 400  # points of a curve
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line through (x, y), perhaps with a band around it: (x, low, high)."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    band: Sequence[tuple[float, float, float]] = ()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves over generator updates, and a level to compare them with."""
+
+    title: str
+    says: str
+    curves: Sequence[Curve]
+    level: float | None = None
+    level_name: str = ""
+
+
+def draw(chart: Chart) -> str:
+    """Return a chart as a ``<figure>``; curves of many points as means of neighbours, and it says so.
+
+    Values that are not finite are left out, and the caption counts them.
+    """
+    finite = {c.name: [p for p in c.points if math.isfinite(p[0]) and math.isfinite(p[1])] for c in chart.curves}
+    left_out = sum(len(c.points) - len(finite[c.name]) for c in chart.curves)
+    many = max(1, *(-(-len(points) // _MOST) for points in finite.values()))
+    lines = {name: _means(points, many) for name, points in finite.items()}
+    bands = {c.name: [b for b in c.band if all(map(math.isfinite, b))] for c in chart.curves}
+    xs = [x for points in lines.values() for x, _ in points]
+    ys = [y for points in lines.values() for _, y in points] + [
+        y for b in bands.values() for _, *ends in b for y in ends
+    ]
+    notes = [f"{left_out} values are not finite and not drawn."] if left_out else []
+    notes += [f"Each point is the mean of {many} values."] if many > 1 else []
+    if not xs:
+        return _figure(chart, "", notes)
+    frame = _Frame((min(xs), max(xs)), _range([*ys, *([] if chart.level is None else [chart.level])]))
+    parts = [*frame.axes()]
+    if chart.level is not None:
+        y = frame.y(chart.level)
+        parts.append(f'<line class="level" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+    for number, (name, points) in enumerate(lines.items()):
+        if bands[name]:
+            edge = [(x, low) for x, low, _ in bands[name]] + [(x, high) for x, _, high in reversed(bands[name])]
+            parts.append(f'<polygon class="c{number} band" points="{frame.path(edge)}"/>')
+        parts.append(f'<polyline class="c{number}" points="{frame.path(points)}"/>')
+        if len(points) <= 40:
+            parts += [
+                f'<circle class="c{number}" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="3"/>' for x, y in points
+            ]
+    return _figure(chart, "".join(parts), notes)
+
+
+def _figure(chart: Chart, inside: str, notes: list[str]) -> str:
+    keys = [f'<li><span class="key c{i}"></span>{escape(c.name)}: {_last(c)}</li>' for i, c in enumerate(chart.curves)]
+    if chart.level is not None:
+        keys.append(f'<li><span class="key level"></span>{escape(chart.level_name)}</li>')
+    label = escape(f"{chart.title}: " + "; ".join(f"{c.name} ends at {_last(c)}" for c in chart.curves))
+    return (
+        f'<figure class="chart"><h3>{escape(chart.title)}</h3>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{inside}</svg>'
+        f'<ul class="keys">{"".join(keys)}</ul>'
+        f"<figcaption>{' '.join([escape(chart.says), *notes])}</figcaption></figure>"
+    )
+
+
+def _last(curve: Curve) -> str:
+    return f"{curve.points[-1][1]:.4g}" if curve.points else "no value"
+
+
+def _means(points: Sequence[tuple[float, float]], many: int) -> list[tuple[float, float]]:
+    groups = [points[i : i + many] for i in range(0, len(points), many)]
+    return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the range of an axis, with a little room, never empty."""
+    low, high = min(values), max(values)
+    room = 0.05 * (high - low) or abs(low) * 0.05 or 1.0
+    return low - room, high + room
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where numbers lie in the picture."""
+
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+
+    def x(self, x: float) -> float:
+        low, high = self.x_range
+        return _LEFT + (x - low) / ((high - low) or 1) * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(self, y: float) -> float:
+        low, high = self.y_range
+        return _HEIGHT - _BOTTOM - (y - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+
+    def path(self, points: Sequence[tuple[float, float]]) -> str:
+        return " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
+
+    def axes(self) -> list[str]:
+        right, low = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+        parts = []
+        for tick in _ticks(*self.y_range):
+            y = self.y(tick)
+            parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+            parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
+        below = f'y="{low + 18}" text-anchor="middle"'
+        return parts + [f'<text x="{self.x(tick):.1f}" {below}>{tick:g}</text>' for tick in _ticks(*self.x_range)]
+
+
+def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:
+    """Return round numbers in [low, high], about as many as are wanted."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / wanted
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [float(f"{i * step:.12g}") for i in range(first, last + 1)]

@@ -1,0 +1,132 @@
+"""Which charts and tables there are of a run, and what each says."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lit_gan.report.charts import Chart, Curve
+from lit_gan.report.folder import Points, Run
+from lit_gan.theory import EQUILIBRIUM_VALUE
+
+__all__ = ["charts", "extremes", "score_charts"]
+
+_GROUPS: Sequence[tuple[str, str, tuple[str, ...], float | None, str]] = (
+    (
+        "Value of the game, V(G, D)",
+        "0: the discriminator tells all real from all generated images. −log 4: it can only guess: p_g = p_data.",
+        ("val/value", "equilibrium/value", "equilibrium/value_train"),
+        EQUILIBRIUM_VALUE,
+        "equilibrium, −log 4",
+    ),
+    (
+        "Lower bound of the Jensen–Shannon divergence",
+        "(V + log 4)/2 in nats, on held-out data; the band is its 95 % bootstrap interval.",
+        ("val/jsd_lower_bound", "equilibrium/jsd_lower_bound"),
+        math.log(2),
+        "most, log 2",
+    ),
+    ("Losses", "Of a game they say little: each player's depends on the other.", ("loss/d", "loss/g"), None, ""),
+    (
+        "Logits",
+        "Means over a batch; log p_data/p_g where the game fixes it.",
+        ("logits/real", "logits/fake"),
+        0.0,
+        "undecided",
+    ),
+    (
+        "How well the discriminator judges",
+        "Share of held-out and generated images that it tells, and how far its probabilities are from what happens.",
+        ("val/d_accuracy", "equilibrium/d_accuracy", "equilibrium/calibration_error"),
+        0.5,
+        "guessing",
+    ),
+    (
+        "Variety",
+        "Spread of samples in units of the data's own, and the share of held-out images that a sample lies close to.",
+        ("equilibrium/spread", "equilibrium/coverage"),
+        1.0,
+        "the data's own",
+    ),
+    (
+        "Overfitting",
+        "V on training data less V on held-out data: above 0 the discriminator remembers its images.",
+        ("equilibrium/memorising_gap", "augment/p"),
+        0.0,
+        "none",
+    ),
+    (
+        "Gradient norms",
+        "Of the last turn, before clipping.",
+        ("equilibrium/gradient_norm/g", "equilibrium/gradient_norm/d"),
+        None,
+        "",
+    ),
+    (
+        "Size of an update, ‖Δθ‖/‖θ‖",
+        "Of the last turn of each player.",
+        ("equilibrium/update_to_weight/g", "equilibrium/update_to_weight/d"),
+        None,
+        "",
+    ),
+)
+_NOT_DRAWN = ("images_seen", "epoch", "equilibrium/jsd_low", "equilibrium/jsd_high")
+
+
+def charts(run: Run) -> list[Chart]:
+    """Return the charts of what was logged: groups that are known, penalties, and the rest one by one."""
+    groups = list(_GROUPS)
+    penalties = tuple(name for name in run.metrics if name.startswith("penalty/"))
+    groups.append(
+        ("Penalties", "As they are added to a player's loss, a lazy one before it is scaled up.", penalties, None, "")
+    )
+    scored = {f"{entry.get('stage', 'val')}/{name}" for entry in run.scores for name in entry.get("scores", {})}
+    known = {name for _, _, names, *_ in groups for name in names} | scored | set(_NOT_DRAWN)
+    groups += [(name, "", (name,), None, "") for name in sorted(run.metrics) if name not in known]
+    drawn = []
+    for title, says, names, level, level_name in groups:
+        curves = [Curve(name, run.metrics[name], _band(run, name)) for name in names if name in run.metrics]
+        if curves:
+            drawn.append(Chart(title, says, curves, level, level_name))
+    return drawn
+
+
+def _band(run: Run, name: str) -> list[tuple[float, float, float]]:
+    if name != "equilibrium/jsd_lower_bound":
+        return []
+    low, high = (dict(run.metrics.get(f"equilibrium/jsd_{end}", [])) for end in ("low", "high"))
+    return [(x, low[x], high[x]) for x in low if x in high]
+
+
+def score_charts(run: Run) -> list[Chart]:
+    """Return a chart of each score over generator updates, with its spread and its floor, and what it is of."""
+    names = list(dict.fromkeys(name for entry in run.scores for name in entry.get("scores", {})))
+    return [_score_chart(name, [entry for entry in run.scores if name in entry.get("scores", {})]) for name in names]
+
+
+def _score_chart(name: str, entries: list[dict[str, Any]]) -> Chart:
+    points: Points = [(float(e["step"]), float(e["scores"][name])) for e in entries]
+    band = [
+        (x, y - float(e["spread"][name]), y + float(e["spread"][name]))
+        for (x, y), e in zip(points, entries, strict=True)
+        if name in e.get("spread", {})
+    ]
+    floor = entries[-1].get("floor", {}).get(name)
+    return Chart(name, _protocol(entries[-1]), [Curve(name, points, band)], floor, "real against real")
+
+
+def _protocol(entry: dict[str, Any]) -> str:
+    of = entry.get("protocol", {})
+    averaged = " of the averaged generator" if of.get("ema") else ""
+    sets = f", mean of {of['sets']} sets, the band their standard deviation" if of.get("sets", 1) > 1 else ""
+    real = f"{of.get('n_real')} real ones ({of.get('split')})"
+    return f"{of.get('n_fake')} generated samples{averaged} against {real}{sets}."
+
+
+def extremes(run: Run) -> list[tuple[str, ...]]:
+    """Return a row for each metric: name, first, last, least and most value, and how many there are."""
+    rows = []
+    for name, points in sorted(run.metrics.items()):
+        finite = [y for _, y in points if math.isfinite(y)] or [math.nan]
+        numbers = (points[0][1], points[-1][1], min(finite), max(finite))
+        rows.append((name, *(f"{number:.4g}" for number in numbers), str(len(points))))
+    return rows

@@ -1,0 +1,136 @@
+"""The report of a run: what is on the page, where the lines lie, and what is refused."""
+
+import csv
+import json
+import math
+import re
+
+import pytest
+import torch
+
+from lit_gan.cli import main
+from lit_gan.images import save_png
+from lit_gan.report import report
+from lit_gan.report.charts import Chart, Curve, draw
+
+
+def a_run(folder, steps=3):
+    """Write what a run logs, and return its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "metrics.csv").open("w", newline="") as file:
+        names = ["step", "loss/d", "val/value", "images_seen", "val/fid", "own/<metric>"]
+        rows = csv.DictWriter(file, names)
+        rows.writeheader()
+        for i in range(1, steps + 1):
+            rows.writerow({"step": 10 * i, "loss/d": i / 4, "images_seen": 640 * i})
+            rows.writerow({"step": 10 * i, "val/value": -i / 2, "val/fid": 300 / i, "own/<metric>": i})
+    protocol = {"n_fake": 100, "n_real": 200, "split": "train", "ema": True, "sets": 2}
+    scores = [
+        {"step": 10 * i, "stage": "val", "scores": {"fid": 300 / i}, "spread": {"fid": 5.0}, "floor": {"fid": 7.0}}
+        | {"protocol": protocol}
+        for i in range(1, steps + 1)
+    ]
+    (folder / "scores.json").write_text(json.dumps(scores))
+    verdicts = [{"step": 10, "state": "plays", "says": "the game goes on"}]
+    verdicts += [{"step": 30, "state": "collapses", "says": "the game collapses: spread < 0.1"}]
+    (folder / "verdicts.jsonl").write_text("\n".join(map(json.dumps, verdicts)))
+    for i in range(1, steps + 1):
+        save_png(torch.full((1, 8, 8), 20 * i, dtype=torch.uint8), folder / "samples" / f"step-{10 * i:06d}.png")
+    (folder / "config.yaml").write_text("model: {latent: normal}  # </pre><script>alert(1)</script>")
+    (folder / "hparams.yaml").write_text("environment: {torch: 2.6}")
+    return folder
+
+
+@pytest.fixture
+def html(tmp_path):
+    return report(str(a_run(tmp_path / "garments" / "version_0"))).read_text()
+
+
+def test_all_that_was_logged_is_there(html):
+    for text in (
+        "<title>garments/version_0</title>",
+        "30 generator updates, 1,920 images seen",
+        "verdict bad",
+        "the game collapses: spread &lt; 0.1",
+        "equilibrium, −log 4",
+        "<h3>own/&lt;metric&gt;</h3>",
+        "100 generated samples of the averaged generator against 200 real ones (train), mean of 2 sets",
+        "real against real",
+        "environment: {torch: 2.6}",
+    ):
+        assert text in html, text
+    assert html.count("data:image/png;base64,") == 3
+    assert html.count("<h3>fid</h3>") == 1, "with its protocol, and not once more among the metrics"
+
+
+def test_nothing_is_fetched_and_nothing_of_the_run_is_executed(html):
+    assert not re.findall(r'(?:src|href)="(?!data:)', html)
+    assert "url(" not in html
+    assert html.count("<script>") == 1, "the page's own"
+
+
+def test_pictures_are_chosen_evenly_with_the_first_and_the_last(tmp_path):
+    page = report(str(a_run(tmp_path / "run", steps=9)), pictures=3).read_text()
+    assert re.findall(r'data-step="(\d+)"', page) == ["10", "50", "90"]
+    assert "3 of 9 pictures" in page
+    assert report(str(tmp_path / "run"), pictures=1).read_text().count('data-step="90"') == 1
+
+
+def test_lines_lie_where_the_numbers_say():
+    """The frame is 64 to 628 by 228 to 12 and the range of y has a twentieth of room at either end."""
+    figure = draw(Chart("t", "", [Curve("a", [(0, 0.0), (5, 10.0), (10, 5.0)], [(0, 0, 10), (10, 0, 5)])], 0.0, "zero"))
+    points = re.search(r'<polyline class="c0" points="([^"]+)"', figure)[1]
+    low, high = -0.5, 10.5
+    expected = [
+        (64 + x / 10 * (628 - 64), 228 - (y - low) / (high - low) * (228 - 12)) for x, y in ((0, 0), (5, 10), (10, 5))
+    ]
+    found = [tuple(map(float, pair.split(","))) for pair in points.split()]
+    assert found == [pytest.approx(pair, abs=0.06) for pair in expected]
+    assert f'y1="{expected[0][1]:.1f}"' in re.search(r'<line class="level"[^>]+>', figure)[0]
+    assert len(re.search(r'<polygon class="c0 band" points="([^"]+)"', figure)[1].split()) == 4
+
+
+def test_long_curves_are_means_and_what_is_not_finite_is_counted():
+    curve = Curve("a", [(float(i), float(i % 2)) for i in range(1000)] + [(1000.0, math.nan)])
+    figure = draw(Chart("t", "says.", [curve]))
+    points = re.search(r'points="([^"]+)"', figure)[1].split()
+    assert len(points) == 334
+    assert "1 values are not finite and not drawn. Each point is the mean of 3 values." in figure
+    assert "not drawn" in draw(Chart("t", "", [Curve("a", [(0.0, math.inf)])]))
+
+
+def test_a_part_of_it_makes_a_page_too(tmp_path):
+    run = a_run(tmp_path / "run")
+    for name in ("scores.json", "verdicts.jsonl", "config.yaml", "metrics.csv"):
+        (run / name).unlink()
+        assert report(str(run)).exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda run: (run / "scores.json").write_text("[{]"), "scores.json is damaged"),
+        (lambda run: (run / "verdicts.jsonl").write_text('{"state": "plays"}'), "verdicts.jsonl is damaged"),
+        (lambda run: (run / "metrics.csv").write_text("step,a\n1,x\n"), "metrics.csv is no log of metrics .*'x'"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path, damage, says):
+    damage(a_run(tmp_path / "run"))
+    with pytest.raises(ValueError, match=says):
+        report(str(tmp_path / "run"))
+    assert not (tmp_path / "run" / "report.html").exists()
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    a_run(tmp_path / "run")
+    main(["report", "run", "--output", "out/page.html", "--pictures", "2"])
+    assert "Wrote out/page.html (0.0 MB)" in capsys.readouterr().out
+    for arguments, says in (
+        (["nowhere"], "nowhere is no folder: give that of a run"),
+        (["out"], "out holds page.html, and nothing that a run logs"),
+        (["run", "--output=page.pdf"], "'page.pdf' must be a file that ends in .html"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["report", *arguments])
+        assert says in capsys.readouterr().err
