@@ -11,13 +11,14 @@ from typing import Any
 import lightning_fabric
 import pytorch_lightning
 from jsonargparse import auto_cli
-from pytorch_lightning import LightningDataModule, Trainer
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
 import lit_gan
 from lit_gan.callbacks import SampleGrid, SampleWriter
+from lit_gan.callbacks.pictures import run_folder
 from lit_gan.checkpoints import load_sampler
 from lit_gan.distributed import leave
 from lit_gan.evaluation.command import evaluate
@@ -40,7 +41,8 @@ class LitGANCLI(LightningCLI):
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # LitGAN writes its own description into checkpoints
             parser_class=LitGANParser,
-            save_config_kwargs={"overwrite": True},
+            save_config_callback=_ConfigOfRun,
+            save_config_kwargs={"overwrite": True, "save_to_log_dir": False},
             seed_everything_default=0,
             parser_kwargs={
                 "description": "Train GANs, and measure them.",
@@ -97,6 +99,18 @@ class LitGANCLI(LightningCLI):
         if showing and not any(isinstance(c, showing) for c in trainer.callbacks):  # type: ignore[attr-defined]
             trainer.callbacks.insert(0, showing())  # type: ignore[attr-defined]
         return trainer
+
+
+class _ConfigOfRun(SaveConfigCallback):
+    """Writes ``config.yaml`` into the run's own folder; Lightning would, of W&B's runs, into the one they share."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._path = run_folder(trainer) / self.config_filename  # asked for by every process
+        super().setup(trainer, pl_module, stage)
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self.parser.save(self.config, str(self._path), skip_none=False, overwrite=self.overwrite)
 
 
 def sample(

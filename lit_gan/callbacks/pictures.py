@@ -98,8 +98,14 @@ def _movie(paths: list[str], movie: Path, most: int = 300, frame: int = 200, las
 
 
 def run_folder(trainer: Trainer) -> Path:
-    """Return the folder of the run: the first logger's, or the Trainer's own."""
-    return Path(trainer.log_dir or trainer.default_root_dir)
+    """Return the folder of the run: the first logger's, or the Trainer's own; every process must ask.
+
+    Of loggers like W&B's Lightning names the folder that all runs share; the run's own in it has its checkpoints.
+    """
+    logger, folder = trainer.logger, Path(trainer.log_dir or trainer.default_root_dir)
+    if logger is None or logger.log_dir is not None:
+        return folder
+    return trainer.strategy.broadcast(folder / str(logger.name) / str(logger.version))
 
 
 def log_image(trainer: Trainer, name: str, picture: Tensor, step: int) -> None:
