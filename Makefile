@@ -37,6 +37,7 @@ matrix: .venv/installed  ## every game with every penalty, network, augmentation
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps 'sweeps>=0.3'  # declares numpy<2, and works with later ones
 	@touch $@
 
 clean:
