@@ -157,7 +157,8 @@ def test_the_search_goes_on_from_finished_runs(name):
         ([9.0], False),  # the first look is at the second score
         ([9.0, 8.0], True),
         ([9.0, 2.0], False),
-        ([2.0, 9.0], False),  # not strict: what a run's best says
+        ([2.0, 9.0], True),  # it goes by the score at the look
+        ([9.0, 2.0, 9.0], False),  # and by that one until the next look, at the fourth
         ([9.0, None, None, None], False),  # rows without the goal do not count
         ([9.0, math.nan], False),
     ],
