@@ -1,4 +1,4 @@
-# Everything a fresh machine needs: Python 3.10 or newer, git and make.
+# Everything a fresh machine needs: Python 3.10 or newer, git and make. PINS: versions other than the newest.
 PYTHON ?= python3
 BIN = .venv/bin
 DEVICE = cpu
@@ -47,8 +47,9 @@ dist: .venv/installed  ## build wheel and sdist, and check them as a user would 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet $(PINS) --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --no-deps lightning-bolts==0.7.0  # it asks for Lightning 1; tests/bolts needs it
+	$(BIN)/python -m pip install --quiet --no-deps 'sweeps>=0.3'  # declares numpy<2, and works with later ones
 	@touch $@
 
 clean:
