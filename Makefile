@@ -14,7 +14,8 @@ demo: .venv/installed  ## train on the embedded Fashion-MNIST for at most five m
 	@$(BIN)/lit-gan fit --config examples/configs/demo.yaml
 	@$(BIN)/python examples/plot_value.py runs/demo/version_0
 	@cp "$$(ls runs/demo/version_0/samples/*.png | tail -n 1)" runs/demo/samples.png
-	@echo "Open runs/demo/samples.png: what the generator draws. runs/demo/version_0/value.png: how the game went."
+	@$(BIN)/lit-gan report runs/demo/version_0 --output runs/demo/report.html
+	@echo "Open runs/demo/samples.png: what the generator draws. runs/demo/report.html: how the game went."
 
 test: .venv/installed  ## run the tests
 	$(BIN)/python -m pytest

@@ -66,7 +66,8 @@ class LitGANCLI(LightningCLI):
             parser_kwargs={
                 "description": "Train GANs, and measure them.",
                 "epilog": "To draw from a checkpoint: lit-gan sample CKPT --n 64 --output grid.png. To score one: "
-                "lit-gan evaluate CKPT --data CIFAR10. To hand one on: lit-gan export CKPT (each has its --help).",
+                "lit-gan evaluate CKPT --data CIFAR10. To hand one on: lit-gan export CKPT. To see how a run went: "
+                "lit-gan report RUN_FOLDER (each has its --help).",
                 "version": lit_gan.__version__,
             },
             **kwargs,

@@ -1,14 +1,17 @@
 """Logging against generator updates: scalars, pictures, and what a run is made of."""
 
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytorch_lightning
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
+import lit_gan
 from lit_gan.distributed import total
 from lit_gan.parts import describe
 
@@ -59,10 +62,25 @@ def write(module: "LitGAN", metrics: dict[str, Tensor]) -> None:
 
 
 def hyperparameters(module: LightningModule, arguments: dict[str, Any]) -> None:
-    """Give loggers what a run is made of: the model's ``arguments`` as plain data, and its data module."""
+    """Give loggers what a run is made of: the model's ``arguments`` as plain data, its data module, its environment."""
     data = getattr(module.trainer, "datamodule", None)
+    facts = {"model": arguments, "environment": _environment(module)}
     for logger in module.loggers:
-        logger.log_hyperparams({"model": arguments} | ({} if data is None else {"data": describe(data)}))
+        logger.log_hyperparams(facts if data is None else {**facts, "data": describe(data)})
+
+
+def _environment(module: LightningModule) -> dict[str, Any]:
+    device = module.device
+    return {
+        "lit_gan": lit_gan.__version__,
+        "torch": torch.__version__,
+        "pytorch_lightning": pytorch_lightning.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "devices": module.trainer.world_size,
+        "precision": str(module.trainer.precision),
+    }
 
 
 def summarise(trainer: Trainer, facts: dict[str, Any]) -> None:

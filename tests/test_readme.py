@@ -62,7 +62,8 @@ def test_commands(monkeypatch, tmp_path):
     assert len(list(tmp_path.glob("lightning_logs/*/samples/*.png"))) == 4
     assert len(list(tmp_path.glob("lightning_logs/*/densities.gif"))) == 2
     assert len(list(tmp_path.glob("generator/*"))) == 4
-    assert len(commands()) == 6
+    assert (tmp_path / "lightning_logs" / "version_0" / "report.html").exists()
+    assert len(commands()) == 7
 
 
 @pytest.mark.slow

@@ -155,6 +155,12 @@ def test_the_config_says_what_the_run_is_made_of(everything):
     assert model["generator_optimizer"]["init_args"]["lr"] == 2e-4
 
 
+def test_the_environment_is_named(everything):
+    environment = everything[2].config["environment"]
+    assert environment["torch"] == torch.__version__
+    assert (environment["device"], environment["devices"], environment["precision"]) == ("cpu", 1, "32-true")
+
+
 def test_the_checkpoint_is_an_artifact_where_asked(everything):
     run, _, read = everything
     (artifact,) = read.of("artifact")
