@@ -7,7 +7,7 @@ ifeq ($(DEVICE),cpu)
 SPEED += data_path start watching sampling evaluation
 endif
 
-.PHONY: demo test lint bench measure matrix dist clean
+.PHONY: demo test lint bench measure matrix docs dist clean
 
 demo: .venv/installed  ## train on the embedded Fashion-MNIST for at most five minutes, and show what it drew
 	@rm -rf runs/demo
@@ -34,6 +34,9 @@ measure: .venv/installed  ## what the metrics, tests and games are worth, in a q
 matrix: .venv/installed  ## every game with every penalty, network, augmentation, precision, with and without labels
 	$(BIN)/python -m tests.matrix
 
+docs: .venv/installed  ## the pages and the API reference as a site, in site/; fails on a link that leads nowhere
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 dist: .venv/installed  ## build wheel and sdist, and check them as a user would use them, in an empty environment
 	@rm -rf dist build
 	@$(BIN)/python -m build --quiet
@@ -54,4 +57,4 @@ dist: .venv/installed  ## build wheel and sdist, and check them as a user would 
 	@touch $@
 
 clean:
-	rm -rf .venv runs build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv runs build dist site .mypy_cache .pytest_cache .ruff_cache

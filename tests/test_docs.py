@@ -1,7 +1,10 @@
 """What the pages in docs say: their code runs, and what they name is there."""
 
 import importlib
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +93,17 @@ def test_commands_name_files_that_exist():
     files = re.findall(r"\S+\.(?:py|yaml)\b", "\n".join(commands))
     assert files
     assert all((ROOT / file).exists() for file in files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("repository", ["", "https://example.org/a/b"])
+def test_the_site_is_built_without_a_warning_and_links_to_the_repository(tmp_path, repository):
+    pytest.importorskip("mkdocs", reason="mkdocs is not there")
+    command = [Path(sys.executable).with_name("mkdocs"), "build", "--quiet", "--site-dir", tmp_path]
+    environment = os.environ | {"REPOSITORY": repository, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (tmp_path / "mathematics" / "index.html").read_text()
+    assert f'<a href="{repository}/blob/main/lit_gan/theory/game.py"' in page or not repository
+    assert "../lit_gan" not in page
+    assert 'id="lit_gan.networks.SNGANGenerator"' in (tmp_path / "reference" / "networks" / "index.html").read_text()
