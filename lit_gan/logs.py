@@ -1,6 +1,7 @@
 """Logging against generator updates: scalars, pictures, and what a run is made of."""
 
 import platform
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,9 @@ def write(module: "LitGAN", metrics: dict[str, Tensor]) -> None:
         module: whose trainer is running.
         metrics: scalars by name.
     """
-    losses = {name: metric.float() for name, metric in metrics.items() if name.startswith("loss/")}
-    others = {name: metric.float() for name, metric in metrics.items() if name not in losses}
+    metrics = {name: metric.to(module.device, torch.float32) for name, metric in metrics.items()}  # NCCL's device
+    losses = {name: metric for name, metric in metrics.items() if name.startswith("loss/")}
+    others = {name: metric for name, metric in metrics.items() if name not in losses}
     fitting = module.trainer.state.fn == TrainerFn.FITTING
     module.log_dict(losses, prog_bar=True, logger=False)
     module.log_dict(others, logger=False if fitting else None, sync_dist=module.trainer.world_size > 1)
@@ -90,20 +92,27 @@ def summarise(trainer: Trainer, facts: dict[str, Any]) -> None:
             logger.experiment.summary.update(facts)
 
 
-def picture(trainer: Trainer, name: str, image: Tensor, caption: str) -> None:
+def picture(module: "LitGAN", name: str, image: Tensor, caption: str) -> None:
     """Give a uint8 picture ``(C, H, W)`` to each logger that takes pictures, W&B's with its caption."""
-    step = trainer.global_step
-    for logger in trainer.loggers:
+    step = module.trainer.global_step
+    for logger in module.loggers:
         add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
-        if hasattr(logger, "log_image"):
-            captions = {"caption": [caption]} if isinstance(logger, WandbLogger) else {}
-            logger.log_image(name, [image.permute(1, 2, 0).numpy()], step, **captions)
+        pixels = image.permute(1, 2, 0).numpy()
+        if isinstance(logger, WandbLogger):
+            _give(logger, module, {name: [import_module("wandb").Image(pixels, caption=caption)]})
+        elif hasattr(logger, "log_image"):
+            logger.log_image(name, [pixels], step)
         elif add_image is not None:
             add_image(name, image, step)
 
 
-def movie(trainer: Trainer, name: str, path: Path) -> None:
+def movie(module: "LitGAN", name: str, path: Path) -> None:
     """Give a GIF to each logger that takes films (W&B)."""
-    for logger in trainer.loggers:
+    for logger in module.loggers:
         if isinstance(logger, WandbLogger):
-            logger.log_video(name, [str(path)], trainer.global_step)
+            _give(logger, module, {name: [import_module("wandb").Video(str(path), format="gif")]})
+
+
+def _give(logger: WandbLogger, module: "LitGAN", media: dict[str, Any]) -> None:
+    """Log ``media`` at the images seen by now: W&B would take those of the last scalars."""
+    logger.log_metrics({**media, "images_seen": module._images_seen}, step=module.trainer.global_step)

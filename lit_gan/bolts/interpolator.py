@@ -76,4 +76,4 @@ class LatentDimInterpolator(callbacks.LatentDimInterpolator):
             images = 2 * (images - images.min()) / (images.max() - images.min()).clamp_min(1e-5) - 1
         picture, step = grid(images, columns=self.steps), trainer.global_step
         save_png(picture, folder / "latent_space" / f"step-{step:06d}.png")
-        logs.picture(trainer, "latent_space", picture, f"the first two dimensions of z, {step} generator updates")
+        logs.picture(pl_module, "latent_space", picture, f"the first two dimensions of z, {step} generator updates")

@@ -213,7 +213,7 @@ class GenerativeMetrics(Callback):
             ema = self.ema and model.ema_generator is not None
             describes = {"split": self.split, "ema": ema, "seed": self.seed}
             self._evaluation = Evaluation(scorer, real, describes, self.cache)
-            facts = {**self._evaluation.protocol, "n_fake": self.n_fake}
+            facts = {**self._evaluation.protocol, "n_fake": self.n_fake, "sets": self.sets}
             for logger in trainer.loggers:
                 logger.log_hyperparams({f"evaluation: {', '.join(self._names())}": facts})
         return self._evaluation

@@ -78,7 +78,8 @@ class PictureCallback(Callback, ABC):
             if self.movie:
                 movie = _movie(self._frames, path.parent.with_suffix(".gif"))
                 rank_zero_info(f"{self.name.capitalize()}, moving: {movie}")
-                logs.movie(trainer, f"{self.name}_movie", movie)
+                assert isinstance(pl_module, LitGAN)
+                logs.movie(pl_module, f"{self.name}_movie", movie)
 
     def _write(self, trainer: Trainer, model: LightningModule) -> None:
         step, folder = trainer.global_step, run_folder(trainer)  # on every process: they agree on the folder
@@ -89,7 +90,7 @@ class PictureCallback(Callback, ABC):
         path = None
         if picture is not None:
             path = save_png(picture, folder / self.name / f"step-{step:06d}.png")
-            logs.picture(trainer, self.name, picture, self.caption(model))
+            logs.picture(model, self.name, picture, self.caption(model))
             self._frames.append(str(path))
         self._last = (step, path)
 

@@ -1,6 +1,4 @@
-"""WandbAxis: what W&B draws all scalars against."""
-
-from typing import Literal
+"""WandbAxis: W&B draws against images seen."""
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
@@ -9,27 +7,17 @@ from lit_gan.representation import in_one_line
 
 __all__ = ["WandbAxis"]
 
-_NAMES = {"images_seen": "images_seen", "generator_updates": "trainer/global_step"}
-
 
 class WandbAxis(Callback):
     """Has W&B draw scalars and pictures against images seen, in place of generator updates, its default.
 
     Runs of different batch sizes, numbers of devices or discriminator steps can then be compared in one chart.
 
-    Args:
-        axis: ``"images_seen"`` or ``"generator_updates"``.
-
     Raises:
-        ValueError: another axis; before training, a Trainer without a ``WandbLogger``.
+        ValueError: before training, a Trainer without a ``WandbLogger``.
     """
 
     __repr__ = in_one_line
-
-    def __init__(self, axis: Literal["images_seen", "generator_updates"] = "images_seen") -> None:
-        if axis not in _NAMES:
-            raise ValueError(f"axis={axis!r} must be one of {', '.join(map(repr, _NAMES))}")
-        self.axis = axis
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Define the axis before anything is logged."""
@@ -38,4 +26,4 @@ class WandbAxis(Callback):
             names = ", ".join(type(logger).__name__ for logger in trainer.loggers) or "none"
             raise ValueError(f"WandbAxis needs a WandbLogger, and the Trainer's loggers are {names}: add one")
         for logger in loggers if trainer.is_global_zero else []:
-            logger.experiment.define_metric("*", step_metric=_NAMES[self.axis], step_sync=True)
+            logger.experiment.define_metric("*", step_metric="images_seen", step_sync=True)

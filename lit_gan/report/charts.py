@@ -38,15 +38,15 @@ def draw(chart: Chart) -> str:
     """
     finite = {c.name: [p for p in c.points if math.isfinite(p[0]) and math.isfinite(p[1])] for c in chart.curves}
     left_out = sum(len(c.points) - len(finite[c.name]) for c in chart.curves)
-    many = max(1, *(-(-len(points) // _MOST) for points in finite.values()))
-    lines = {name: _means(points, many) for name, points in finite.items()}
+    many = {name: -(-len(points) // _MOST) for name, points in finite.items()}
+    lines = {name: _means(points, many[name]) for name, points in finite.items() if points}
     bands = {c.name: [b for b in c.band if all(map(math.isfinite, b))] for c in chart.curves}
     xs = [x for points in lines.values() for x, _ in points]
     ys = [y for points in lines.values() for _, y in points] + [
         y for b in bands.values() for _, *ends in b for y in ends
     ]
     notes = [f"{left_out} values are not finite and not drawn."] if left_out else []
-    notes += [f"Each point is the mean of {many} values."] if many > 1 else []
+    notes += [f"{escape(name)}: each point is the mean of {count} values." for name, count in many.items() if count > 1]
     if not xs:
         return _figure(chart, "", notes)
     frame = _Frame((min(xs), max(xs)), _range([*ys, *([] if chart.level is None else [chart.level])]))
@@ -54,7 +54,8 @@ def draw(chart: Chart) -> str:
     if chart.level is not None:
         y = frame.y(chart.level)
         parts.append(f'<line class="level" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-    for number, (name, points) in enumerate(lines.items()):
+    for number, name in enumerate(finite):
+        points = lines.get(name, [])
         if bands[name]:
             edge = [(x, low) for x, low, _ in bands[name]] + [(x, high) for x, _, high in reversed(bands[name])]
             parts.append(f'<polygon class="c{number} band" points="{frame.path(edge)}"/>')

@@ -98,12 +98,18 @@ def _band(run: Run, name: str) -> list[tuple[float, float, float]]:
 
 
 def score_charts(run: Run) -> list[Chart]:
-    """Return a chart of each score over generator updates, with its spread and its floor, and what it is of."""
-    names = list(dict.fromkeys(name for entry in run.scores for name in entry.get("scores", {})))
-    return [_score_chart(name, [entry for entry in run.scores if name in entry.get("scores", {})]) for name in names]
+    """Return a chart of each score over generator updates, with its spread and its floor, and what it is of.
+
+    Scores of another stage or protocol do not compare, and have a chart of their own.
+    """
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for entry in run.scores:
+        for name in entry.get("scores", {}):
+            groups.setdefault((name, str(entry.get("stage", "val")), _protocol(entry)), []).append(entry)
+    return [_score_chart(f"{stage}/{name}", name, says, entries) for (name, stage, says), entries in groups.items()]
 
 
-def _score_chart(name: str, entries: list[dict[str, Any]]) -> Chart:
+def _score_chart(title: str, name: str, says: str, entries: list[dict[str, Any]]) -> Chart:
     points: Points = [(float(e["step"]), float(e["scores"][name])) for e in entries]
     band = [
         (x, y - float(e["spread"][name]), y + float(e["spread"][name]))
@@ -111,7 +117,7 @@ def _score_chart(name: str, entries: list[dict[str, Any]]) -> Chart:
         if name in e.get("spread", {})
     ]
     floor = entries[-1].get("floor", {}).get(name)
-    return Chart(name, _protocol(entries[-1]), [Curve(name, points, band)], floor, "real against real")
+    return Chart(title, says, [Curve(name, points, band)], floor, "real against real")
 
 
 def _protocol(entry: dict[str, Any]) -> str:

@@ -76,11 +76,15 @@ def _json(file: Path, parse: Any) -> list[dict[str, Any]]:
         return []
     try:
         entries = parse(file.read_text())
-        if isinstance(entries, list) and all(isinstance(entry, dict) and "step" in entry for entry in entries):
+        if isinstance(entries, list) and all(_has_step(entry) for entry in entries):
             return entries
     except ValueError:
         pass
     raise ValueError(f"{file} is damaged: remove it, and the report does without it")
+
+
+def _has_step(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("step"), (int, float))
 
 
 def _pictures(folder: Path) -> dict[str, list[tuple[int, Path]]]:

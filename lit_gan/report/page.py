@@ -53,7 +53,7 @@ def _verdict(verdicts: Sequence[dict[str, Any]]) -> str:
     last = verdicts[-1]
     kind = "verdict" if last.get("state") in _FINE else "verdict bad"
     says = str(last.get("says", ""))
-    return f'<p class="{kind}">After {last["step"]} generator updates {escape(says)}</p>'
+    return f'<p class="{kind}">After {last["step"]:g} generator updates {escape(says)}</p>'
 
 
 def _pictures(name: str, found: Sequence[tuple[int, Path]], most: int) -> str:

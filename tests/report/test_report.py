@@ -60,7 +60,7 @@ def test_all_that_was_logged_is_there(html):
     ):
         assert text in html, text
     assert html.count("data:image/png;base64,") == 3
-    assert html.count("<h3>fid</h3>") == 1, "with its protocol, and not once more among the metrics"
+    assert html.count("<h3>val/fid</h3>") == 1, "with its protocol, and not once more among the metrics"
 
 
 def test_nothing_is_fetched_and_nothing_of_the_run_is_executed(html):
@@ -95,8 +95,26 @@ def test_long_curves_are_means_and_what_is_not_finite_is_counted():
     figure = draw(Chart("t", "says.", [curve]))
     points = re.search(r'points="([^"]+)"', figure)[1].split()
     assert len(points) == 334
-    assert "1 values are not finite and not drawn. Each point is the mean of 3 values." in figure
+    assert "1 values are not finite and not drawn. a: each point is the mean of 3 values." in figure
     assert "not drawn" in draw(Chart("t", "", [Curve("a", [(0.0, math.inf)])]))
+
+
+def test_a_short_curve_beside_a_long_one_keeps_its_points():
+    long, short = ([(float(i), 0.0) for i in range(4000)], [(float(i), 1.0) for i in range(8)])
+    figure = draw(Chart("t", "", [Curve("long", long), Curve("short", short)]))
+    assert len(re.search(r'<polyline class="c1" points="([^"]+)"', figure)[1].split()) == 8
+
+
+def test_scores_of_another_stage_or_protocol_have_charts_of_their_own(tmp_path):
+    run = a_run(tmp_path / "run")
+    scores = json.loads((run / "scores.json").read_text())
+    test = {**scores[0], "stage": "test", "step": 0}
+    other = {**scores[0], "protocol": {**scores[0]["protocol"], "n_fake": 7}}
+    (run / "scores.json").write_text(json.dumps([*scores, test, other]))
+    page = report(str(run)).read_text()
+    assert page.count("<h3>test/fid</h3>") == 1
+    assert page.count("<h3>val/fid</h3>") == 2
+    assert "7 generated samples" in page
 
 
 def test_a_part_of_it_makes_a_page_too(tmp_path):
@@ -111,6 +129,7 @@ def test_a_part_of_it_makes_a_page_too(tmp_path):
     [
         (lambda run: (run / "scores.json").write_text("[{]"), "scores.json is damaged"),
         (lambda run: (run / "verdicts.jsonl").write_text('{"state": "plays"}'), "verdicts.jsonl is damaged"),
+        (lambda run: (run / "verdicts.jsonl").write_text('{"step": "<script>"}'), "verdicts.jsonl is damaged"),
         (lambda run: (run / "metrics.csv").write_text("step,a\n1,x\n"), "metrics.csv is no log of metrics .*'x'"),
     ],
 )
