@@ -211,8 +211,11 @@ def test_max_steps_checkpoints_and_logged_axes_follow_generator_updates(fit, ima
     logged = {3: [1, 2, 3, 4], 4: [1, 2, 4], 100: []}[log_every_n_steps]  # batch 8 of 12 comes after update 2
     assert steps.get("loss/g", []) == steps.get("loss/d", []) == logged
     if logged:
-        seen = [float(r[rows[0].index("images_seen")]) for r in rows[1:] if r[rows[0].index("images_seen")]]
-        assert seen == [4 * log_every_n_steps * i for i in range(1, len(logged) + 1)]
+        seen, of_training = rows[0].index("images_seen"), rows[0].index("loss/d")
+        trained = [float(r[seen]) for r in rows[1:] if r[of_training]]
+        assert trained == [4 * log_every_n_steps * i for i in range(1, len(logged) + 1)]
+        validated = [float(r[seen]) for r in rows[1:] if r[rows[0].index("val/value")]]
+        assert validated == [24, 48], "those seen by then"
 
 
 def test_default_checkpoints_are_named_by_generator_updates(fit, images, tmp_path):

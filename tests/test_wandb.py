@@ -222,6 +222,7 @@ def test_the_axis_is_refused_where_nothing_would_use_it(tmp_path):
 
 
 def on_two(folder):
+    set_up(pytest.MonkeyPatch(), folder)  # a process of its own, perhaps with another environment
     callbacks = [SampleGrid(3), EquilibriumMonitor(3, 16), scoring(), WandbAxis()]
     fitted(folder, callbacks, devices=2, strategy="ddp", num_sanity_val_steps=0)
     wandb.finish()

@@ -13,6 +13,7 @@ from tests.wrong_uses.use import files_in, said
 
 READ = {
     "config.yaml": lambda path: yaml.safe_load(path.read_text())["model"],
+    "hparams.yaml": lambda path: yaml.safe_load(path.read_text())["model"],
     ".npy": lambda path: len(np.load(path)),  # decoded pictures, that another run takes
     ".npz": lambda path: len(np.load(path)["targets"]),
 }

@@ -182,7 +182,9 @@ class GenerativeMetrics(Callback):
         logs.summarise(trainer, {f"{stage}/{n}_of": self.report.says for n in self.report.scores})
         folder = run_folder(trainer)  # on every process: they agree on the folder
         if trainer.is_global_zero:
-            about = {"stage": stage, "step": trainer.global_step, "images_seen": int(model.images_seen)}
+            fitting = trainer.state.fn == TrainerFn.FITTING  # a Trainer that only tests counts from 0
+            step = trainer.global_step if fitting else int(model.d_steps) // model.d_steps_per_g_step
+            about = {"stage": stage, "step": step, "images_seen": int(model.images_seen)}
             _append(folder / "scores.json", {**about, **self.report.as_plain()})
 
     def _names(self) -> list[str]:

@@ -139,7 +139,10 @@ def test_validate_and_test_score_as_fit_does(tmp_path):
     assert set(in_fit.floor) == set(in_fit.spread) == {"fid_Flat"}
     (validated,) = trainer(tmp_path, callbacks=[callback]).validate(model, data, verbose=False)
     assert validated["val/fid_Flat"] == pytest.approx(in_fit.scores["fid_Flat"], rel=1e-6)
-    (tested,) = trainer(tmp_path, callbacks=[callback]).test(model, data, verbose=False)
+    alone = trainer(tmp_path / "alone", callbacks=[callback], default_root_dir=tmp_path / "alone")
+    (tested,) = alone.test(model, data, verbose=False)
+    (entry,) = json.loads((tmp_path / "alone" / "scores.json").read_text())
+    assert (entry["stage"], entry["step"]) == ("test", 2), "that of the run, not of the Trainer that tests"
     assert tested["test/fid_Flat"] == pytest.approx(in_fit.scores["fid_Flat"], rel=1e-6)
 
 
