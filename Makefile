@@ -17,8 +17,8 @@ demo: .venv/installed  ## train on the embedded Fashion-MNIST for at most five m
 	@$(BIN)/lit-gan report runs/demo/version_0 --output runs/demo/report.html
 	@echo "Open runs/demo/samples.png: what the generator draws. runs/demo/report.html: how the game went."
 
-test: .venv/installed  ## run the tests
-	$(BIN)/python -m pytest
+test: .venv/installed  ## run the tests, a process for each of up to four cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/installed  ## style and types
 	$(BIN)/ruff check

@@ -75,7 +75,7 @@ def _environment(module: LightningModule) -> dict[str, Any]:
     device = module.device
     return {
         "lit_gan": lit_gan.__version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # of a class of its own
         "pytorch_lightning": pytorch_lightning.__version__,
         "python": platform.python_version(),
         "system": platform.platform(),
