@@ -1,11 +1,12 @@
 """What a checkpoint holds of a model: plain data to rebuild it from, and weights, refused where they do not fit."""
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lit_gan.files import read_checkpoint
 from lit_gan.parts import Source, describe, describe_optimizer, rebuild, summary
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_state",
+    "differences",
     "load_sampler",
     "load_weights",
     "model_arguments",
@@ -130,9 +132,8 @@ def _check_ours(checkpoint: dict[str, Any]) -> None:
 def check_state(model: "LitGAN", checkpoint: dict[str, Any]) -> None:
     """Raise ValueError, naming both networks, where the checkpoint's weights are not those of ``model``."""
     _check_ours(checkpoint)
-    own = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    saved = {name: tuple(t.shape) for name, t in checkpoint["state_dict"].items()}
-    differing = [name for name in sorted(own.keys() | saved.keys()) if own.get(name) != saved.get(name)]
+    own, saved = model.state_dict(), checkpoint["state_dict"]
+    differing = differences(saved, own)
     if not differing:
         return
     average = "ema_generator."
@@ -142,10 +143,19 @@ def check_state(model: "LitGAN", checkpoint: dict[str, Any]) -> None:
             f"the checkpoint was written {there} an averaged generator, this model has "
             f"{'none' if there == 'with' else 'one'}: set ema_half_life to {checkpoint['lit_gan']['ema_half_life']}"
         )
-    name = next((n for n in differing if not n.startswith(average)), differing[0])
+    name = next((n for n in differing if not n.startswith(average)), next(iter(differing)))
     part = name.partition(".")[0]
     raise ValueError(
         f"the checkpoint is of another {part}, {summary(checkpoint['lit_gan'].get(part, part))}, this model has "
-        f"{summary(describe(getattr(model, part)))}: {name} is {saved.get(name, 'absent')} there and "
-        f"{own.get(name, 'absent')} here"
+        f"{summary(describe(getattr(model, part)))}: {differing[name]}"
     )
+
+
+def differences(saved: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return what tells the saved tensors from a model's own, by name: the shape there and here."""
+    there, here = ({name: tuple(tensor.shape) for name, tensor in state.items()} for state in (saved, own))
+    return {
+        name: f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"
+        for name in sorted(there.keys() | here.keys())
+        if there.get(name) != here.get(name)
+    }

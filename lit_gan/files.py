@@ -51,18 +51,20 @@ def beside(path: Path, writer: str = "") -> Iterator[Path]:
 
 
 @contextmanager
-def folder_beside(path: Path, replaceable: Collection[str] = ()) -> Iterator[Path]:
+def folder_beside(path: Path, replaceable: Collection[str], mark: str) -> Iterator[Path]:
     """Give an empty folder beside ``path`` to write files to; renamed to it when all went well, removed when not.
 
     Args:
         path: of the folder that is to be.
-        replaceable: names of files; a folder there that holds nothing else is replaced.
+        replaceable: names of files; a folder there that holds nothing else is replaced,
+        mark: where it holds this one of them, which tells whose it is, or nothing at all.
 
     Raises:
         ValueError: something else is at ``path``.
     """
     there = {found.name for found in path.iterdir()} if path.is_dir() else set()
-    if (path.exists() and not path.is_dir()) or not there <= set(replaceable):
+    foreign = bool(there) and (mark not in there or not there <= set(replaceable))
+    if foreign or (path.exists() and not path.is_dir()):
         raise ValueError(f"{path} is there, and is not replaced: name a folder that is not")
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:

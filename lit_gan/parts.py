@@ -1,7 +1,7 @@
 """A model's parts as plain data, ``{class_path, init_args}``: how a checkpoint is rebuilt without pickled objects.
 
-Only classes of lit_gan and of torch.optim are ever imported from a file. Parts of the user's own are named in the file,
-and must be passed when it is loaded.
+Only classes of lit_gan and of torch.optim are ever imported from a file, those for each argument from the modules that
+its parts live in. Parts of the user's own are named in the file, and must be passed when it is loaded.
 """
 
 import inspect
@@ -24,6 +24,22 @@ from lit_gan.schedules import Schedule
 __all__ = ["Source", "describe", "describe_data", "describe_optimizer", "rebuild", "summary"]
 
 _TRUSTED = ("lit_gan.", "torch.optim.")
+_NETWORKS, _OPTIMIZERS = ("lit_gan.networks.", "lit_gan.bolts."), ("lit_gan.optim.", "torch.optim.")
+_SCHEDULES, _AUGMENT = ("lit_gan.schedules.",), ("lit_gan.augment.", "lit_gan.schedules.")
+_FROM = {
+    "generator": _NETWORKS,
+    "discriminator": _NETWORKS,
+    "loss": ("lit_gan.losses.",),
+    "penalties": ("lit_gan.penalties.", *_AUGMENT),
+    "augment": _AUGMENT,
+    "generator_optimizer": _OPTIMIZERS,
+    "discriminator_optimizer": _OPTIMIZERS,
+    "ema_half_life": _SCHEDULES,
+    "lr_schedule": _SCHEDULES,
+    "beta2_schedule": _SCHEDULES,
+}
+"""Where the classes for an argument of LitGAN come from, and those of their own arguments: none opens a file."""
+_ANY = tuple(dict.fromkeys(place for places in _FROM.values() for place in places))  # an argument of a subclass
 _BASES = (nn.Module, AdversarialLoss, Penalty, Schedule, Optimizer)
 _PLACES = ("cache", "folder", "path", "root")  # of a data module's arguments: where its files are on somebody's machine
 
@@ -96,7 +112,8 @@ def rebuild(value: Any, name: str, source: Source = Source()) -> Any:
         source: where it is from, likewise.
 
     Raises:
-        ValueError: a class path outside lit_gan and torch.optim, or one that resolves to anything but a part.
+        ValueError: a class path outside the modules of lit_gan and torch.optim that are for this argument, one that
+            resolves to anything but a part, or a part that cannot be made.
     """
     if isinstance(value, list):
         return [rebuild(v, name, source) for v in value]
@@ -113,8 +130,13 @@ def rebuild(value: Any, name: str, source: Source = Source()) -> Any:
     try:
         init_args = {k: rebuild(v, name, source) for k, v in value["init_args"].items()}
         return partial(cls, **_with_tuples(init_args)) if issubclass(cls, Optimizer) else cls(**init_args)
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"{source.file}'s {name} is no {cls.__name__} of this version of lit_gan: {error}") from error
+    except ValueError:  # says all
+        raise
+    except Exception as error:  # whatever comes to a class that is given anything: torch has no memory for it
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"{source.file}'s {name} is no {cls.__name__} that this version of lit_gan can make: {reason}"
+        ) from error
 
 
 def _with_tuples(init_args: dict[str, Any]) -> dict[str, Any]:
@@ -139,11 +161,12 @@ def _class_path(cls: type) -> str:
 
 
 def _resolve(path: str, name: str, source: Source) -> type:
+    places = _FROM.get(name, _ANY)
     refusal = ValueError(
-        f"{source.file}'s {name} is {path!r}, which is no part of lit_gan or torch.optim: nothing was imported; "
-        f"if you trust it, give it in code, {source.load.format(name)}"
+        f"{source.file}'s {name} is {path!r}, which is no part of {' or '.join(p[:-1] for p in places)}: nothing was "
+        f"imported; if you trust it, give it in code, {source.load.format(name)}"
     )
-    if not isinstance(path, str) or not path.startswith(_TRUSTED) or not all(p.isidentifier() for p in path.split(".")):
+    if not isinstance(path, str) or not path.startswith(places) or not all(p.isidentifier() for p in path.split(".")):
         raise refusal
     module, _, class_name = path.rpartition(".")
     try:
@@ -151,7 +174,7 @@ def _resolve(path: str, name: str, source: Source) -> type:
     except (ModuleNotFoundError, AttributeError):
         raise refusal from None
     except ImportError as error:  # lit_gan.bolts says what it needs
-        raise ValueError(f"the checkpoint's {name} is {path!r}: {error}") from error
+        raise ValueError(f"{source.file}'s {name} is {path!r}: {error}") from error
     part = isinstance(cls, type) and issubclass(cls, _BASES) and not issubclass(cls, LightningModule)
     if not part or _class_path(cls) != path:
         raise refusal

@@ -14,7 +14,7 @@ from lit_gan.cli import main
 from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
-from lit_gan.parts import describe, rebuild, summary
+from lit_gan.parts import Source, describe, rebuild, summary
 from lit_gan.penalties import R1, R2
 from lit_gan.schedules import Cosine
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
@@ -244,6 +244,9 @@ def test_a_hostile_pickle_is_not_run(tmp_path):
         "lit_gan.module.LitGAN",  # whose arguments name files
         "lit_gan.data.folder.ImageFolder",
         "lit_gan.run.Run",
+        "lit_gan.metrics.extractors.InceptionV3",  # which downloads, or opens a file
+        "lit_gan.losses.Hinge",
+        "torch.optim.SGD",
         "tests.conftest.PlainGenerator",
         7,
         None,
@@ -253,7 +256,7 @@ def test_a_hostile_pickle_is_not_run(tmp_path):
 def test_a_class_path_from_elsewhere_is_not_imported(class_path, nested):
     part = {"class_path": class_path, "init_args": {}}
     outer = {"class_path": "lit_gan.networks.MLPGenerator", "init_args": {"features": part}}
-    with pytest.raises(ValueError, match=r"no part of lit_gan or torch.optim: nothing was imported"):
+    with pytest.raises(ValueError, match=r"no part of lit_gan.networks or lit_gan.bolts: nothing was imported"):
         rebuild(outer if nested else part, "generator")
 
 
@@ -306,7 +309,7 @@ def test_a_doctored_file_imports_nothing(save, tmp_path, monkeypatch, capsys, pl
 @pytest.mark.parametrize(
     ("init_args", "message"),
     [
-        ({"wrong": 1}, "is no R1 of this version of lit_gan: .*'wrong'"),
+        ({"wrong": 1}, "is no R1 that this version of lit_gan can make: .*'wrong'"),
         ([], "is no R1 .*list"),
         ({"every": 0}, "every"),
     ],
@@ -323,6 +326,33 @@ def test_a_file_cannot_have_another_one_read(save, tmp_path):
     checkpoint["lit_gan"]["warm_start"] = str(tmp_path / "other.ckpt")
     torch.save(checkpoint, path)
     assert LitGAN.load_from_checkpoint(path)
+
+
+def test_parts_are_taken_from_where_those_for_an_argument_live():
+    """At any depth, and whatever a subclass calls its own arguments: an extractor opens files."""
+    extractor = {"class_path": "lit_gan.metrics.extractors.InceptionV3", "init_args": {"weights": "/etc/passwd"}}
+    packed = {"class_path": "lit_gan.networks.Packed", "init_args": {"discriminator": extractor}}
+    consistent = {"class_path": "lit_gan.penalties.Consistency", "init_args": {"transform": extractor}}
+    mine = {"generator": packed, "discriminator": packed, "penalties": {"c": consistent}, "augment": extractor}
+    for name, part in {**mine, "loss": extractor, "teacher": [packed], "generator_optimizer": extractor}.items():
+        with pytest.raises(
+            ValueError, match=rf"{name} is 'lit_gan.metrics.extractors.InceptionV3', .* nothing was imp"
+        ):
+            rebuild(part, name)
+    networks, game = describe(MLPDiscriminator(8, 3)), describe(Cosine())
+    for name, part in {"loss": networks, "augment": networks, "discriminator": game, "lr_schedule": networks}.items():
+        with pytest.raises(ValueError, match=r"which is no part of lit_gan\.\w+"):
+            rebuild(part, name)
+        assert type(rebuild(part, "teacher")).__name__ == part["class_path"].rpartition(".")[2]
+
+
+@pytest.mark.parametrize("width", [10**12, 10**30])
+def test_a_network_that_no_memory_holds_is_refused_in_a_sentence(width):
+    description = {"class_path": "lit_gan.networks.MLPGenerator", "init_args": {"features": 2, "width": width}}
+    says = r"^the folder's generator is no MLPGenerator that this version of lit_gan can make: .+$"
+    with pytest.raises(ValueError, match=says) as refused:
+        rebuild(description, "generator", Source("the folder"))
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("change", [{"lit_gan": [1]}, {"state_dict": [1]}, {"state_dict": {"a": 1}}])

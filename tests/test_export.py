@@ -1,5 +1,6 @@
 """What is exported draws the checkpoint's images, in torch and in onnxruntime; a wrong file is not left behind."""
 
+import copy
 import json
 import re
 import sys
@@ -19,14 +20,16 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
 from lit_gan import LitGAN, load_generator, networks
-from lit_gan.callbacks import GenerativeMetrics
+from lit_gan.callbacks import DivergenceStop, GenerativeMetrics
 from lit_gan.cli import main
 from lit_gan.data import FashionMNISTSample, HuggingFaceImages, ImageFolder
+from lit_gan.evaluation.sources import digest_of_weights
 from lit_gan.export import export
 from lit_gan.export.onnx import TOLERANCE, write_onnx
 from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.parts import describe_data
 from lit_gan.sampling import TrainedGenerator
+from tests.callbacks.test_divergence import Scores
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, trainer
 from tests.matrix import FAMILIES, IMAGES, LABELS
 from tests.test_cli import NETWORKS, QUICK, checkpoint
@@ -172,6 +175,7 @@ def test_the_command(capsys):
         "`FashionMNISTSample(image_size=16,",
         "- generator updates: 4\n",
         "- images seen: 256\n",
+        "- images seen of each class: ",
         "- game: `NonSaturating()`",
         "- half-life of the average, in images: `10000`",
         "None are known.",
@@ -305,26 +309,37 @@ class Tiny(nn.Module):
         return nn.functional.adaptive_avg_pool2d(pictures.float(), 2).flatten(1) / 255
 
 
-def scored_run() -> list[str]:
-    """Return the checkpoints of two epochs with a score each."""
+def scored_run(*callbacks: pl.Callback, seed: int = 0, epochs: int = 2, kept: str = "run/checkpoints") -> list[str]:
+    """Return the checkpoints of epochs with a score each, which all runs leave in one file."""
+    torch.manual_seed(seed)
     model = LitGAN(*(cls(8, 1, width=4) for cls in (MLPGenerator, MLPDiscriminator)))
     scores = GenerativeMetrics(["fid"], Tiny(), n_fake=50, n_real=50, sets=2, floor=True)
-    keep = ModelCheckpoint("run/checkpoints", save_top_k=-1, filename="{step}")
-    fitted = trainer(
-        Path("run"), callbacks=[scores, keep], enable_checkpointing=True, max_epochs=2, limit_train_batches=2
-    )
+    options = {"enable_checkpointing": True, "max_epochs": epochs, "limit_train_batches": 2}
+    keep = ModelCheckpoint(kept, save_top_k=-1, filename="{step}")
+    fitted = trainer(Path("run"), callbacks=[scores, *callbacks, keep], **options)
     fitted.fit(model, FashionMNISTSample(8))
-    return [f"run/checkpoints/step={step}.ckpt" for step in (2, 4)]
+    fitted.save_checkpoint("run/end.ckpt")
+    return [f"{kept}/step={2 * epoch + 2}.ckpt" for epoch in range(epochs)]
+
+
+def card_of(checkpoint: str, **options) -> str:
+    """Return the card of an export."""
+    export(checkpoint, onnx=False, **options)
+    return Path("generator/README.md").read_text()
+
+
+def scores_of(folder: str) -> list[str]:
+    """Return the scores in a run's folder as a card has them."""
+    return [f"| {e['scores']['fid_Tiny']:.6g} |" for e in json.loads((Path(folder) / "scores.json").read_text())]
 
 
 def test_scores_are_those_of_the_checkpoint_or_before(capsys):
     """The run's own, by their protocol; an evaluation.json that is named; never those of a later state."""
     first, last = scored_run()
     evaluations = json.loads(Path("run/scores.json").read_text())
-    values = [f"| {evaluation['scores']['fid_Tiny']:.6g} |" for evaluation in evaluations]
+    values = scores_of("run")
     for path, mine, other in ((first, *values), (last, *values[::-1])):
-        export(path, onnx=False)
-        card = Path("generator/README.md").read_text()
+        card = card_of(path)
         assert mine in card
         assert other not in card
         assert "Of this generator, after" in card
@@ -333,25 +348,95 @@ def test_scores_are_those_of_the_checkpoint_or_before(capsys):
         assert '"seed": 0' in card
         assert "evaluations: 1" in capsys.readouterr().out
     Path("run/scores.json").write_text(json.dumps(evaluations[:1]))
-    export(last, onnx=False, ema=False)
-    card = Path("generator/README.md").read_text()
-    assert "Of an earlier state, after 2 updates and 128 images (here: 4 and 256)" in card
+    card = card_of(last, ema=False)
+    assert "Not of this generator: of an earlier state, or of another one, after 2 updates and 128 images" in card
+    assert " (this one: after 4 updates and 256 images), in val, " in card
     assert "averaged weights, which are not those in this folder" in card
 
     Path("tiny.py").write_text("from tests.test_export import Tiny\n")
     options = ["--data=FashionMNISTSample", "--data.image_size=8", "--extractor=tests.test_export.Tiny"]
     main(["evaluate", last, *options, "--n_fake=40", "--n_real=50"])
-    export(last, onnx=False, scores="evaluation.json")
-    assert "Of this generator, after 4 updates and 256 images" in Path("generator/README.md").read_text()
-    with pytest.raises(
-        ValueError, match=r"is of a generator after 256 images, the checkpoint is of one after 128: eva"
-    ):
+    assert "Of this generator, after 256 images, averaged weights:" in card_of(last, scores="evaluation.json")
+    with pytest.raises(ValueError, match=r"is of another generator, after 256 images, .* one after 128: evaluate this"):
         export(first, onnx=False, scores="evaluation.json")
     Path("old.json").write_text(json.dumps({"scores": {"fid": 3.25}, "protocol": {"n_fake": 9}}))
-    export(first, onnx=False, scores="old.json")
-    card = Path("generator/README.md").read_text()
-    assert "Of which state of the generator is not stated, average or not is not stated:" in card
+    card = card_of(first, scores="old.json")
+    says = "(this one: after 2 updates and 128 images), average or not is not stated:"
+    assert f"Of which generator is not stated {says}" in card
     assert "| fid | 3.25 |" in card
+
+
+def test_no_generator_is_credited_with_anothers_scores(capsys):
+    """Runs of as many images whose scores are in one file: two of other weights, and a named file of either."""
+    (_, first), (_, second) = scored_run(), scored_run(seed=1, kept="other/checkpoints")
+    values = scores_of("run")
+    assert len(set(values)) == 4
+    for path, mine in ((first, values[1]), ("run/end.ckpt", values[3])):
+        card = card_of(path)
+        assert [value for value in values if value in card] == [mine]
+        assert "Of this generator, after 4 updates and 256 images, in val, averaged weights:" in card
+    assert "None are known." in card_of(second), "its folder has no scores"
+
+    options = ["--data=FashionMNISTSample", "--data.image_size=8", "--extractor=tests.test_export.Tiny"]
+    main(["evaluate", second, *options, "--n_fake=40", "--n_real=50", "--ema=false"])
+    with pytest.raises(
+        ValueError, match=r"evaluation.json is of another generator, after 256 images, .* after 256: ev"
+    ):
+        export(first, onnx=False, scores="evaluation.json")
+    assert "weights as trained, which are not those in this folder" in card_of(second, scores="evaluation.json")
+    assert "256 images, weights as trained:" in card_of(second, scores="evaluation.json", ema=False)
+    assert "run/scores.json" not in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:val/fid was bad")
+def test_a_generator_that_went_back_has_the_score_of_where_it_is():
+    """Not that of the state that diverged, after as many images as its counter says."""
+    scored_run(DivergenceStop("val/fid", patience=1), Scores([3.0, 50]))
+    values = scores_of("run")
+    card = card_of("run/end.ckpt")
+    assert [value for value in values if value in card] == [values[0]]
+    assert "Of this generator, after 2 updates and 128 images, in val, averaged weights:" in card
+    assert "- images seen: 256\n" in card
+    card = card_of("run/best.pt")
+    assert [value for value in values if value in card] == [values[0]]
+    assert "- generator updates: 2\n- images seen: 128\n" in card
+    assert "`FashionMNISTSample(image_size=8," in card
+
+
+def test_the_newest_of_each_protocol_is_shown():
+    """A quick one at the end does not hide the whole one before it."""
+    _, last = scored_run()
+    first, second = json.loads(Path("run/scores.json").read_text())
+    whole = {**first, "protocol": {**first["protocol"], "n_fake": 50_000}, "scores": {"fid_Tiny": 0.125}}
+    unknown = {"scores": {"fid_Tiny": 0.375}, "protocol": {"of": "pictures"}}
+    Path("run/scores.json").write_text(json.dumps([unknown, whole, first, second]))
+    card = card_of(last)
+    assert re.findall(r"\| fid_Tiny \| ([\d.]+) \|", card) == [f"{second['scores']['fid_Tiny']:.6g}", "0.125", "0.375"]
+    assert (
+        card.index("Of this generator, after 4") < card.index("Not of this gen") < card.index("Of which generator is")
+    )
+
+
+def test_updates_that_a_checkpoint_does_not_state(images):
+    path = save(plain(), images)
+    held = torch.load(path, weights_only=True)
+    del held["global_step"]
+    torch.save(held, path)
+    assert "- generator updates: not stated\n- images seen: 24\n" in card_of(path, generator=PlainGenerator())
+    assert json.loads(Path("generator/generator.json").read_text())["step"] is None
+
+
+def test_a_digest_of_weights_tells_states_apart_and_not_precisions():
+    network = nn.BatchNorm1d(2)
+    digests = {digest_of_weights(network)}
+    assert digest_of_weights(copy.deepcopy(network).to(torch.bfloat16)) in digests
+    network.num_batches_tracked += 1
+    digests.add(digest_of_weights(network))
+    with torch.no_grad():
+        network.bias[1] += 1e-6
+    digests.add(digest_of_weights(network))
+    digests.add(digest_of_weights(nn.Sequential(network)))
+    assert len(digests) == 4
 
 
 def test_the_data_is_named_where_it_is_known(images, capsys):

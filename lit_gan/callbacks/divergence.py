@@ -15,6 +15,7 @@ from lit_gan.checkpoints import model_arguments
 from lit_gan.distributed import gather
 from lit_gan.files import PlainCheckpointIO
 from lit_gan.module import LitGAN
+from lit_gan.parts import describe_data
 from lit_gan.representation import in_one_line
 
 __all__ = ["DivergenceStop"]
@@ -74,7 +75,7 @@ class DivergenceStop(Callback):
 
     def _forget(self) -> None:
         self._best: float | None = None
-        self._best_images = self._bad = 0
+        self._best_images = self._best_step = self._bad = 0
         self._weights: dict[str, Tensor] = {}
         self._seen: Tensor | None = None
         self._looked = False
@@ -87,11 +88,12 @@ class DivergenceStop(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score, when it was reached, its weights, and how many bad ones there were since."""
-        return {"best": self._best, "images": self._best_images, "bad": self._bad, "weights": self._weights}
+        when = {"images": self._best_images, "step": self._best_step}
+        return {"best": self._best, **when, "bad": self._bad, "weights": self._weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the best of a checkpoint."""
-        self._best, self._best_images = state_dict["best"], state_dict["images"]
+        self._best, self._best_images, self._best_step = (state_dict[name] for name in ("best", "images", "step"))
         self._bad, self._weights = state_dict["bad"], state_dict["weights"] if self.restore else {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -148,6 +150,7 @@ class DivergenceStop(Callback):
         """Take the score into account; tell whether the run is to stop."""
         if self._is_best(score):
             self._best, self._best_images, self._bad = score, int(model.images_seen), 0
+            self._best_step = model.global_step
             if self.restore:
                 self._weights = {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
         else:
@@ -182,8 +185,13 @@ class DivergenceStop(Callback):
         path = self._folder / "best.pt"
         try:
             if trainer.is_global_zero:
-                parts = model_arguments(model, LitGAN)
-                content = {"state_dict": self._weights, "lit_gan": parts, "pytorch-lightning_version": __version__}
+                content = {
+                    "state_dict": self._weights,
+                    "global_step": self._best_step,
+                    "lit_gan": model_arguments(model, LitGAN),
+                    "lit_gan_data": describe_data(getattr(trainer, "datamodule", None)),
+                    "pytorch-lightning_version": __version__,
+                }
                 PlainCheckpointIO().save_checkpoint(content, path)
         except OSError as error:
             return f"{done}; {error}"

@@ -19,7 +19,7 @@ from lit_gan.callbacks.fixed import held_out_loaders, validating
 from lit_gan.callbacks.pictures import run_folder
 from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples, Report
 from lit_gan.evaluation.scores import ScoreName, scorer_for
-from lit_gan.evaluation.sources import up_to
+from lit_gan.evaluation.sources import digest_of_weights, up_to
 from lit_gan.files import beside
 from lit_gan.module import LitGAN
 from lit_gan.representation import in_one_line
@@ -183,8 +183,12 @@ class GenerativeMetrics(Callback):
         folder = run_folder(trainer)  # on every process: they agree on the folder
         if trainer.is_global_zero:
             fitting = trainer.state.fn == TrainerFn.FITTING  # a Trainer that only tests counts from 0
-            step = trainer.global_step if fitting else int(model.d_steps) // model.d_steps_per_g_step
-            about = {"stage": stage, "step": step, "images_seen": int(model.images_seen)}
+            about = {
+                "stage": stage,
+                "step": trainer.global_step if fitting else int(model.d_steps) // model.d_steps_per_g_step,
+                "images_seen": int(model.images_seen),
+                "weights": digest_of_weights(model.trained_generator(self.ema).network),
+            }
             _append(folder / "scores.json", {**about, **self.report.as_plain()})
 
     def _names(self) -> list[str]:

@@ -16,7 +16,7 @@ from lit_gan.data.pictures import check_options
 from lit_gan.evaluation.engine import Evaluation, Report
 from lit_gan.evaluation.pictures import FolderSamples
 from lit_gan.evaluation.scores import ScoreName, scorer_for
-from lit_gan.evaluation.sources import GeneratedSamples, RealSamples, Samples, up_to
+from lit_gan.evaluation.sources import GeneratedSamples, RealSamples, Samples, digest_of_weights, up_to
 from lit_gan.files import beside
 from lit_gan.module import LitGAN
 
@@ -76,7 +76,7 @@ def evaluate(
                 f"{generated} is a folder, of which all is scored: leave out n_fake, n_real, sets and floor"
             )
         compared = _folders(generated, real, image_size, channels)
-        about = {}
+        about: dict[str, Any] = {}
     else:
         if data is None or real is not None or image_size is not None:
             what = "so a checkpoint: give --data, the data to compare it with, and neither --real nor --image_size"
@@ -86,7 +86,8 @@ def evaluate(
         reference, others = _of_data(data, split, n_real, floor, n)
         counts = reference.label_counts(len(model.label_counts)) if len(model.label_counts) else None
         drawn = [GeneratedSamples(model, n, seed + i, ema, batch_size, counts) for i in range(sets)]
-        about = {"images_seen": int(model.images_seen)}  # tells of which state of a generator the scores are
+        weights = digest_of_weights(drawn[0].network)  # tells of which generator, in which state, the scores are
+        about = {"images_seen": int(model.images_seen), "weights": weights}
         describes = {"split": split, "ema": drawn[0].ema, "seed": seed}
         compared = _Compared(reference, others, drawn, describes)
     scorer = scorer_for(metrics, extractor, compared.real, compared.generated[0].n, data).to(device())

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import (
     DataLoader,
     IterableDataset,
@@ -32,7 +32,7 @@ from lit_gan.sampling import draw_latents, sample_images
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["GeneratedSamples", "RealSamples", "Samples", "fingerprint", "up_to"]
+__all__ = ["GeneratedSamples", "RealSamples", "Samples", "digest_of_weights", "fingerprint", "up_to"]
 
 # These leave no sample to another loader.
 _WHOLE = (RandomSampler, SequentialSampler, WeightedRandomSampler, DistributedSampler, ClassBalanced)
@@ -120,10 +120,14 @@ class GeneratedSamples:
         self.counts = model.label_counts.cpu() if counts is None else counts
         self.ema = ema and model.ema_generator is not None
 
+    @property
+    def network(self) -> nn.Module:
+        """The generator that makes them."""
+        return self.model.trained_generator(self.ema).network
+
     def block(self, number: int) -> Tensor:
         """Return the samples of a block."""
-        model, size = self.model, min(BLOCK, self.n - number * BLOCK)
-        network = model.ema_generator if self.ema and model.ema_generator is not None else model.generator
+        model, network, size = self.model, self.network, min(BLOCK, self.n - number * BLOCK)
         rng = torch.Generator().manual_seed(mix(7, self.seed, number))
         like = next(network.parameters())
         z = draw_latents(BLOCK, model.latent_dim, model.latent, like, rng)
@@ -146,6 +150,14 @@ def fingerprint(samples: Samples) -> str:
     whole = blake2b(digest_size=16)
     in_order(samples.n, digest, whole.update)
     return on_first(whole.hexdigest)
+
+
+def digest_of_weights(network: nn.Module) -> str:
+    """Return what changes when a weight or a buffer of a network does, and not with its device or its precision."""
+    whole = blake2b(digest_size=8)
+    for name, tensor in sorted(network.state_dict().items()):
+        whole.update(f"{name} {tuple(tensor.shape)} ".encode() + tensor.cpu().double().numpy().tobytes())
+    return whole.hexdigest()
 
 
 def _as_scored(samples: Tensor) -> Tensor:

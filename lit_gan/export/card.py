@@ -1,6 +1,7 @@
 """The model card of an exported generator, in the form of Hugging Face's: a YAML header, then what is known of it."""
 
 import json
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from lit_gan.parts import summary
@@ -18,9 +19,11 @@ class Facts(NamedTuple):
     """The arguments of the LitGAN that was trained, as plain data."""
     ema: bool
     """Whether it is the averaged generator."""
-    step: int
-    """Generator updates."""
+    step: int | None
+    """Generator updates; None where the checkpoint does not say."""
     images_seen: int
+    weights: Collection[str]
+    """Digests of the checkpoint's generators, averaged and raw: evaluations name theirs."""
     shape: tuple[int, ...]
     """Of an image, or of a point."""
     license: str | None
@@ -89,7 +92,7 @@ def _what(trained: TrainedGenerator, generator: Any, facts: Facts) -> str:
         f"- output: {images}",
         f"- made with {', '.join(f'{package} {version}' for package, version in facts.versions.items())}",
     ]
-    seen = [f"- training images of each class: {', '.join(map(str, counts))}"] if counts else []
+    seen = [f"- images seen of each class: {', '.join(map(str, counts))}"] if counts else []
     return "\n".join(lines + seen)
 
 
@@ -136,7 +139,8 @@ def _data(facts: Facts) -> str:
 
 def _training(facts: Facts) -> str:
     model = facts.model
-    lines = [f"- generator updates: {facts.step:,}", f"- images seen: {facts.images_seen:,}"]
+    updates = NOT_STATED if facts.step is None else f"{facts.step:,}"
+    lines = [f"- generator updates: {updates}", f"- images seen: {facts.images_seen:,}"]
     for title, name in (
         ("game", "loss"),
         ("discriminator", "discriminator"),
@@ -184,15 +188,22 @@ def _of_one(evaluation: dict[str, Any], facts: Facts) -> str:
 
 
 def _state(evaluation: dict[str, Any], facts: Facts) -> str:
-    """Say of which state of the generator an evaluation is."""
-    seen = evaluation.get("images_seen")
-    if seen is None:
-        return "Of which state of the generator is not stated"
-    if seen == facts.images_seen:
-        return f"Of this generator, after {facts.step:,} updates and {seen:,} images"
-    updates = evaluation.get("step")
-    after = f"{seen:,} images" if updates is None else f"{updates:,} updates and {seen:,} images"
-    return f"Of an earlier state, after {after} (here: {facts.step:,} and {facts.images_seen:,})"
+    """Say of which generator an evaluation is, and of which state of it."""
+    weights = evaluation.get("weights")
+    then = _after(evaluation.get("images_seen"), evaluation.get("step"))
+    if weights in facts.weights:
+        return f"Of this generator{then}"
+    whose = "Of which generator is not stated"
+    if weights is not None:
+        whose = "Not of this generator: of an earlier state, or of another one"
+    return f"{whose}{then} (this one:{_after(facts.images_seen, facts.step).removeprefix(',')})"
+
+
+def _after(images: int | None, updates: int | None) -> str:
+    """Say when, as far as it is known."""
+    counts = {"updates": updates, "images": images}
+    known = " and ".join(f"{count:,} {what}" for what, count in counts.items() if count is not None)
+    return known and f", after {known}"
 
 
 def _whose(protocol: dict[str, Any], facts: Facts) -> str:

@@ -9,8 +9,9 @@ from torch import nn
 import lit_gan
 from lit_gan.arguments import instance_of
 from lit_gan.checkpoints import sampler_of
+from lit_gan.evaluation.sources import digest_of_weights
 from lit_gan.export.card import NOT_STATED, Facts, card
-from lit_gan.export.folder import CARD, FILES, ONNX, WEIGHTS, write_generator
+from lit_gan.export.folder import CARD, DESCRIPTION, FILES, ONNX, WEIGHTS, write_generator
 from lit_gan.export.onnx import PACKAGES, SIZES, write_onnx
 from lit_gan.export.scores import of_a_file, of_the_run
 from lit_gan.extras import optional
@@ -56,13 +57,16 @@ def export(
     source = Source(load="export(checkpoint, {0}=...), or --{0} and its class path")
     model = sampler_of(held, LitGAN, generator, source)
     images_seen, trained = int(model.images_seen), model.trained_generator(ema).eval()
-    found = of_the_run(Path(checkpoint), images_seen) if scores is None else of_a_file(Path(scores), images_seen)
-    with folder_beside(Path(output).resolve(), FILES) as folder:
+    weights = [digest_of_weights(network) for network in (model.generator, model.ema_generator) if network is not None]
+    of = images_seen, weights
+    found = of_the_run(Path(checkpoint), *of) if scores is None else of_a_file(Path(scores), *of)
+    with folder_beside(Path(output).resolve(), FILES, DESCRIPTION) as folder:
         facts = Facts(
             model=held["lit_gan"],
             ema=ema and model.ema_generator is not None,
-            step=int(held.get("global_step", 0)),
+            step=held.get("global_step"),
             images_seen=images_seen,
+            weights=weights,
             shape=_shape(trained),
             license=license,
             data=data,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import instance_of, shown
+from lit_gan.checkpoints import differences
 from lit_gan.checks import read_latent_dim
 from lit_gan.extras import optional
 from lit_gan.labels import number_of_classes
@@ -132,12 +133,9 @@ def _description(path: Path) -> dict[str, Any]:
 
 def _load(network: nn.Module, saved: dict[str, Tensor], description: dict[str, Any]) -> None:
     """Give ``network`` the saved weights; refused, naming both, where they are not its own."""
-    own = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    theirs = {name: tuple(tensor.shape) for name, tensor in saved.items()}
-    for name in sorted(own.keys() | theirs.keys()):
-        if own.get(name) != theirs.get(name):
-            raise ValueError(
-                f"the weights are those of {summary(description)}, this generator is {summary(describe(network))}: "
-                f"{name} is {theirs.get(name, 'absent')} there and {own.get(name, 'absent')} here"
-            )
+    for difference in differences(saved, network.state_dict()).values():
+        raise ValueError(
+            f"the weights are those of {summary(description)}, this generator is {summary(describe(network))}: "
+            f"{difference}"
+        )
     network.load_state_dict(saved)

@@ -114,6 +114,8 @@ def test_the_file_of_the_best_is_taken_by_all_that_takes_weights(tmp_path):
     fitted.fit(model, loader(DATA), loader(DATA))
     path = tmp_path / "best.pt"
     best = LitGAN.load_from_checkpoint(path)
+    content = read_checkpoint(path)
+    assert (content["global_step"], content["lit_gan_data"]) == (12, None)
     assert equal(networks(best), logged.networks[1])
     assert int(best.images_seen) == 2 * 24
     assert torch.equal(load_sampler(path, LitGAN).sample(4, seed=1), best.sample(4, seed=1))
@@ -128,7 +130,7 @@ def test_the_file_of_the_best_is_taken_by_all_that_takes_weights(tmp_path):
 def test_stops_without_going_back(tmp_path):
     model, stop, logged = play(tmp_path, [30.0, 500, 600, 700, 1], DivergenceStop(restore=False))
     assert equal(networks(model), logged.networks[3])
-    assert stop.state_dict() == {"best": 30, "images": 24, "bad": 0, "weights": {}}
+    assert stop.state_dict() == {"best": 30, "images": 24, "step": 6, "bad": 0, "weights": {}}
     assert list(tmp_path.iterdir()) == []
 
 

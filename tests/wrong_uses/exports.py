@@ -79,6 +79,12 @@ def foreign() -> None:
     Path("taken/thesis.txt").touch()
 
 
+def somebodys() -> None:
+    whole()
+    Path("taken").mkdir()
+    Path("taken/README.md").write_text("My thesis.")
+
+
 def read(says, given, error=ValueError, **options):
     return Wrong(lambda: load_generator("generator", **options), error, says, given)
 
@@ -90,6 +96,9 @@ COMMAND = {
     ),
     "into a folder of something else": of(
         r"taken is there, and is not replaced: name a folder that is not", "--output=taken", given=foreign
+    ),
+    "into a folder with a README.md alone": of(
+        r"/taken is there, and is not replaced", "--output=taken", given=somebodys
     ),
     "into a file": of(r"whole.ckpt is there, and is not replaced", "--output=whole.ckpt"),
     "with scores that are not there": of(r"^there are no scores x.json: name an evaluation.json", "--scores=x.json"),
@@ -161,16 +170,29 @@ FOLDER = {
         saying(generator={"class_path": "my.Own", "init_args": None}),
     ),
     "that is a command": read(
-        r"the folder's generator is 'os.system', which is no part of lit_gan .*: nothing was imported",
+        r"the folder's generator is 'os.system', which is no part of lit_gan.networks or lit_gan.bolts: nothing was",
         generator("os.system", command="mkdir pwned"),
     ),
     "that is a command in an argument": read(
         r"the folder's generator is 'os.mkdir', which is no part .*: nothing was imp",
         generator("lit_gan.networks.Packed", discriminator={"class_path": "os.mkdir", "init_args": {"path": "pwned"}}),
     ),
-    "of a game": read(r"generator=Hinge\(\) is no Module: give an", generator("lit_gan.losses.Hinge"), TypeError),
+    "of a game": read(r"generator is 'lit_gan.losses.Hinge', which is no part of", generator("lit_gan.losses.Hinge")),
+    "that downloads": read(
+        r"the folder's generator is 'lit_gan.metrics.extractors.InceptionV3', .*: nothing was imported",
+        generator("lit_gan.metrics.extractors.InceptionV3"),
+    ),
+    "that opens a file": read(
+        r"the folder's generator is 'lit_gan.metrics.extractors.InceptionV3', which is no part of lit_gan.networks or",
+        generator("lit_gan.metrics.extractors.InceptionV3", weights="whole.ckpt"),
+    ),
+    "that is larger than any memory": read(
+        r"the folder's generator is no MLPGenerator that this version of lit_gan can make: .*memory",
+        generator("lit_gan.networks.MLPGenerator", features=2, width=10**12),
+    ),
     "of another version": read(
-        r"the folder's generator is no MLPGenerator of this version", generator("lit_gan.networks.MLPGenerator", sise=1)
+        r"the folder's generator is no MLPGenerator that this version of lit_gan can make: .*'sise'",
+        generator("lit_gan.networks.MLPGenerator", sise=1),
     ),
     "with a class for a generator": read(
         r"generator=<class 'lit_gan.networks.mlp.MLPGenerator'> is no Module: give an .* like DCGANGenerator\(\)",
