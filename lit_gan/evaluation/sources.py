@@ -23,11 +23,10 @@ from lit_gan.data.base import TensorSamples
 from lit_gan.evaluation.blocks import BLOCK, in_order, on_first
 from lit_gan.images import to_uint8
 from lit_gan.inputs import unpack
-from lit_gan.labels import needs_labels, read_labels, sample_labels
+from lit_gan.labels import read_labels
 from lit_gan.loading import ResumableLoader
 from lit_gan.randomness import mix, seeded
 from lit_gan.rehearsal import check_range
-from lit_gan.sampling import draw_latents, sample_images
 
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
@@ -116,23 +115,20 @@ class GeneratedSamples:
         batch_size: int = BLOCK,
         counts: Tensor | None = None,
     ) -> None:
-        self.model, self.n, self.seed, self.batch_size = model, n, seed, batch_size
-        self.counts = model.label_counts.cpu() if counts is None else counts
+        self.n, self.seed, self.batch_size = n, seed, batch_size
         self.ema = ema and model.ema_generator is not None
+        self._trained = model.trained_generator(ema)
+        if counts is not None:
+            self._trained.label_counts = counts
 
     def block(self, number: int) -> Tensor:
         """Return the samples of a block."""
-        model, size = self.model, min(BLOCK, self.n - number * BLOCK)
-        network = model.ema_generator if self.ema and model.ema_generator is not None else model.generator
-        rng = torch.Generator().manual_seed(mix(7, self.seed, number))
-        like = next(network.parameters())
-        z = draw_latents(BLOCK, model.latent_dim, model.latent, like, rng)
-        labels = None
-        if len(self.counts) or needs_labels(model.generator):
-            labels = sample_labels(BLOCK, None, self.counts, rng)[:size].to(z.device)
-        samples = sample_images(network, model.passing["generator"], z[:size], labels, self.batch_size)
+        size, trained = min(BLOCK, self.n - number * BLOCK), self._trained
+        z, labels = trained.draw(BLOCK, seed=mix(7, self.seed, number))
+        samples = trained.images(z[:size], None if labels is None else labels[:size], batch_size=self.batch_size)
         if not samples.isfinite().all():
-            raise ValueError(f"the generator ({type(network).__name__}) makes samples of NaN or infinity: no score")
+            name = type(trained.network).__name__
+            raise ValueError(f"the generator ({name}) makes samples of NaN or infinity: no score")
         return _as_scored(samples)
 
 
