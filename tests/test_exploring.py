@@ -1,5 +1,6 @@
 """Pictures of what a generator knows, of generators that show their latents and labels in their pixels."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,12 @@ def test_rows_go_from_one_latent_to_another_the_way_that_suits_them(latent, kind
     asked = latents(interpolations(gan(latent=latent), 4, 6, other, seed=0))
     torch.testing.assert_close(asked[:, [0, -1]], z[:, [0, -1]], rtol=0, atol=1e-4)
     assert (asked[:, 1:-1] - z[:, 1:-1]).abs().max() > 1e-2
+
+
+def test_one_dimension_has_no_arc():
+    model = LitGAN(MLPGenerator(4, 1, latent_dim=1, width=4), PlainDiscriminator())
+    assert interpolations(model, 2, 5, seed=0).equal(interpolations(model, 2, 5, "linear", seed=0))
+    assert morph(model, 2, 3, seed=0).equal(morph(model, 2, 3, "linear", seed=0))
 
 
 def test_a_seed_gives_the_same_and_none_gives_others():
@@ -195,6 +202,7 @@ def test_the_command_shows_neighbours_and_says_what_they_mean(conditional, capsy
 def test_the_commands_of_the_page(conditional, capsys):
     """On small images: what docs/sampling.md says, as it stands there."""
     text = (Path(__file__).parents[1] / "docs" / "sampling.md").read_text()
+    assert not re.search(r"^lit-gan .*(?<!\")[\[*?]", text, re.MULTILINE), "shells look for files by such names"
     for arguments in commands(text):
         small = ["--data.image_size=8"] if "--data" in arguments else []
         main([conditional if a == "CKPT" else a for a in arguments] + small)
