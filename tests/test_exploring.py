@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning import LightningDataModule
 from torch import nn
 
 from lit_gan import LitGAN
 from lit_gan.cli import main
+from lit_gan.evaluation.copying import Memory
 from lit_gan.exploring import class_grid, interpolations, morph, rows, truncation_ladder
 from lit_gan.latents import interpolate
 from lit_gan.networks import MLPDiscriminator, MLPGenerator, StyleGAN2Generator
-from tests.conftest import PlainDiscriminator, trainer
+from tests.conftest import PlainDiscriminator, loader, trainer
 from tests.test_readme import commands
 
 
@@ -197,6 +199,32 @@ def test_the_command_shows_neighbours_and_says_what_they_mean(conditional, capsy
     said = capsys.readouterr().out
     assert "Of 1000 samples, 1000 held-out and 9000 training images: samples are nearer to the training data in" in said
     assert "further away than new data would be" in said
+
+
+class TrainingAlone(LightningDataModule):
+    def train_dataloader(self):
+        return loader(torch.zeros(40, 1, 8, 8), torch.arange(40) % 3)
+
+
+class Skewed(TrainingAlone):
+    def val_dataloader(self):
+        return loader(torch.zeros(40, 1, 8, 8), torch.ones(40, dtype=torch.int64))
+
+
+def test_the_command_draws_without_a_test_where_nothing_is_held_out(conditional, capsys):
+    main(["sample", conditional, "--neighbours=2", "--n=3", f"--data={__name__}.TrainingAlone", "--output=n.png"])
+    assert size("n.png") == (tiles(3, 3), 1)
+    said = capsys.readouterr().out
+    assert "Of 40 training images, and none held out: no test" in said
+
+
+def test_the_command_draws_classes_as_frequent_as_among_held_out_data(conditional, monkeypatch):
+    """And not as in the training data, where a loader may have balanced them."""
+    drawn = []
+    monkeypatch.setattr(Memory, "check", lambda self, generated, k: drawn.append(generated))
+    main(["sample", conditional, "--neighbours=2", "--n=3", f"--data={__name__}.Skewed", "--output=n.png"])
+    labels = drawn[0]._trained.draw(1000, seed=0)[1]
+    assert labels.bincount(minlength=3).tolist() == [0, 1000, 0]
 
 
 def test_the_commands_of_the_page(conditional, capsys):

@@ -19,7 +19,7 @@ from torch.utils.data import (
 from torch.utils.data.distributed import DistributedSampler
 
 from lit_gan.data.balance import ClassBalanced
-from lit_gan.data.base import TensorSamples
+from lit_gan.data.base import TensorSamples, batch_as_it_is
 from lit_gan.evaluation.blocks import BLOCK, in_order, on_first
 from lit_gan.images import to_uint8
 from lit_gan.inputs import unpack
@@ -31,7 +31,7 @@ from lit_gan.rehearsal import check_range
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["GeneratedSamples", "RealSamples", "Samples", "fingerprint", "up_to"]
+__all__ = ["GeneratedSamples", "RealSamples", "Samples", "fingerprint", "has_samples", "up_to"]
 
 # These leave no sample to another loader.
 _WHOLE = (RandomSampler, SequentialSampler, WeightedRandomSampler, DistributedSampler, ClassBalanced)
@@ -71,9 +71,9 @@ class RealSamples:
         return _as_scored(images)
 
     def label_counts(self, num_classes: int) -> Tensor:
-        """Return how often each class is among the samples, int64 ``(num_classes,)``."""
+        """Return how often each class is among the samples, int64 ``(num_classes,)``; labels of none are not read."""
         counts = torch.zeros(num_classes, dtype=torch.int64)
-        for number in range(-(-self.n // BLOCK)):
+        for number in range(-(-self.n // BLOCK) if num_classes else 0):
             images, labels = self._batch(number)
             counts += read_labels(labels, len(images)).cpu().bincount(minlength=num_classes)[:num_classes]
         return counts
@@ -89,6 +89,11 @@ def up_to(loader: Any, n: int) -> RealSamples:
     """Return the samples of a loader's data set: all, or a fixed random choice of ``n`` where there are more."""
     every = RealSamples(loader)
     return every if every.n <= n else RealSamples(loader, n)
+
+
+def has_samples(loader: Any) -> bool:
+    """Tell whether a loader has any samples; None has none."""
+    return loader is not None and len(_indexed(loader, 1)[1]) > 0
 
 
 class GeneratedSamples:
@@ -157,7 +162,7 @@ def _indexed(loader: Any, n: int | None) -> tuple[Any, list[int], Any]:
         with seeded(0):  # a sampler may draw
             return dataset, on_first(partial(_numbers, loader)), loader.collate_fn
     samples = _read(loader, n)
-    return TensorSamples(samples, torch.zeros(len(samples))), list(range(len(samples))), lambda batch: batch
+    return samples, list(range(len(samples))), batch_as_it_is
 
 
 def _numbers(loader: Any) -> list[int]:
@@ -169,19 +174,23 @@ def _numbers(loader: Any) -> list[int]:
     return list(range(len(loader.dataset))) if whole else sorted(set(loader.sampler))
 
 
-def _read(loader: Any, n: int | None) -> Tensor:
-    """Return the first samples of a stream."""
+def _read(loader: Any, n: int | None) -> TensorSamples:
+    """Return the first samples of a stream; where labels are missing, theirs are of a type that nobody takes."""
 
-    def parts() -> Iterator[Tensor]:
+    def parts() -> Iterator[tuple[Tensor, Tensor]]:
         missing = n
         for batch in loader:
-            part = _as_scored(unpack(batch)[0]).cpu()
-            yield part[:missing]
-            missing = None if missing is None else missing - len(part)
+            images, labels = unpack(batch)
+            there = isinstance(labels, Tensor) and labels.shape == (len(images),)
+            labels = labels.cpu() if there else torch.zeros(len(images))
+            yield _as_scored(images).cpu()[:missing], labels[:missing]
+            missing = None if missing is None else missing - len(images)
             if missing is not None and missing <= 0:
                 return
 
-    return torch.cat(list(parts()) or [torch.empty(0)])
+    read = list(parts()) or [(torch.empty(0), torch.empty(0))]
+    samples, labels = zip(*read, strict=True)
+    return TensorSamples(torch.cat(samples), torch.cat(labels))
 
 
 def _chosen(numbers: list[int], n: int | None) -> list[int]:
