@@ -84,7 +84,6 @@ class Memory:
     def check(self, generated: Samples, k: int) -> None:
         """Refuse too large a k, samples of another shape than the training samples, or what the extractor cannot take.
 
-
         Raises:
             ValueError: as it says.
         """
