@@ -56,15 +56,12 @@ class PictureCallback(Callback, ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """Return when the last picture was drawn, and where those are that a movie is made of."""
-        step, path = self._last
-        last = {"last": (step, None if path is None else str(path))}
-        return last | ({"frames": self._frames} if self.movie else {})
+        return {"last": self._last[0]} | ({"frames": self._frames} if self.movie else {})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the movie of a checkpoint, and do not draw its last picture again."""
-        step, path = state_dict.get("last", (-1, None))
-        self._last = (step, None if path is None else Path(path))
         self._frames = list(state_dict.get("frames", []))
+        self._last = (state_dict.get("last", -1), Path(self._frames[-1]) if self._frames else None)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
