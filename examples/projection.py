@@ -17,9 +17,8 @@ from torch.nn.functional import interpolate, normalize
 from lit_gan import LitGAN
 from lit_gan.data.pictures import decode
 from lit_gan.images import grid, save_png, to_float
-from lit_gan.labels import call
 from lit_gan.metrics.extractors import EfficientNetLite0
-from lit_gan.sampling import draw_latents, evaluating
+from lit_gan.sampling import evaluating
 
 
 def main(checkpoint: str, picture: str, output: str = "projection.png", **options: int) -> tuple[float, float]:
@@ -34,17 +33,17 @@ def main(checkpoint: str, picture: str, output: str = "projection.png", **option
 
 def project(gan: LitGAN, target: Tensor, starts: int = 10, steps: int = 300) -> tuple[float, float, Tensor]:
     """Return the distance of the nearest image at the start and at the end, and this image."""
-    generator = (gan.generator if gan.ema_generator is None else gan.ema_generator).requires_grad_(False)
-    network, classes, rng = perceptual(), len(gan.label_counts), torch.Generator().manual_seed(0)
-    labels = torch.arange(max(starts, classes)) % classes if classes else None
-    z = draw_latents(max(starts, classes), gan.latent_dim, gan.latent, target, rng).requires_grad_()
-    optimizer = torch.optim.Adam([z])
+    generator = gan.trained_generator().requires_grad_(False)
+    network, classes, rng = perceptual(), len(generator.label_counts), torch.Generator().manual_seed(1)
+    n = max(starts, classes)
+    z, labels = generator.draw(n, torch.arange(n) % classes if classes else None, seed=0)
+    optimizer = torch.optim.Adam([z.requires_grad_()])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps, pct_start=0.05)
     wanted, before = features(network, target), math.nan
     with evaluating(generator):
         for step in range(steps):
             noise = 0.05 * max(0, 1 - step / (0.75 * steps)) ** 2 * torch.randn(z.shape, generator=rng)
-            images = call(generator, gan.passing["generator"], z + noise, labels)
+            images = generator(z + noise, labels)
             distances = (images - target).square().flatten(1).mean(1)
             before = distances.min().item() if step == 0 else before
             loss = distances + 0.1 * (features(network, images) - wanted).square().sum(1).flatten(1).mean(1)
@@ -52,7 +51,7 @@ def project(gan: LitGAN, target: Tensor, starts: int = 10, steps: int = 300) -> 
             loss.sum().backward()
             optimizer.step()
             schedule.step()
-            if gan.latent == "uniform":
+            if generator.latent == "uniform":
                 z.data.clamp_(-1, 1)
     best = loss.argmin()
     return math.sqrt(before), math.sqrt(distances[best].item()), images[best][None].detach()

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least, at_least_one
 from lit_gan.checkpoints import load_sampler
-from lit_gan.evaluation import GeneratedSamples, RealSamples
+from lit_gan.evaluation import GeneratedSamples
 from lit_gan.evaluation.command import device, loader
-from lit_gan.evaluation.copying import Memory
-from lit_gan.evaluation.sources import up_to
+from lit_gan.evaluation.copying import Memory, known_and_held_out
 from lit_gan.exploring import class_grid, interpolations, morph, new_seed, rows, truncation_ladder
 from lit_gan.images import MOVIES, as_pillow, grid, have_a_picture, save_movie, save_png, to_uint8
 from lit_gan.latents import PathKind
@@ -61,7 +61,8 @@ def sample(
         steps: images in a row of an interpolation, 8 where it is left out; frames from one latent to the next, 16, of a
             movie.
         neighbours: a number of images of the training data that are nearest to each sample, shown beside it; says as
-            well whether samples are nearer to them than held-out images are, as copies would be.
+            well whether samples are nearer to them than held-out images are, as copies would be, where the data have
+            some.
         data: the training data, for neighbours.
         extractor: of the features in which neighbours are near; pixels where it is left out.
     """
@@ -180,12 +181,18 @@ def _draw_neighbours(
 ) -> str:
     """Write samples beside their nearest training images, and say whether they are too near."""
     data.prepare_data()
-    train, held_out = RealSamples(loader(data, "train")), up_to(loader(data, "val"), _TESTED)
+    others = loader(data, "val") if is_overridden("val_dataloader", data, LightningDataModule) else None
+    train, held_out = known_and_held_out(loader(data, "train"), others, _TESTED)
     network = None if extractor is None else extractor.to(device())
     memory = Memory(train, held_out, network, getattr(data, "horizontal_flip", False), progress=True)
-    generated = GeneratedSamples(model.to(device()), max(n, _TESTED), new_seed(seed), ema)
+    counts = memory.label_counts(len(model.label_counts))
+    tested = n if held_out is None else max(n, _TESTED)
+    generated = GeneratedSamples(model.to(device()), tested, new_seed(seed), ema, counts=counts)
     memory.check(generated, k)
     nearest, test = memory.recall(generated, k)
     save_png(memory.picture(generated, nearest, n), path)
-    print(f"Of {generated.n} samples, {held_out.n} held-out and {train.n} training images: {test}")
+    if held_out is None:
+        print(f"Of {train.n} training images, and none held out: no test whether samples are copies")
+    else:
+        print(f"Of {generated.n} samples, {held_out.n} held-out and {train.n} training images: {test}")
     return f"{n} samples, each beside its {k} nearest training images,"

@@ -156,7 +156,7 @@ def rows(images: Tensor) -> Tensor:
 
 
 def _kind(model: LitGAN, kind: PathKind | None) -> PathKind:
-    return path_for(model.latent) if kind is None else kind
+    return path_for(model.latent, model.latent_dim) if kind is None else kind
 
 
 def new_seed(seed: int | None = None) -> int:

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize, one_hot
 from lit_gan.arguments import at_least
 from lit_gan.sampling import Latent
 
-__all__ = ["PathKind", "closed_loop", "interpolate", "path_for"]
+__all__ = ["PathKind", "check_path", "closed_loop", "interpolate", "path_for"]
 
 PathKind = Literal["linear", "spherical"]
 
@@ -17,15 +17,28 @@ _ROUNDED = 1e-12  # below it, what is left of a unit vector in float64 is roundi
 _TINY = 1e-300
 
 
-def path_for(latent: Latent) -> PathKind:
+def path_for(latent: Latent, latent_dim: int) -> PathKind:
     """Return the path whose latents a generator knows: spherical for ``"normal"``, linear for ``"uniform"``.
 
     Normal latents lie near the sphere of radius √D, which a straight line leaves for shorter ones, √(D/2) half-way,
-    that are all but never drawn. Uniform ones fill a cube, which a straight line stays in and an arc leaves.
+    that are all but never drawn. Uniform ones fill a cube, which a straight line stays in and an arc leaves. In one
+    dimension there are no arcs.
 
     Reference: White 2016, arXiv:1609.04468, section 2.1.
     """
-    return "spherical" if latent == "normal" else "linear"
+    return "spherical" if latent == "normal" and latent_dim > 1 else "linear"
+
+
+def check_path(kind: PathKind, latent_dim: int) -> None:
+    """Refuse a path that there is not between latents of a length.
+
+    Raises:
+        ValueError: another kind, or spherical paths in one dimension.
+    """
+    if kind not in get_args(PathKind):
+        raise ValueError(f'kind={kind!r} is neither "linear" nor "spherical"')
+    if kind == "spherical" and latent_dim < 2:
+        raise ValueError(f'kind="spherical" and latents of length {latent_dim}, which cannot turn: take "linear"')
 
 
 def interpolate(a: Tensor, b: Tensor, steps: int, kind: PathKind = "spherical") -> Tensor:
@@ -52,12 +65,9 @@ def interpolate(a: Tensor, b: Tensor, steps: int, kind: PathKind = "spherical") 
     Reference: Shoemake 1985, "Animating rotation with quaternion curves"; White 2016, arXiv:1609.04468.
     """
     at_least(2, steps=steps)
-    if kind not in get_args(PathKind):
-        raise ValueError(f'kind={kind!r} is neither "linear" nor "spherical"')
     if a.ndim != 2 or a.shape != b.shape:
         raise ValueError(f"latents of shape {tuple(a.shape)} and {tuple(b.shape)}: give (N, D), as many of both")
-    if kind == "spherical" and a.shape[1] < 2:
-        raise ValueError(f'kind="spherical" and latents of length {a.shape[1]}, which cannot turn: take "linear"')
+    check_path(kind, a.shape[1])
     t = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]
     x, y = (ends.detach().double().cpu()[:, None] for ends in (a, b))  # float64, which not every device has
     return (_straight(x, y, t) if kind == "linear" else _around(x, y, t)).to(a)

@@ -1,18 +1,21 @@
 """Pictures of what a generator knows, of generators that show their latents and labels in their pixels."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning import LightningDataModule
 from torch import nn
 
 from lit_gan import LitGAN
 from lit_gan.cli import main
+from lit_gan.evaluation.copying import Memory
 from lit_gan.exploring import class_grid, interpolations, morph, rows, truncation_ladder
 from lit_gan.latents import interpolate
 from lit_gan.networks import MLPDiscriminator, MLPGenerator, StyleGAN2Generator
-from tests.conftest import PlainDiscriminator, trainer
+from tests.conftest import PlainDiscriminator, loader, trainer
 from tests.test_readme import commands
 
 
@@ -53,6 +56,12 @@ def test_rows_go_from_one_latent_to_another_the_way_that_suits_them(latent, kind
     asked = latents(interpolations(gan(latent=latent), 4, 6, other, seed=0))
     torch.testing.assert_close(asked[:, [0, -1]], z[:, [0, -1]], rtol=0, atol=1e-4)
     assert (asked[:, 1:-1] - z[:, 1:-1]).abs().max() > 1e-2
+
+
+def test_one_dimension_has_no_arc():
+    model = LitGAN(MLPGenerator(4, 1, latent_dim=1, width=4), PlainDiscriminator())
+    assert interpolations(model, 2, 5, seed=0).equal(interpolations(model, 2, 5, "linear", seed=0))
+    assert morph(model, 2, 3, seed=0).equal(morph(model, 2, 3, "linear", seed=0))
 
 
 def test_a_seed_gives_the_same_and_none_gives_others():
@@ -192,9 +201,36 @@ def test_the_command_shows_neighbours_and_says_what_they_mean(conditional, capsy
     assert "further away than new data would be" in said
 
 
+class TrainingAlone(LightningDataModule):
+    def train_dataloader(self):
+        return loader(torch.zeros(40, 1, 8, 8), torch.arange(40) % 3)
+
+
+class Skewed(TrainingAlone):
+    def val_dataloader(self):
+        return loader(torch.zeros(40, 1, 8, 8), torch.ones(40, dtype=torch.int64))
+
+
+def test_the_command_draws_without_a_test_where_nothing_is_held_out(conditional, capsys):
+    main(["sample", conditional, "--neighbours=2", "--n=3", f"--data={__name__}.TrainingAlone", "--output=n.png"])
+    assert size("n.png") == (tiles(3, 3), 1)
+    said = capsys.readouterr().out
+    assert "Of 40 training images, and none held out: no test" in said
+
+
+def test_the_command_draws_classes_as_frequent_as_among_held_out_data(conditional, monkeypatch):
+    """And not as in the training data, where a loader may have balanced them."""
+    drawn = []
+    monkeypatch.setattr(Memory, "check", lambda self, generated, k: drawn.append(generated))
+    main(["sample", conditional, "--neighbours=2", "--n=3", f"--data={__name__}.Skewed", "--output=n.png"])
+    labels = drawn[0]._trained.draw(1000, seed=0)[1]
+    assert labels.bincount(minlength=3).tolist() == [0, 1000, 0]
+
+
 def test_the_commands_of_the_page(conditional, capsys):
     """On small images: what docs/sampling.md says, as it stands there."""
     text = (Path(__file__).parents[1] / "docs" / "sampling.md").read_text()
+    assert not re.search(r"^lit-gan .*(?<!\")[\[*?]", text, re.MULTILINE), "shells look for files by such names"
     for arguments in commands(text):
         small = ["--data.image_size=8"] if "--data" in arguments else []
         main([conditional if a == "CKPT" else a for a in arguments] + small)

@@ -85,8 +85,8 @@ def test_which_path_stays_where_latents_are_drawn():
     for latent in ("normal", "uniform"):
         a, b = draw_latents(2000, 512, latent, like, rng).chunk(2)
         half[latent] = {kind: interpolate(a, b, 3, kind)[:, 1] for kind in ("linear", "spherical")}
-    assert path_for("normal") == "spherical"
-    assert path_for("uniform") == "linear"
+    assert path_for("normal", 512) == "spherical"
+    assert path_for("uniform", 512) == path_for("normal", 1) == "linear"
     lengths = {kind: (z.norm(dim=1) / math.sqrt(512)).mean() for kind, z in half["normal"].items()}
     assert lengths["spherical"] == pytest.approx(1, abs=0.01)
     assert lengths["linear"] == pytest.approx(math.sqrt(0.5), abs=0.01)

@@ -3,19 +3,19 @@
 from typing import Any, ClassVar
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.utilities.model_helpers import is_overridden
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
 from lit_gan import logs
 from lit_gan.arguments import at_least, at_least_one, instance_of
-from lit_gan.callbacks.fixed import validating
+from lit_gan.callbacks.fixed import held_out_loaders, validating
 from lit_gan.callbacks.generative import loader_of
 from lit_gan.callbacks.pictures import PictureCallback
-from lit_gan.evaluation import GeneratedSamples, RealSamples
+from lit_gan.evaluation import GeneratedSamples
 from lit_gan.evaluation.blocks import on_first
-from lit_gan.evaluation.copying import Memory
-from lit_gan.evaluation.sources import up_to
+from lit_gan.evaluation.copying import Memory, known_and_held_out
 from lit_gan.metrics.copying import CopyingTest
 from lit_gan.module import LitGAN
 
@@ -32,9 +32,10 @@ class NearestNeighbours(PictureCallback):
     is further away, z > 0, and hides the copies that it makes beside that: look at the picture, too.
 
     Distances are those of pixels, of images made 32 px where they are larger, or of an extractor's features. Samples
-    are of fixed latents, of the averaged generator where there is one. Where the data module mirrors training images,
-    their mirror images count as well. The first of several processes does the work. The last picture, when fit ends,
-    says its z on the terminal.
+    are of fixed latents, of the averaged generator where there is one, in classes as frequent as among the held-out
+    images, or, where there are none and so no test, among the training images. Where the data module mirrors training
+    images, their mirror images count as well. The first of several processes does the work. The last picture, when fit
+    ends, says its z on the terminal.
 
     Args:
         every_n_steps: generator updates between pictures.
@@ -49,8 +50,8 @@ class NearestNeighbours(PictureCallback):
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range; before training, data of another shape than the samples, or fewer than
-            ``k``.
+        ValueError: an argument out of range; before training, data of another shape than the samples, fewer than ``k``,
+            held-out data of another shape, or data without a length, which may have no end.
 
     Reference: Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675.
     """
@@ -76,25 +77,24 @@ class NearestNeighbours(PictureCallback):
         self.n, self.k, self.tested, self.extractor, self.seed = n, k, tested, extractor, seed
         self.test: CopyingTest | None = None
         self._memory: Memory | None = None
+        self._counts: Tensor | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget another run."""
         super().setup(trainer, pl_module, stage)
-        self.test, self._memory = None, None
+        self.test, self._memory, self._counts = None, None, None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the data, on every process, and refuse what cannot be looked for in them."""
         assert isinstance(pl_module, LitGAN)
         with validating(pl_module):
-            train = RealSamples(loader_of(trainer, "train"))
-            try:
-                held_out = up_to(loader_of(trainer, "val"), self.tested)
-            except ValueError:
-                held_out = None
+            train, held_out = known_and_held_out(loader_of(trainer, "train"), _held_out(trainer), self.tested)
+            if held_out is None:
                 rank_zero_warn("NearestNeighbours tests nothing, since there are no held-out data: it only draws")
             network = None if self.extractor is None else self.extractor.to(pl_module.device)
             mirrored = getattr(getattr(trainer, "datamodule", None), "horizontal_flip", False)
             self._memory = Memory(train, held_out, network, mirrored)
+            self._counts = self._memory.label_counts(len(pl_module.label_counts))
             self._memory.check(self._samples(pl_module), self.k)
 
     def on_train_batch_end(
@@ -123,4 +123,11 @@ class NearestNeighbours(PictureCallback):
         return self._memory.picture(generated, nearest, self.n) if generated.block(0).ndim == 4 else None
 
     def _samples(self, model: LitGAN) -> GeneratedSamples:
-        return GeneratedSamples(model, self.tested, self.seed)
+        return GeneratedSamples(model, self.tested, self.seed, counts=self._counts)
+
+
+def _held_out(trainer: Trainer) -> Any:
+    """Return a loader of held-out data, or None where nobody gave one."""
+    data = getattr(trainer, "datamodule", None)
+    given = held_out_loaders(trainer) or is_overridden("val_dataloader", data, LightningDataModule)
+    return loader_of(trainer, "val") if given else None

@@ -55,12 +55,13 @@ class PictureCallback(Callback, ABC):
         self._last, self._frames = (-1, None), []
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the pictures are that a movie is made of."""
-        return {"frames": self._frames} if self.movie else {}
+        """Return when the last picture was drawn, and where those are that a movie is made of."""
+        return {"last": self._last[0]} | ({"frames": self._frames} if self.movie else {})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the movie of a checkpoint."""
+        """Go on with the movie of a checkpoint, and do not draw its last picture again."""
         self._frames = list(state_dict.get("frames", []))
+        self._last = (state_dict.get("last", -1), Path(self._frames[-1]) if self._frames else None)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -73,7 +74,7 @@ class PictureCallback(Callback, ABC):
         """Draw the last picture and say where it is."""
         self._write(trainer, pl_module)
         path = self._last[1]
-        if path is not None:
+        if path is not None and path.exists() and trainer.is_global_zero:
             rank_zero_info(f"{self.name.capitalize()}: {path}")
             if self.movie:
                 movie = _movie(self._frames, path.parent.with_suffix(".gif"))

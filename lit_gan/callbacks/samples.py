@@ -17,7 +17,7 @@ from lit_gan.exploring import interpolations, rows
 from lit_gan.images import grid, have_a_picture, save_png, to_uint8
 from lit_gan.inputs import unpack
 from lit_gan.labels import read_labels
-from lit_gan.latents import PathKind
+from lit_gan.latents import PathKind, check_path
 from lit_gan.module import LitGAN
 from lit_gan.representation import in_one_line
 
@@ -130,7 +130,7 @@ class Interpolation(FixedLatents):
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range.
+        ValueError: an argument out of range; before training, ``"spherical"`` and latents of one dimension.
     """
 
     name: ClassVar[str] = "interpolations"
@@ -149,6 +149,11 @@ class Interpolation(FixedLatents):
         if kind not in (None, "linear", "spherical"):
             raise ValueError(f'kind={kind!r} is neither "linear" nor "spherical", nor None')
         self.steps, self.kind = steps, kind
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse a way that there is not."""
+        if self.kind is not None and isinstance(pl_module, LitGAN):
+            check_path(self.kind, pl_module.latent_dim)
 
     def draw(self, model: LitGAN) -> Tensor | None:
         """Return a uint8 picture ``(C, H, W)``, of a conditional generator a class in each row; None for points."""

@@ -1,6 +1,7 @@
 """Generated samples beside their nearest training images."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,14 +9,42 @@ from tqdm import tqdm
 
 from lit_gan.evaluation.blocks import BLOCK
 from lit_gan.evaluation.engine import check_alike
-from lit_gan.evaluation.sources import Samples
+from lit_gan.evaluation.sources import RealSamples, Samples, has_samples, up_to
 from lit_gan.images import grid, resize
 from lit_gan.metrics.copying import CopyingTest, Nearest, copying_test, nearest_neighbours
 from lit_gan.metrics.extractors import as_extractor
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "known_and_held_out"]
 
 _PIXELS = 32
+
+
+def known_and_held_out(train: Any, held_out: Any, tested: int) -> tuple[RealSamples, RealSamples | None]:
+    """Return all samples of a loader of training data, and of one of held-out data up to ``tested``; None for none.
+
+    Args:
+        train: a loader, or any iterable of batches with a length.
+        held_out: likewise, or None.
+        tested: how many held-out samples, a fixed random choice where there are more.
+
+    Raises:
+        ValueError: one of them has no length, and so maybe no end.
+    """
+    for loader in (train, held_out):
+        if loader is not None and not _has_length(loader):
+            raise ValueError(
+                "neighbours need data with an end, and these are a stream without a length: give a data set with one "
+                "(__len__), or leave neighbours out"
+            )
+    return RealSamples(train), up_to(held_out, tested) if has_samples(held_out) else None
+
+
+def _has_length(loader: Any) -> bool:
+    try:
+        len(loader)
+    except TypeError:
+        return False
+    return True
 
 
 class Memory:
@@ -34,8 +63,8 @@ class Memory:
 
     def __init__(
         self,
-        train: Samples,
-        held_out: Samples | None = None,
+        train: RealSamples,
+        held_out: RealSamples | None = None,
         extractor: nn.Module | None = None,
         mirrored: bool = False,
         progress: bool = False,
@@ -45,8 +74,15 @@ class Memory:
         self._features: list[Tensor] = []
         self._held_out_distances: Tensor | None = None
 
+    def label_counts(self, num_classes: int) -> Tensor:
+        """Return how often each class is among held-out samples, or training samples where there is no test.
+
+        Generated samples of other classes would be nearer or further for that alone.
+        """
+        return (self.train if self.held_out is None else self.held_out).label_counts(num_classes)
+
     def check(self, generated: Samples, k: int) -> None:
-        """Refuse samples of another shape than the training samples, that the extractor cannot take, or too large a k.
+        """Refuse too large a k, samples of another shape than the training samples, or what the extractor cannot take.
 
         Raises:
             ValueError: as it says.
@@ -54,6 +90,9 @@ class Memory:
         if k > self.train.n:
             raise ValueError(f"{k} neighbours among {self.train.n} training samples: take fewer")
         check_alike(self.train, generated)
+        shapes = [tuple(samples.block(0).shape[1:]) for samples in (self.train, self.held_out or self.train)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"training samples are {shapes[0]} and held-out ones {shapes[1]}: give both the same size")
         self._look(generated.block(0)[:2])
 
     def recall(self, generated: Samples, k: int) -> tuple[Nearest, CopyingTest | None]:

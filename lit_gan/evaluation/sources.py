@@ -19,20 +19,27 @@ from torch.utils.data import (
 from torch.utils.data.distributed import DistributedSampler
 
 from lit_gan.data.balance import ClassBalanced
-from lit_gan.data.base import TensorSamples
+from lit_gan.data.base import TensorSamples, batch_as_it_is
 from lit_gan.evaluation.blocks import BLOCK, in_order, on_first
 from lit_gan.images import to_uint8
 from lit_gan.inputs import unpack
-from lit_gan.labels import needs_labels, read_labels, sample_labels
+from lit_gan.labels import read_labels
 from lit_gan.loading import ResumableLoader
 from lit_gan.randomness import mix, seeded
 from lit_gan.rehearsal import check_range
-from lit_gan.sampling import draw_latents, sample_images
 
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["GeneratedSamples", "RealSamples", "Samples", "digest_of_weights", "fingerprint", "up_to"]
+__all__ = [
+    "GeneratedSamples",
+    "RealSamples",
+    "Samples",
+    "digest_of_weights",
+    "fingerprint",
+    "has_samples",
+    "up_to",
+]
 
 # These leave no sample to another loader.
 _WHOLE = (RandomSampler, SequentialSampler, WeightedRandomSampler, DistributedSampler, ClassBalanced)
@@ -72,9 +79,9 @@ class RealSamples:
         return _as_scored(images)
 
     def label_counts(self, num_classes: int) -> Tensor:
-        """Return how often each class is among the samples, int64 ``(num_classes,)``."""
+        """Return how often each class is among the samples, int64 ``(num_classes,)``; labels of none are not read."""
         counts = torch.zeros(num_classes, dtype=torch.int64)
-        for number in range(-(-self.n // BLOCK)):
+        for number in range(-(-self.n // BLOCK) if num_classes else 0):
             images, labels = self._batch(number)
             counts += read_labels(labels, len(images)).cpu().bincount(minlength=num_classes)[:num_classes]
         return counts
@@ -90,6 +97,11 @@ def up_to(loader: Any, n: int) -> RealSamples:
     """Return the samples of a loader's data set: all, or a fixed random choice of ``n`` where there are more."""
     every = RealSamples(loader)
     return every if every.n <= n else RealSamples(loader, n)
+
+
+def has_samples(loader: Any) -> bool:
+    """Tell whether a loader has any samples; None has none."""
+    return loader is not None and len(_indexed(loader, 1)[1]) > 0
 
 
 class GeneratedSamples:
@@ -116,27 +128,25 @@ class GeneratedSamples:
         batch_size: int = BLOCK,
         counts: Tensor | None = None,
     ) -> None:
-        self.model, self.n, self.seed, self.batch_size = model, n, seed, batch_size
-        self.counts = model.label_counts.cpu() if counts is None else counts
+        self.n, self.seed, self.batch_size = n, seed, batch_size
         self.ema = ema and model.ema_generator is not None
+        self._trained = model.trained_generator(ema)
+        if counts is not None:
+            self._trained.label_counts = counts
 
     @property
     def network(self) -> nn.Module:
         """The generator that makes them."""
-        return self.model.trained_generator(self.ema).network
+        return self._trained.network
 
     def block(self, number: int) -> Tensor:
         """Return the samples of a block."""
-        model, network, size = self.model, self.network, min(BLOCK, self.n - number * BLOCK)
-        rng = torch.Generator().manual_seed(mix(7, self.seed, number))
-        like = next(network.parameters())
-        z = draw_latents(BLOCK, model.latent_dim, model.latent, like, rng)
-        labels = None
-        if len(self.counts) or needs_labels(model.generator):
-            labels = sample_labels(BLOCK, None, self.counts, rng)[:size].to(z.device)
-        samples = sample_images(network, model.passing["generator"], z[:size], labels, self.batch_size)
+        size, trained = min(BLOCK, self.n - number * BLOCK), self._trained
+        z, labels = trained.draw(BLOCK, seed=mix(7, self.seed, number))
+        samples = trained.images(z[:size], None if labels is None else labels[:size], batch_size=self.batch_size)
         if not samples.isfinite().all():
-            raise ValueError(f"the generator ({type(network).__name__}) makes samples of NaN or infinity: no score")
+            name = type(trained.network).__name__
+            raise ValueError(f"the generator ({name}) makes samples of NaN or infinity: no score")
         return _as_scored(samples)
 
 
@@ -173,7 +183,7 @@ def _indexed(loader: Any, n: int | None) -> tuple[Any, list[int], Any]:
         with seeded(0):  # a sampler may draw
             return dataset, on_first(partial(_numbers, loader)), loader.collate_fn
     samples = _read(loader, n)
-    return TensorSamples(samples, torch.zeros(len(samples))), list(range(len(samples))), lambda batch: batch
+    return samples, list(range(len(samples))), batch_as_it_is
 
 
 def _numbers(loader: Any) -> list[int]:
@@ -185,19 +195,23 @@ def _numbers(loader: Any) -> list[int]:
     return list(range(len(loader.dataset))) if whole else sorted(set(loader.sampler))
 
 
-def _read(loader: Any, n: int | None) -> Tensor:
-    """Return the first samples of a stream."""
+def _read(loader: Any, n: int | None) -> TensorSamples:
+    """Return the first samples of a stream; where labels are missing, theirs are of a type that nobody takes."""
 
-    def parts() -> Iterator[Tensor]:
+    def parts() -> Iterator[tuple[Tensor, Tensor]]:
         missing = n
         for batch in loader:
-            part = _as_scored(unpack(batch)[0]).cpu()
-            yield part[:missing]
-            missing = None if missing is None else missing - len(part)
+            images, labels = unpack(batch)
+            there = isinstance(labels, Tensor) and labels.shape == (len(images),)
+            labels = labels.cpu() if there else torch.zeros(len(images))
+            yield _as_scored(images).cpu()[:missing], labels[:missing]
+            missing = None if missing is None else missing - len(images)
             if missing is not None and missing <= 0:
                 return
 
-    return torch.cat(list(parts()) or [torch.empty(0)])
+    read = list(parts()) or [(torch.empty(0), torch.empty(0))]
+    samples, labels = zip(*read, strict=True)
+    return TensorSamples(torch.cat(samples), torch.cat(labels))
 
 
 def _chosen(numbers: list[int], n: int | None) -> list[int]:

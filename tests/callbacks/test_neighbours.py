@@ -1,13 +1,16 @@
 """NearestNeighbours on generators that make what is known."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning import LightningDataModule
 from pytorch_lightning.loggers import CSVLogger
 from torch import nn
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset, WeightedRandomSampler
 
 from lit_gan import LitGAN
 from lit_gan.callbacks import NearestNeighbours
@@ -161,6 +164,95 @@ def test_what_cannot_be_compared_is_refused_before_a_step(tmp_path):
         assert model.images_seen == 0
     with pytest.raises(ValueError, match="tested=4 must be at least 8"):
         NearestNeighbours(tested=4)
+    with pytest.raises(ValueError, match=r"training samples are \(1, 4, 4\) and held-out ones \(1, 5, 5\)"):
+        fitted(tmp_path, Copier(), NearestNeighbours(), torch.zeros(60, 1, 5, 5))
+
+
+class Stream(IterableDataset):
+    """Never ends."""
+
+    def __iter__(self):
+        while True:
+            yield TRAIN[0]
+
+
+def test_data_without_an_end_are_refused(tmp_path):
+    endless, some = DataLoader(Stream(), 4), loader(TRAIN)
+    for train, held_out in ((endless, some), (some, endless)):
+        run = trainer(tmp_path, callbacks=[NearestNeighbours()], limit_train_batches=2, limit_val_batches=2)
+        with pytest.raises(ValueError, match="neighbours need data with an end, and these are a stream without a len"):
+            run.fit(gan(Copier()), train, held_out)
+
+
+class TrainingAlone(LightningDataModule):
+    """Has no held-out data, or none that can be read."""
+
+    def train_dataloader(self):
+        return loader(TRAIN, batch_size=20)
+
+
+class NoneHeldOut(TrainingAlone):
+    def val_dataloader(self):
+        return loader(TRAIN[:0])
+
+
+class Unreadable(TrainingAlone):
+    def val_dataloader(self):
+        raise ValueError("the disk is gone")
+
+
+@pytest.mark.parametrize("data", [TrainingAlone, NoneHeldOut])
+def test_data_modules_without_held_out_data(tmp_path, data):
+    callback = NearestNeighbours(tested=20)
+    with pytest.warns(UserWarning, match="tests nothing, since there are no held-out data"):
+        trainer(tmp_path, callbacks=[callback], limit_val_batches=0).fit(gan(Copier()), data())
+    assert (tmp_path / "neighbours" / "step-000003.png").exists()
+
+
+def test_another_fault_of_held_out_data_is_not_hidden(tmp_path):
+    run = trainer(tmp_path, callbacks=[NearestNeighbours()], limit_val_batches=0)
+    with pytest.raises(ValueError, match="the disk is gone"):
+        run.fit(gan(Copier()), Unreadable())
+
+
+WIDTHS = torch.tensor([0.02, 0.3])
+
+
+def of_classes(labels):
+    """Return images of two classes, the second of which are further from one another."""
+    z = torch.randn(len(labels), 16, generator=RNG)
+    return (WIDTHS[labels, None] * z).clamp(-1, 1).reshape(-1, 1, 4, 4)
+
+
+class Perfect(nn.Module):
+    """Draws from the distribution of :func:`of_classes`."""
+
+    latent_dim, num_classes = 16, 2
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, z, labels):
+        return (self.scale * WIDTHS[labels, None] * z).clamp(-1, 1).reshape(-1, 1, 4, 4)
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("tested", [True, False])
+def test_classes_are_as_frequent_as_among_held_out_data_in_each_picture(tmp_path, balanced, tested):
+    """Nine of ten are of the first class, also where training sees both as often."""
+    labels = torch.arange(400) % 10 // 9
+    images, others = of_classes(labels), of_classes(labels)
+    weights = torch.where(labels == 0, 1.0, 9.0) if balanced else torch.ones(400)
+    sampler = WeightedRandomSampler(weights, 40, generator=torch.Generator().manual_seed(0))
+    train = DataLoader(TensorDataset(images, labels), 10, sampler=sampler)
+    callback = NearestNeighbours(every_n_steps=1, n=40, k=1, tested=400)
+    with nullcontext() if tested else pytest.warns(UserWarning, match="no held-out data"):
+        trainer(tmp_path, callbacks=[callback]).fit(gan(Perfect()), train, loader(others, labels) if tested else None)
+    if tested:
+        assert abs(callback.test.z) < 2.5
+    first, *rest = [path.read_bytes() for path in sorted((tmp_path / "neighbours").iterdir())]
+    assert rest == [first] * 3
 
 
 def on_rank(folder):

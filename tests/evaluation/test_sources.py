@@ -244,6 +244,14 @@ def test_classes_can_be_counted_in_the_reference():
     assert set(seen[0].tolist()) == {0, 2}
 
 
+def test_classes_of_a_stream_are_counted_and_those_of_no_classes_are_not_read():
+    batches = [(IMAGES[:8], torch.arange(8) % 3), (IMAGES[8:16], torch.arange(8) % 2)]
+    assert RealSamples(iter(batches), 12).label_counts(3).tolist() == [5, 5, 2]
+    assert RealSamples([IMAGES[:8]]).label_counts(0).tolist() == []
+    with pytest.raises(ValueError, match="give one class for each image"):
+        RealSamples([batches[0], IMAGES[8:16]]).label_counts(3)
+
+
 def test_samples_that_are_not_finite_have_no_score():
     gan = model()
     with torch.no_grad():
