@@ -86,6 +86,7 @@ class NearestNeighbours(PictureCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the data, on every process, and refuse what cannot be looked for in them."""
+        super().on_train_start(trainer, pl_module)
         assert isinstance(pl_module, LitGAN)
         with validating(pl_module):
             train, held_out = known_and_held_out(loader_of(trainer, "train"), _held_out(trainer), self.tested)

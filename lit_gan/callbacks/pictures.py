@@ -55,32 +55,39 @@ class PictureCallback(Callback, ABC):
         self._last, self._frames = (-1, None), []
 
     def state_dict(self) -> dict[str, Any]:
-        """Return when the last picture was drawn, and where those are that a movie is made of."""
-        return {"last": self._last[0]} | ({"frames": self._frames} if self.movie else {})
+        """Return where the pictures are that a movie is made of."""
+        return {"frames": self._frames} if self.movie else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the movie of a checkpoint, and do not draw its last picture again."""
+        """Go on with the movie of a checkpoint."""
         self._frames = list(state_dict.get("frames", []))
-        self._last = (state_dict.get("last", -1), Path(self._frames[-1]) if self._frames else None)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Do not draw again, in a discriminator's turn, what was due before the checkpoint that is resumed."""
+        if self._due(trainer):
+            self._last = (trainer.global_step, None)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Draw at each ``every_n_steps``-th generator update."""
-        if trainer.global_step and trainer.global_step % self.every_n_steps == 0:
+        if self._due(trainer):
             self._write(trainer, pl_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the last picture and say where it is."""
         self._write(trainer, pl_module)
         path = self._last[1]
-        if path is not None and path.exists() and trainer.is_global_zero:
+        if path is not None:
             rank_zero_info(f"{self.name.capitalize()}: {path}")
             if self.movie:
                 movie = _movie(self._frames, path.parent.with_suffix(".gif"))
                 rank_zero_info(f"{self.name.capitalize()}, moving: {movie}")
                 assert isinstance(pl_module, LitGAN)
                 logs.movie(pl_module, f"{self.name}_movie", movie)
+
+    def _due(self, trainer: Trainer) -> bool:
+        return trainer.global_step > 0 and trainer.global_step % self.every_n_steps == 0
 
     def _write(self, trainer: Trainer, model: LightningModule) -> None:
         step, folder = trainer.global_step, run_folder(trainer)  # on every process: they agree on the folder

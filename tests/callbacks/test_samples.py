@@ -1,6 +1,5 @@
 """What is shown during training and written by predict."""
 
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -77,36 +76,16 @@ def test_interpolations_are_of_the_same_pairs_and_go_on_after_a_resume(tmp_path)
         assert movie.n_frames == 3
 
 
-@pytest.mark.parametrize("old", [False, True])
-def test_what_is_resumed_in_a_discriminators_turn_is_not_drawn_again(tmp_path, old):
-    """Of a checkpoint that does not say what was drawn last it is, as before."""
+def test_what_is_resumed_in_a_discriminators_turn_is_not_drawn_again(tmp_path):
     data, path = loader(DATA, batch_size=2), tmp_path / "a.ckpt"
     before = trainer(tmp_path, callbacks=[SampleGrid(2, 9, movie=True)], max_steps=2)
     before.fit(LitGAN(PlainGenerator(), PlainDiscriminator(), d_steps_per_g_step=3), data)
     before.save_checkpoint(path)
-    if old:
-        checkpoint = torch.load(path)
-        del checkpoint["callbacks"]["SampleGrid"]["last"]
-        torch.save(checkpoint, path)
     log, grid = ImageLogger(), SampleGrid(2, 9, movie=True)
     after = trainer(tmp_path, callbacks=[grid], logger=log)
     after.fit(LitGAN(PlainGenerator(), PlainDiscriminator(), d_steps_per_g_step=3), data, ckpt_path=path)
-    drawn = [2, 4] if old else [4]
-    assert [step for _, _, step in log.images] == drawn
-    assert [int(Path(frame).stem[-6:]) for frame in grid._frames] == [2, *drawn]
-
-
-def test_a_picture_of_a_checkpoint_that_is_gone_is_not_named(tmp_path, capsys):
-    before = trainer(tmp_path, callbacks=[SampleGrid(2, 9, movie=True)], max_steps=2)
-    before.fit(LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA))
-    before.save_checkpoint(tmp_path / "a.ckpt")
-    shutil.rmtree(tmp_path / "samples")
-    (tmp_path / "samples.gif").unlink()
-    capsys.readouterr()
-    after = trainer(tmp_path, callbacks=[SampleGrid(2, 9, movie=True)], max_steps=2)
-    after.fit(LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA), ckpt_path=tmp_path / "a.ckpt")
-    assert "Samples" not in capsys.readouterr().err
-    assert not (tmp_path / "samples.gif").exists()
+    assert [step for _, _, step in log.images] == [4]
+    assert [Path(frame).stem for frame in grid._frames] == ["step-000002", "step-000004"]
 
 
 def test_a_line_of_latents_has_no_arc_and_an_arc_is_refused_before_a_step(tmp_path):
