@@ -13,11 +13,11 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.soak import differing
 from lit_gan import LitGAN
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from tests.conftest import trainer
 from tests.processes import on_ranks
-from tests.test_resume import differing
 
 
 class Terminate(Callback):

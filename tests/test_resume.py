@@ -16,6 +16,7 @@ from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset, WeightedRandomSampler
 
+from benchmarks.soak import differing
 from lit_gan import LitGAN
 from lit_gan.callbacks import SampleGrid
 from lit_gan.data import FashionMNISTSample
@@ -134,22 +135,6 @@ def train(folder, case, save=(), kill=None, where="on_train_batch_end", resume=F
 
 
 # Lightning, resumed from behind an epoch's last batch, leaves out that epoch's validation and the next one's start.
-NOT_OURS = (".loops.fit_loop.epoch_progress", ".loops.fit_loop.epoch_loop.val_loop")
-
-
-def differing(a, b, name=""):
-    """Return the names of all leaves of two checkpoints that are not the same bits."""
-    if name.startswith(NOT_OURS):
-        return []
-    if isinstance(a, dict) and isinstance(b, dict):
-        return [d for key in a.keys() | b.keys() for d in differing(a.get(key), b.get(key), f"{name}.{key}")]
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
-        return [d for i, (x, y) in enumerate(zip(a, b, strict=True)) for d in differing(x, y, f"{name}.{i}")]
-    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        return [] if a.dtype == b.dtype and torch.equal(a, b) else [name]
-    return [] if a == b else [name]
-
-
 def killed_and_resumed(folder, case, save, kill, where):
     """Return what differs between an undisturbed run's end and that of one killed after ``kill`` batches."""
     world_size = CASES[case].get("world_size", 1)
