@@ -147,16 +147,22 @@ def run(case: tuple[int, str], budget: float) -> Row:
     return {"contender": name, "seed": seed, "images": int(model.images_seen), "curve": clock.curve}
 
 
+def line(row: Row) -> str:
+    """Return a contender's row of the table: modes and KL at each point, and the images seen."""
+    points = [f"{at['modes']:.0f}, {at['kl']:.3f}" for at in row["curve"]]
+    return f"| {row['contender']} | {' | '.join(points)} | {row['images']:,} |"
+
+
 def main(minutes: str = "60", seeds: str = "1") -> None:
     _, accuracy = classifier()
     print(f"classifier of digits: {accuracy:.1%} of 500 test digits")
-    print("| contender | seed | modes of 1,000 | KL, nats | images |\n|---|---|---|---|---|", flush=True)
+    ends = [f"{float(minutes) * (i + 1) / POINTS:g} min" for i in range(POINTS)]
+    print(f"| modes, KL in nats after | {' | '.join(ends)} | images |\n|{'---|' * (POINTS + 2)}", flush=True)
     protocol = {"digits": "mnist-5k", "n_fake": N_FAKE, "classifier_accuracy": accuracy, "kl": "generated‖uniform"}
     rows: list[Row] = []
     cases = itertools.product(range(int(seeds)), CONTENDERS)
     for row in two_at_a_time(partial(run, budget=60 * float(minutes)), cases):
-        cells = (row["contender"], row["seed"], *(row["curve"][-1][name] for name in ("modes", "kl")), row["images"])
-        print("| {} | {} | {} | {:.3f} | {} |".format(*cells), flush=True)
+        print(line(row), flush=True)
         rows.append(row)
         write(results("stacked_mnist"), rows, minutes=float(minutes), threads=1, protocol=protocol)
 

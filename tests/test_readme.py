@@ -13,6 +13,7 @@ import pytest
 import pytorch_lightning as pl
 from PIL import Image
 
+from benchmarks import stacked_mnist
 from benchmarks.mode_coverage import summary
 from benchmarks.scaling import lines
 from lit_gan.cli import main
@@ -125,6 +126,9 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
         mine = [row for row in rows if (row["mixture"], row["contender"]) == (kind, name)]
         assert len(mine) == 5
         assert summary(mine) in table
+    stacked = [stacked_mnist.line(row) for row in results("stacked_mnist")["rows"]]
+    assert len(stacked) == 2
+    assert [line for line in stacked if line not in table] == []
     runs = results("learned")["runs"]
     for name in runs[0]:
         values = [run[name] for run in runs]
