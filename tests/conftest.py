@@ -1,8 +1,10 @@
 """Small networks, data and trainers that the tests share."""
 
 import os
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 import pytest
 import pytorch_lightning as pl
@@ -71,6 +73,12 @@ class Batches:
 
     def __len__(self):
         return len(self.batches)
+
+
+def names_of_a_module(name: str) -> dict:
+    """Return the names of a module that stays: jsonargparse imports the modules of all classes that there are."""
+    sys.modules[name] = ModuleType(name)
+    return vars(sys.modules[name])
 
 
 def trainer(folder: Path, **options) -> pl.Trainer:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import names_of_a_module
+
 ROOT = Path(__file__).parents[1]
 PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
 MATHEMATICS = PAGES["mathematics.md"]
@@ -41,7 +43,7 @@ USED = sorted(set(re.findall(r"\b(theory\.\w+)", MATHEMATICS)))
 @pytest.mark.parametrize("name", sorted(PAGES.keys() - {"bolts.md"}))  # tests/bolts runs it in a process of its own
 def test_code_runs(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": name}
+    names = names_of_a_module(f"docs_{name.removesuffix('.md')}")
     for match in re.finditer(r"^```python\n(.*?)^```", PAGES[name], re.DOTALL | re.MULTILINE):
         before = PAGES[name].count("\n", 0, match.start(1))  # so that a traceback names the page's own line
         exec(compile("\n" * before + match[1], f"docs/{name}", "exec"), names)

@@ -17,6 +17,7 @@ from benchmarks import stacked_mnist
 from benchmarks.mode_coverage import summary
 from benchmarks.scaling import lines
 from lit_gan.cli import main
+from tests.conftest import names_of_a_module
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -38,7 +39,7 @@ def test_code(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     real = pl.Trainer
     monkeypatch.setattr(pl, "Trainer", lambda **options: real(**{**options, **QUICK, **QUIET}))
-    names = {"__name__": "readme"}
+    names = names_of_a_module("readme")
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
     assert names["images"].shape == (64, 1, 32, 32)
