@@ -125,4 +125,5 @@ def _folder_here(trainer: Trainer) -> Path:
     logger = trainer.loggers[0]
     if isinstance(own := getattr(logger, "log_dir", None), str):
         return Path(own)
-    return Path(logger.save_dir or root, str(logger.name), str(logger.version))
+    version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"  # as ModelCheckpoint
+    return Path(logger.save_dir or root, str(logger.name), version)

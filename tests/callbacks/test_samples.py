@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from lit_gan import LitGAN
@@ -118,6 +119,33 @@ def test_grids_lie_in_the_loggers_folder(tmp_path):
         LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA), loader(DATA)
     )
     assert (tmp_path / "log" / "version_0" / "samples" / "step-000006.png").exists()
+
+
+class Keeper(Logger):
+    """A logger that knows no folder of a run, as W&B's and others do not."""
+
+    def __init__(self, folder, version):
+        super().__init__()
+        self.folder, self.number = str(folder), version
+
+    save_dir = property(lambda self: self.folder)
+    name = property(lambda self: "game")
+    version = property(lambda self: self.number)
+
+    def log_metrics(self, metrics, step=None):
+        """Nothing is kept."""
+
+    log_hyperparams = log_metrics
+
+
+@pytest.mark.parametrize("version", [3, "abc"])
+def test_grids_lie_beside_the_checkpoints_of_a_logger_without_a_folder(tmp_path, version):
+    checkpoints = ModelCheckpoint()
+    run = trainer(
+        tmp_path, logger=Keeper(tmp_path, version), callbacks=[SampleGrid(), checkpoints], enable_checkpointing=True
+    )
+    run.fit(LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA), loader(DATA))
+    assert (Path(checkpoints.dirpath).parent / "samples" / "step-000006.png").exists()
 
 
 def test_the_latents_are_the_same_and_training_is_undisturbed(tmp_path):
