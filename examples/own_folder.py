@@ -1,6 +1,7 @@
 """Your own pictures: python examples/own_folder.py FOLDER [IMAGE_SIZE].
 
-Any folder with sub-folders, any formats and sizes. The pictures are decoded once; the second start is immediate.
+Any folder with sub-folders, pictures of any size. They are decoded once; the second start is immediate. The game is
+that of examples/configs/folder.yaml.
 """
 
 import sys
@@ -11,8 +12,9 @@ from pytorch_lightning import Trainer
 from lit_gan import LitGAN
 from lit_gan.callbacks import SampleGrid
 from lit_gan.data import ImageFolder
+from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
-from lit_gan.penalties import R1
+from lit_gan.penalties import R1, R2
 
 
 def main(folder: str, image_size: int = 64, batch_size: int = 32, **options: Any) -> LitGAN:
@@ -20,9 +22,10 @@ def main(folder: str, image_size: int = 64, batch_size: int = 32, **options: Any
     gan = LitGAN(
         DCGANGenerator(image_size, channels=3),
         DCGANDiscriminator(image_size, channels=3, batch_norm=False),
-        penalties={"r1": R1(weight=1.0, every=8)},
+        loss=RelativisticPaired(),
+        penalties={"r1": R1(weight=1.0), "r2": R2(weight=1.0)},
     )
-    trainer = Trainer(**{"max_epochs": 100, "callbacks": [SampleGrid(every_n_steps=500)], **options})
+    trainer = Trainer(**{"max_epochs": 200, "callbacks": [SampleGrid(every_n_steps=500)], **options})
     trainer.fit(gan, data)
     return gan
 

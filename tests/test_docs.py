@@ -1,6 +1,7 @@
 """What the pages in docs say: their code runs, and what they name is there."""
 
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -8,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.conftest import names_of_a_module
+from tests.test_readme import commands
 
 ROOT = Path(__file__).parents[1]
 PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
@@ -95,6 +98,47 @@ def test_commands_name_files_that_exist():
     files = re.findall(r"\S+\.(?:py|yaml)\b", "\n".join(commands))
     assert files
     assert all((ROOT / file).exists() for file in files)
+
+
+@pytest.fixture
+def typed(tmp_path):
+    """Run commands as a reader would type them, after each other, those that train on a few steps."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    few = {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1, "accelerator": "cpu"}
+    limits = [f"--trainer.{name}={value}" for name, value in few.items()]
+    environment = os.environ | {"LIT_GAN_CACHE": str(tmp_path / "cache"), "WANDB_MODE": "offline"}
+
+    def run(*lines, **names):
+        for line in lines:
+            arguments = [re.sub(r"^[A-Z]+", lambda m: names.get(m[0], m[0]), argument) for argument in line]
+            paths = [str(p) for a in arguments for p in (sorted(tmp_path.glob(a)) if "*" in a else [a])]
+            command = [Path(sys.executable).with_name("lit-gan"), *paths, *(limits if line[0] == "fit" else [])]
+            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+            assert done.returncode == 0, done.stderr
+
+    return run
+
+
+@pytest.mark.slow
+def test_the_commands_for_own_pictures(typed, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for i in range(200):
+        Image.effect_noise((70, 80 + i), 50).save(tmp_path / "pictures" / f"{i}.png")
+    lines = commands(PAGES["own_pictures.md"])
+    assert [line[0] for line in lines] == ["fit", "fit", "sample", "sample"]
+    typed(*lines, PICTURES="pictures", RUN="lightning_logs/version_0")
+    assert (tmp_path / "grid.png").exists()
+    assert (tmp_path / "morph.gif").exists()
+    assert len(json.loads((tmp_path / "lightning_logs" / "version_1" / "scores.json").read_text())) == 1
+
+
+@pytest.mark.slow
+def test_the_commands_that_score_and_log(typed, tmp_path):
+    (scoring,), (logging,) = (commands(PAGES[name]) for name in ("evaluation.md", "wandb.md"))
+    logging += ["--data=FashionMNISTSample", "--data.image_size=32"]  # its own would be fetched
+    typed(commands()[0], scoring, logging)
+    assert json.loads((tmp_path / "evaluation.json").read_text())["scores"].keys() == {"fid_lite0"}
+    assert list(tmp_path.glob("wandb/offline-run-*"))
 
 
 @pytest.mark.slow
