@@ -6,22 +6,19 @@ The reference is 4,500 training images; each rung is 4,500 others, changed. The 
 real images against real ones.
 """
 
-import json
-import platform
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
 from torchvision.transforms.functional import gaussian_blur
 
+from benchmarks.clock import results, write
+from benchmarks.evaluation import samples
 from lit_gan.data import FashionMNISTSample
-from lit_gan.evaluation import Evaluation, RealSamples
+from lit_gan.evaluation import Evaluation
 from lit_gan.evaluation.scores import Scorer
 from lit_gan.metrics.extractors import EfficientNetLite0
 
-RESULTS = Path(__file__).parent / "results" / "corruptions.json"
 METRICS = ("fid", "kid", "is", "precision_recall", "density_coverage")
 COLUMNS = ("fid", "kid", "is", "precision", "recall", "density", "coverage")
 Images = tuple[Tensor, Tensor]
@@ -51,10 +48,6 @@ def cycled(images: Tensor, n: int) -> Tensor:
     return images[torch.arange(n) % len(images)]
 
 
-def samples(images: Tensor) -> RealSamples:
-    return RealSamples(DataLoader(TensorDataset(images), 256))
-
-
 def climb(n: int = 4500, folder: str | None = None) -> dict[str, dict[str, float]]:
     """Return each rung's scores.
 
@@ -77,9 +70,7 @@ def climb(n: int = 4500, folder: str | None = None) -> dict[str, dict[str, float
 
 def main() -> None:
     rungs = climb()
-    RESULTS.parent.mkdir(exist_ok=True)
-    machine = f"{platform.machine()}, torch {torch.__version__}"
-    RESULTS.write_text(json.dumps({"machine": machine, "n": 4500, "rungs": rungs}, indent=1) + "\n")
+    write(results("corruptions"), rungs, n=4500)
 
 
 if __name__ == "__main__":

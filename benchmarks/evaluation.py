@@ -7,14 +7,11 @@ images, which are there already, in the same extractor's features; they take tur
 Memory is that of a process of its own, above what it has when images and extractor are loaded.
 """
 
-import json
 import multiprocessing
-import platform
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -23,13 +20,12 @@ from torchmetrics import Metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from benchmarks.clock import peak, quiet, seconds
+from benchmarks.clock import peak, quiet, results, seconds, write
 from lit_gan.data import FashionMNISTSample
 from lit_gan.evaluation import Evaluation, RealSamples
 from lit_gan.evaluation.scores import Scorer
 from lit_gan.metrics.extractors import EfficientNetLite0
 
-RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 ROUNDS = 3
 CASES: dict[str, tuple[str, ...]] = {"FID-lite0": ("fid",), "FID-lite0 and KID-lite0": ("fid", "kid")}
 
@@ -101,9 +97,7 @@ def main() -> None:
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         grown = {str(m): pool.apply(memory, (m,)) for m in (2_560, 10_240)}
     print(grown)
-    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    content = {"machine": machine, "images": n, "rounds": ROUNDS, "rows": rows, "memory_mb": grown}
-    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+    write(results("evaluation"), rows, threads=torch.get_num_threads(), images=n, rounds=ROUNDS, memory_mb=grown)
 
 
 if __name__ == "__main__":

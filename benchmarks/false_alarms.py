@@ -6,23 +6,20 @@ A row is one pair of distributions, drawn and tested anew with each seed: SEEDS 
 of it where they differ. The interval is Wilson's, 95 %.
 """
 
-import json
 import math
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
+from benchmarks.clock import results, write
 from lit_gan.data import FashionMNISTSample, GaussianMixture
 from lit_gan.metrics import ClassifierTwoSample
 
-RESULTS = Path(__file__).parent / "results" / "false_alarms.json"
 LEVEL = 0.05
 Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]  # real and fake samples
 RING = GaussianMixture("ring").mixture
@@ -109,11 +106,7 @@ def main(seeds: str = "100") -> None:
             f"| {row['accuracy']:.3f} | {row['jsd_lower_bound']:.4f} | {row['seconds']:.2f} |",
             flush=True,
         )
-    RESULTS.parent.mkdir(exist_ok=True)
-    machine = {"cpu": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
-    RESULTS.write_text(
-        json.dumps({"machine": machine, "torch": torch.__version__, "level": LEVEL, "rows": table}, indent=2) + "\n"
-    )
+    write(results("false_alarms"), table, threads=torch.get_num_threads(), level=LEVEL)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,13 @@ What the examples ``optimal_discriminator`` (a line, a plane) and ``one_dimensio
 the median are printed, and all kept in ``results/learned.json``. Four minutes.
 """
 
-import json
 import statistics
 import sys
-from pathlib import Path
 from typing import Any
 
-import torch
-
-from benchmarks.clock import ALONE, quiet
+from benchmarks.clock import ALONE, quiet, results, write
 from examples import kl_directions, one_dimension, optimal_discriminator
 
-RESULTS = Path(__file__).parent / "results" / "learned.json"
 QUIET: dict[str, Any] = {**ALONE, "accelerator": "cpu"}
 
 
@@ -47,8 +42,7 @@ def main(seeds: str = "5") -> None:
     for name in runs[0]:
         values = [run[name] for run in runs]
         print(f"| {name} | {statistics.median(values):.4f} | {max(values):.4f} |")
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"torch": torch.__version__, "runs": runs}, indent=2, ensure_ascii=False) + "\n")
+    write(results("learned"), runs)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ the least. The memory is the largest resident set during ``compute`` less that b
 its own. Two minutes.
 """
 
-import json
 import multiprocessing
-import platform
 import resource
 import sys
 import time
@@ -17,9 +15,9 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.clock import peak, results, write
 from lit_gan.metrics import DensityCoverage, PrecisionRecall
 
-RESULTS = Path(__file__).parent / "results" / "manifold.json"
 TABLES = {"PrecisionRecall": 3, "DensityCoverage": 2}
 
 
@@ -48,8 +46,7 @@ def measured(name: str, n: int, d: int) -> dict[str, float]:
     start = time.perf_counter()
     scores = metric.compute()
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "mib": peak - before, **{key: float(score) for key, score in scores.items()}}
+    return {"seconds": seconds, "mib": peak() / 1024 - before, **{key: float(score) for key, score in scores.items()}}
 
 
 def resident() -> float:
@@ -69,9 +66,7 @@ def main(samples: str = "10000", numbers: str = "2048") -> None:
         row["ratio"] = row["seconds"] / row["products"]
         rows.append({"metric": name, **row})
         print(f"| {name} | {row['seconds']:.1f} | {row['products']:.1f} | {row['ratio']:.2f} | {row['mib']:.0f} |")
-    machine = {"cpu": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
-    record = {"machine": machine, "torch": torch.__version__, "samples": n, "numbers": d, "rows": rows}
-    RESULTS.write_text(json.dumps(record, indent=2) + "\n")
+    write(results("manifold"), rows, threads=torch.get_num_threads(), samples=n, numbers=d)
 
 
 if __name__ == "__main__":

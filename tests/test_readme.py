@@ -113,7 +113,7 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
     scaling = (ROOT / "docs" / "scaling.md").read_text()
     assert [line for line in lines(results("scaling")["rows"]) if line not in scaling] == []
     evaluation = (ROOT / "docs" / "evaluation.md").read_text()
-    for rung, scores in results("corruptions")["rungs"].items():
+    for rung, scores in results("corruptions")["rows"].items():
         digits = {"fid": 1, "kid": 3, "is": 1, "precision": 2, "recall": 2, "density": 2, "coverage": 2}
         shown = " | ".join(f"{scores[name]:.{n}f}" for name, n in digits.items())
         assert f"| {rung} | {shown} |" in evaluation
@@ -130,7 +130,7 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
     stacked = [stacked_mnist.line(row) for row in results("stacked_mnist")["rows"]]
     assert len(stacked) == 2
     assert [line for line in stacked if line not in table] == []
-    runs = results("learned")["runs"]
+    runs = results("learned")["rows"]
     for name in runs[0]:
         values = [run[name] for run in runs]
         assert f"| {name} | {statistics.median(values):.4f} | {max(values):.4f} |" in mathematics
