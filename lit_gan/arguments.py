@@ -3,7 +3,7 @@
 from numbers import Real
 from typing import Any
 
-__all__ = ["at_least", "at_least_one", "instance_of", "of", "positive", "shown", "why_outside", "within"]
+__all__ = ["at_least", "at_least_one", "instance_of", "positive", "prefix", "shown", "why_outside", "within"]
 
 
 def at_least(minimum: int, owner: object = None, /, **values: int | None) -> None:
@@ -19,7 +19,7 @@ def at_least(minimum: int, owner: object = None, /, **values: int | None) -> Non
         ValueError: below ``minimum``.
     """
     for name, value in values.items():
-        sentence = f"{of(owner)}{name}={value!r} must be at least {minimum}, a whole number"
+        sentence = f"{prefix(owner)}{name}={value!r} must be at least {minimum}, a whole number"
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise TypeError(sentence)
         if value is not None and value < minimum:
@@ -45,7 +45,7 @@ def within(interval: str, owner: object = None, /, **values: float | None) -> No
     """
     for name, value in values.items():
         if value is not None and (misfit := why_outside(interval, value)):
-            raise misfit(f"{of(owner)}{name}={value!r} must be a number in {interval}")
+            raise misfit(f"{prefix(owner)}{name}={value!r} must be a number in {interval}")
 
 
 def why_outside(interval: str, value: Any) -> type[Exception] | None:
@@ -75,6 +75,6 @@ def shown(value: object, most: int = 100) -> str:
     return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"
 
 
-def of(owner: object) -> str:
+def prefix(owner: object) -> str:
     """Return the name of the part that a sentence is about, with a colon; nothing for None."""
     return "" if owner is None else f"{type(owner).__name__}: "

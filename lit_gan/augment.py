@@ -9,7 +9,7 @@ from torch.nn.functional import affine_grid, pad
 
 from lit_gan.arguments import at_least_one, within
 from lit_gan.precision import at_least_float32
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 from lit_gan.schedules import Schedule, always_within
 
 __all__ = ["AdaptiveAugment", "Augmentation", "DiffAugment", "sampled"]
@@ -18,11 +18,11 @@ __all__ = ["AdaptiveAugment", "Augmentation", "DiffAugment", "sampled"]
 class Augmentation(nn.Module, ABC):
     """Random changes of images ``(N, C, H, W)`` in [-1, 1], each image for itself, that gradients pass through.
 
-    One of your own implements ``forward``; any module does, but only an Augmentation is told how the game goes. What it
-    draws comes from torch's random state, which is resumed; what it remembers belongs into buffers.
+    One of your own implements ``forward``; any module does, and each Augmentation in it is told how the game goes. What
+    it draws comes from torch's random state, which is resumed; what it remembers belongs into buffers.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ class AdaptiveAugment(Augmentation):
             return
         if self.target is None:
             return
-        self.signs += torch.stack([real_logits.sign().sum(), real_logits.new_tensor(len(real_logits))]).to(self.signs)
+        self.signs += torch.stack([real_logits.sign().sum(), real_logits.new_full((), len(real_logits))]).to(self.signs)
         images = images_seen - self.last_move  # tensors all the way: reading a number would stall a GPU
         due = images >= self.every
         move = torch.sign(self.signs[0] / self.signs[1] - self.target) * images / self.images

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from lit_gan.files import read_checkpoint
+from lit_gan.checkpoint_files import read_checkpoint
 from lit_gan.parts import Source, describe, describe_optimizer, rebuild, summary
 from lit_gan.representation import argument_names
 
@@ -19,7 +19,6 @@ __all__ = [
     "check_state",
     "differences",
     "load_sampler",
-    "load_weights",
     "model_arguments",
     "sampler_of",
     "saved_arguments",
@@ -84,9 +83,11 @@ def sampler_of(
     """
     _check_ours(checkpoint)
     arguments: dict[str, Any] = {} if generator is None else {"generator": generator}
-    for name in ("generator", "latent_dim", "latent", "ema_half_life"):
+    for name in ("generator", "latent_dim", "latent"):
         if name not in arguments:
             arguments[name] = rebuild(checkpoint["lit_gan"][name], name, source)
+    if checkpoint["lit_gan"]["ema_half_life"] is None:  # else how long it is does not matter: nothing is trained
+        arguments["ema_half_life"] = None
     model = cls(discriminator=nn.Identity(), **arguments)
     others = ("discriminator.", "augment.", "penalty_states.")
     state = {name: tensor for name, tensor in checkpoint["state_dict"].items() if not name.startswith(others)}
@@ -95,21 +96,16 @@ def sampler_of(
     return model
 
 
-def load_weights(model: "LitGAN", path: str | Path) -> None:
+def take_weights(model: "LitGAN", checkpoint: dict[str, Any]) -> None:
     """Give ``model`` the networks of a checkpoint and nothing else of it: counters and optimizers start anew.
 
     Args:
         model: of the same networks; its average starts at the file's, or at the file's generator.
-        path: of a checkpoint.
+        checkpoint: what was read.
 
     Raises:
-        ValueError: what :func:`lit_gan.files.read_checkpoint` and :func:`check_state` refuse.
+        ValueError: what :func:`check_state` refuses.
     """
-    take_weights(model, read_checkpoint(path))
-
-
-def take_weights(model: "LitGAN", checkpoint: dict[str, Any]) -> None:
-    """Give ``model`` the networks of a checkpoint that has been read, as :func:`load_weights` does."""
     _check_ours(checkpoint)
     saved, average = checkpoint["state_dict"], "ema_generator."
     generator = {name.removeprefix("generator."): t for name, t in saved.items() if name.startswith("generator.")}
@@ -144,9 +140,10 @@ def check_state(model: "LitGAN", checkpoint: dict[str, Any]) -> None:
             f"{'none' if there == 'with' else 'one'}: set ema_half_life to {checkpoint['lit_gan']['ema_half_life']}"
         )
     name = next((n for n in differing if not n.startswith(average)), next(iter(differing)))
-    part = name.partition(".")[0]
+    part = name.partition(".")[0].replace("penalty_states", "penalties")
+    other, there = "other" if part == "penalties" else "another", summary(checkpoint["lit_gan"].get(part, part))
     raise ValueError(
-        f"the checkpoint is of another {part}, {summary(checkpoint['lit_gan'].get(part, part))}, this model has "
+        f"the checkpoint is of {other} {part}, {there}, this model has "
         f"{summary(describe(getattr(model, part)))}: {differing[name]}"
     )
 

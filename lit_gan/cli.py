@@ -20,16 +20,16 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 import lit_gan
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.callbacks.pictures import run_folder
+from lit_gan.checkpoint_files import checkpoint_folders, newest_checkpoint, read_checkpoint
 from lit_gan.distributed import leave
 from lit_gan.drawing import sample
 from lit_gan.evaluation.command import evaluate
 from lit_gan.export import export
-from lit_gan.files import checkpoint_folders, newest_checkpoint, read_checkpoint
 from lit_gan.module import LitGAN
 from lit_gan.parser import LitGANParser
 from lit_gan.report import report
 
-__all__ = ["LitGANCLI", "main", "raised_by", "sample"]
+__all__ = ["LitGANCLI", "main", "raised_by"]
 
 
 class SaveConfig(SaveConfigCallback):

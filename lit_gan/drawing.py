@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from lit_gan.arguments import at_least, at_least_one
 from lit_gan.checkpoints import load_sampler
 from lit_gan.evaluation import GeneratedSamples
-from lit_gan.evaluation.command import device, loader
+from lit_gan.evaluation.command import device
 from lit_gan.evaluation.copying import Memory, known_and_held_out
+from lit_gan.evaluation.sources import split_loader
 from lit_gan.exploring import class_grid, interpolations, morph, new_seed, rows, truncation_ladder
 from lit_gan.images import MOVIES, as_pillow, grid, have_a_picture, save_movie, save_png, to_uint8
 from lit_gan.latents import PathKind
@@ -181,8 +182,8 @@ def _draw_neighbours(
 ) -> str:
     """Write samples beside their nearest training images, and say whether they are too near."""
     data.prepare_data()
-    others = loader(data, "val") if is_overridden("val_dataloader", data, LightningDataModule) else None
-    train, held_out = known_and_held_out(loader(data, "train"), others, _TESTED)
+    others = split_loader(data, "val") if is_overridden("val_dataloader", data, LightningDataModule) else None
+    train, held_out = known_and_held_out(split_loader(data, "train"), others, _TESTED)
     network = None if extractor is None else extractor.to(device())
     memory = Memory(train, held_out, network, getattr(data, "horizontal_flip", False), progress=True)
     counts = memory.label_counts(len(model.label_counts))

@@ -15,7 +15,7 @@ from lit_gan.theory import accuracy, calibrate, jsd_lower_bound, value
 if TYPE_CHECKING:
     from lit_gan.module import LitGAN
 
-__all__ = ["DensityRatios", "HeldOut", "density_ratios", "held_out_metrics"]
+__all__ = ["DensityRatios", "HeldOut", "density_ratios"]
 
 
 class HeldOut:
@@ -42,16 +42,18 @@ class HeldOut:
 
     def logits(self) -> tuple[Tensor, Tensor]:
         """Return those of the real and of the generated images, ``(N,)``, of all processes."""
-        real, fake = (torch.cat([torch.empty(0), *logits]) for logits in (self._real, self._fake))
+        real, fake = (torch.cat(part).cpu() if part else torch.empty(0) for part in (self._real, self._fake))
         return (gather_rows(real), gather_rows(fake)) if self._world_size > 1 else (real, fake)
 
     def metrics(self, loss: AdversarialLoss) -> dict[str, Tensor]:
-        """Return :func:`held_out_metrics` of all images of all processes; none, with a warning, of fewer than four."""
+        """Return :meth:`DensityRatios.metrics` of all processes' images; none, with a warning, of fewer than four."""
         real, fake = self.logits()
         if len(real) < 4:
-            rank_zero_warn(f"{len(real)} held-out images are too few to measure V(G, D): give four or more")
+            rank_zero_warn(
+                f"{len(real)} held-out images are too few to measure V(G, D) (a pack counts as one): give four or more"
+            )
             return {}
-        return held_out_metrics(loss, real, fake)
+        return density_ratios(loss, real, fake).metrics()
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,17 @@ class DensityRatios:
     fake: Tensor
     others: Tensor
     calibrated: bool
+
+    def metrics(self) -> dict[str, Tensor]:
+        """Return V(G, D), the lower bound of the Jensen–Shannon divergence it gives, and the discriminator's accuracy.
+
+        Returns:
+            ``value`` (nats, −log 4 at the equilibrium), ``jsd_lower_bound`` (nats), ``d_accuracy`` (½ is guessing), and
+            ``calibrated`` = 1 where slope and offset were fitted. Scalars in float64.
+        """
+        v = value(self.real, self.fake)
+        metrics = {"value": v, "jsd_lower_bound": jsd_lower_bound(v), "d_accuracy": accuracy(self.real, self.fake)}
+        return {**metrics, "calibrated": torch.ones(())} if self.calibrated else metrics
 
 
 _NONE = torch.empty(0)
@@ -95,24 +108,3 @@ def density_ratios(
     slope, offset = calibrate(real[::2], fake[::2])
     real, fake = real[1::2], fake[1::2]
     return DensityRatios(slope * real + offset, slope * fake + offset, slope * others + offset, calibrated=True)
-
-
-def held_out_metrics(loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
-    """Return V(G, D), the lower bound of the Jensen–Shannon divergence it gives, and the discriminator's accuracy.
-
-    They mean something only for a log density ratio (:func:`density_ratios`); where one was fitted, ``calibrated`` = 1
-    is added.
-
-    Args:
-        loss: the game that trained the discriminator.
-        real_logits: of held-out real images, ``(N,)``, the discriminator in evaluation mode.
-        fake_logits: of images of the raw generator, ``(M,)``.
-
-    Returns:
-        ``value`` (nats, −log 4 at the equilibrium), ``jsd_lower_bound`` (nats), ``d_accuracy`` (½ is guessing), and
-        ``calibrated`` where a calibration was made. Scalars in float64.
-    """
-    ratios = density_ratios(loss, real_logits, fake_logits)
-    v = value(ratios.real, ratios.fake)
-    metrics = {"value": v, "jsd_lower_bound": jsd_lower_bound(v), "d_accuracy": accuracy(ratios.real, ratios.fake)}
-    return {**metrics, "calibrated": torch.ones(())} if ratios.calibrated else metrics

@@ -144,7 +144,8 @@ def class_grid(
     """
     classes = len(model.label_counts)
     if not classes:
-        raise ValueError(f"{type(model.generator).__name__} has no num_classes, of which a grid would show each")
+        name = type(model.generator).__name__
+        raise ValueError(f"{name} has no num_classes, of which a grid would show each: leave labels=all out")
     seed = new_seed(seed)
     columns = [model.sample(n, label, ema=ema, seed=seed, truncation=truncation) for label in range(classes)]
     return torch.stack(columns, 1)

@@ -4,6 +4,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -17,6 +18,7 @@ from lit_gan.arguments import at_least_one
 __all__ = [
     "MOVIES",
     "as_pillow",
+    "evenly",
     "grid",
     "have_a_picture",
     "points_to_image",
@@ -27,6 +29,7 @@ __all__ = [
     "to_uint8",
 ]
 
+T = TypeVar("T")
 MOVIES = (".gif", ".webp")
 """What files of moving pictures end in."""
 
@@ -81,17 +84,17 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
     """Return one uint8 image ``(C, H', W')`` that shows all ``images`` row by row.
 
     Args:
-        images: ``(N, C, H, W)`` float in [-1, 1] or uint8, or points ``(N, 1)`` or ``(N, 2)``, drawn as one
-            picture.
+        images: ``(N, C, H, W)`` float in [-1, 1] or uint8, the first channel where there are neither 1 nor 3, or points
+            ``(N, 1)`` or ``(N, 2)``, drawn as one picture.
         columns: pictures in a row, ≥ 1; the root of N by default.
 
     Raises:
         ValueError: no images, or another shape.
     """
+    if images.ndim not in (2, 4) or not len(images):
+        raise ValueError(f"images of shape {tuple(images.shape)}: give (N, C, H, W), one at least, or points (N, D)")
     if images.ndim == 2:
         return points_to_image(images)
-    if images.ndim != 4 or not len(images):
-        raise ValueError(f"images of shape {tuple(images.shape)}: give (N, C, H, W), one at least, or points (N, D)")
     at_least_one(columns=columns)
     images = to_uint8(images).cpu()
     shown, columns = _showable(images), columns or math.ceil(math.sqrt(len(images)))
@@ -117,8 +120,15 @@ def points_to_image(points: Tensor, size: int = 256) -> Tensor:
         counts = torch.histc(points, bins=32, min=-reach, max=reach).repeat_interleave(size // 32)
         return (255 * (torch.arange(size, 0, -1)[:, None] > size * counts / counts.max())).to(torch.uint8)[None]
     counts, _ = torch.histogramdd(points, bins=[size, size], range=[-reach, reach, -reach, reach])
-    density = counts.log1p() / counts.log1p().max().clamp_min(1e-12)
+    density = counts.log1p() / counts.log1p().max()
     return (255 * (1 - density)).to(torch.uint8).T.flip(0)[None]
+
+
+def evenly(items: Sequence[T], most: int) -> list[T]:
+    """Return ``most`` of ``items`` at the most, evenly chosen: the last and, where there is room, the first too."""
+    if len(items) <= most:
+        return list(items)
+    return [items[-1]] if most == 1 else [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
 def have_a_picture(samples: Tensor) -> bool:

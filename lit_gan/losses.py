@@ -124,7 +124,7 @@ class Wasserstein(Hinge):
     """The critic's game: E[D(x)] − E[D(G(z))] is the Wasserstein distance, times D's Lipschitz constant, at the best D.
 
     The discriminator minimises E[D(G(z))] − E[D(x)], the generator −E[D(G(z))], D unbounded. It must be kept Lipschitz:
-    ``WGANGP``, ``WeightClipping`` or spectral norm.
+    ``WGANGP``, :class:`lit_gan.optim.ClippedRMSprop` or spectral norm.
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, equation 2.
     """

@@ -18,13 +18,13 @@ from typing_extensions import Self
 from lit_gan import logs
 from lit_gan.augment import AdaptiveAugment, Augmentation
 from lit_gan.buffers import Kept, buffers_of
-from lit_gan.checkpoints import check_state, load_weights, model_arguments, saved_arguments
+from lit_gan.checkpoint_files import read_checkpoint
+from lit_gan.checkpoints import check_state, model_arguments, saved_arguments, take_weights
 from lit_gan.checks import check_beta2, check_parts, check_trainer, read_latent_dim
 from lit_gan.distributed import average, total
 from lit_gan.ema import start_average, update_average
 from lit_gan.ending import GracefulEnd
 from lit_gan.equilibrium import HeldOut
-from lit_gan.files import read_checkpoint
 from lit_gan.health import Health, NonFinite
 from lit_gan.images import to_float
 from lit_gan.inputs import read_batch, split, unpack
@@ -151,7 +151,7 @@ class LitGAN(LightningModule):
         self._checked: set[str | None] = set()  # stages whose first batch was looked at
         self._run, self._health = Run(self), Health(self)
         if warm_start is not None:
-            load_weights(self, warm_start)
+            take_weights(self, read_checkpoint(warm_start))
 
     # Networks
 
@@ -194,6 +194,10 @@ class LitGAN(LightningModule):
 
     def _augmented_logits(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.logits(images if self.augment is None else self.augment(images), labels)
+
+    def _augmentations(self) -> list[Augmentation]:
+        """Return the parts of ``augment`` that are told how the game goes."""
+        return [] if self.augment is None else [m for m in self.augment.modules() if isinstance(m, Augmentation)]
 
     # Training
 
@@ -257,8 +261,9 @@ class LitGAN(LightningModule):
             self._update_ema()
         if logs.due(self):
             self._health.read()
-            if isinstance(self.augment, AdaptiveAugment):
-                self._metrics["augment/p"] = self.augment.probability
+            for augmentation in self._augmentations():
+                if isinstance(augmentation, AdaptiveAugment):
+                    self._metrics["augment/p"] = augmentation.probability
             logs.write(self, {**logs.averaged(self, self._metrics), "images_seen": self.images_seen})
 
     def discriminator_loss(self, turn: Turn) -> Tensor:
@@ -388,8 +393,8 @@ class LitGAN(LightningModule):
             game = game + penalty.every * terms[f"penalty/{name}"]
         if player == "discriminator" and turn.real_logits is not None:
             terms |= {"logits/real": turn.real_logits.mean(), "logits/fake": turn.fake_logits.mean()}
-            if isinstance(self.augment, Augmentation):
-                self.augment.follow(self._images_seen, turn.real_logits.detach())
+            for augmentation in self._augmentations():
+                augmentation.follow(self._images_seen, turn.real_logits.detach())
         for name, term in terms.items():
             metrics[name] = metrics[name] + share * term.detach()
         return share * game
@@ -419,12 +424,12 @@ class LitGAN(LightningModule):
         """Set the learning rates and β2 that the images seen so far call for."""
         groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
         if self.lr_schedule is not None:
-            factor = self.lr_schedule(self._images_seen)
+            factor = float(self.lr_schedule(self._images_seen))
             self._metrics["lr_factor"] = torch.tensor(factor)
             for group in groups:
                 group["lr"] = factor * group["initial_lr"]
         if self.beta2_schedule is not None:
-            beta2 = self.beta2_schedule(self._images_seen)
+            beta2 = float(self.beta2_schedule(self._images_seen))
             self._metrics["beta2"] = torch.tensor(beta2)
             for group in groups:
                 group["betas"] = (group["betas"][0], beta2)
@@ -532,7 +537,7 @@ class LitGAN(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse, in one sentence, weights of other networks."""
         check_state(self, checkpoint)
-        self._run.load(checkpoint)
+        self._run.load(checkpoint, model_arguments(self, LitGAN))
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim import LBFGS, Adam, Optimizer, RMSprop
@@ -45,7 +46,16 @@ def make_optimizer(player: str, factory: OptimizerFactory, network: nn.Module) -
             f"{player}_optimizer holds {foreign} tensors that are no parameters of the {player}: "
             "make it from those it is called with"
         )
+    for group in optimizer.param_groups:
+        group.update({name: _plain(value) for name, value in group.items()})
     return optimizer
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's numbers as Python's, which a checkpoint can hold."""
+    if isinstance(value, tuple):
+        return tuple(_plain(part) for part in value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 class GANAdam(Adam):

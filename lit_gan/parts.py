@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from pytorch_lightning import LightningModule
 from torch import nn
 from torch.optim import Optimizer
@@ -41,7 +42,7 @@ _FROM = {
 """Where the classes for an argument of LitGAN come from, and those of their own arguments: none opens a file."""
 _ANY = tuple(dict.fromkeys(place for places in _FROM.values() for place in places))  # an argument of a subclass
 _BASES = (nn.Module, AdversarialLoss, Penalty, Schedule, Optimizer)
-_PLACES = ("cache", "folder", "path", "root")  # of a data module's arguments: where its files are on somebody's machine
+_MACHINE = ("cache", "download", "folder", "num_workers", "path", "root")  # of a data module: what is not of the data
 
 
 class Source(NamedTuple):
@@ -58,6 +59,8 @@ def describe(value: Any) -> Any:
     ``init_args`` are read from the part's attributes of the same names. They are None for a part that cannot be
     rebuilt from a file: one that is not lit_gan's or torch.optim's.
     """
+    if isinstance(value, np.generic):  # numpy's numbers, which a checkpoint would not give back
+        value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
@@ -75,9 +78,10 @@ def describe(value: Any) -> Any:
 
 def describe_optimizer(factory: OptimizerFactory, parameters: Iterable[nn.Parameter]) -> Any:
     """Return the optimizer that ``factory`` makes as plain data; its arguments are the defaults it holds."""
+    parameters = list(parameters)
     optimizer = factory(parameters)
     path = _class_path(type(optimizer))
-    if not path.startswith(_TRUSTED) or len(optimizer.param_groups) > 1:
+    if not path.startswith(_TRUSTED) or not _is_ordinary(optimizer, parameters):
         return {"class_path": path, "init_args": None}
     names = inspect.signature(type(optimizer)).parameters
     return {
@@ -86,15 +90,23 @@ def describe_optimizer(factory: OptimizerFactory, parameters: Iterable[nn.Parame
     }
 
 
+def _is_ordinary(optimizer: Optimizer, parameters: Iterable[nn.Parameter]) -> bool:
+    """Tell whether an optimizer trains all that can be trained by its defaults; ``fused`` is GANAdam's own choice."""
+    group, *others = optimizer.param_groups
+    whole = {id(p) for p in parameters if p.requires_grad} <= {id(p) for p in group["params"]}
+    same = all(group[name] == value for name, value in optimizer.defaults.items() if name != "fused")
+    return whole and same and not others
+
+
 def describe_data(data: Any) -> Any:
-    """Return a data module as :func:`describe` does, without what it says of the machine: folders and caches.
+    """Return a data module as :func:`describe` does, without what it says of the machine: folders, caches and workers.
 
     A set of a hub keeps its name there; a module of the user's own is its class path alone. None stays None.
     """
     plain = describe(data)
     if plain is not None and plain["init_args"] is not None:
         arguments = plain["init_args"].items()
-        plain["init_args"] = {k: v for k, v in arguments if k not in _PLACES or (k == "path" and _is_on_a_hub(v))}
+        plain["init_args"] = {k: v for k, v in arguments if k not in _MACHINE or (k == "path" and _is_on_a_hub(v))}
     return plain
 
 
@@ -150,6 +162,8 @@ def summary(description: Any) -> str:
         init_args = description["init_args"] or {}
         name = description["class_path"].rpartition(".")[2]
         return f"{name}({', '.join(f'{k}={summary(v)}' for k, v in init_args.items())})"
+    if isinstance(description, dict):
+        return f"{{{', '.join(f'{name!r}: {summary(part)}' for name, part in description.items())}}}"
     return repr(description)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_gan.extras import optional
 from lit_gan.theory import EQUILIBRIUM_VALUE
 
 if TYPE_CHECKING:
@@ -21,11 +22,10 @@ def new_figure(width: float = 6.4, height: float = 3.6) -> "Figure":
     Raises:
         ImportError: matplotlib is not there; the extra ``plots`` brings it.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('this picture needs matplotlib: pip install "lit-gan[plots]"') from error
+    optional("matplotlib", "plots", "this picture")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     return figure

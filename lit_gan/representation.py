@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-__all__ = ["argument_names", "arguments", "in_one_line"]
+__all__ = ["argument_names", "as_arguments", "in_one_line"]
 
 
 def argument_names(cls: type) -> list[str]:
@@ -14,7 +14,7 @@ def argument_names(cls: type) -> list[str]:
     return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
-def arguments(part: object) -> str:
+def as_arguments(part: object) -> str:
     """Return a part's arguments as in code, ``weight=0.1, every=1``: what a module's ``extra_repr`` is set to.
 
     Without those that are modules, which the structure of a module shows, and those that the part does not keep.

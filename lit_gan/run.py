@@ -12,11 +12,12 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 from torch.utils.data.distributed import DistributedSampler
 
+from lit_gan.checkpoint_files import PlainCheckpointIO
 from lit_gan.distributed import gather, start_equal
 from lit_gan.ending import GracefulEnd
 from lit_gan.epochs import leave_finished_epoch, rescale_epoch, undo_early_end
-from lit_gan.files import PlainCheckpointIO
 from lit_gan.loading import ResumableLoader, is_replayable
+from lit_gan.parts import describe_data, summary
 from lit_gan.penalties import Player
 from lit_gan.randomness import mix, random_states, seed_all, set_random_states
 from lit_gan.sampling import dealt_latents
@@ -43,6 +44,7 @@ class Run:
         self.seed = int(torch.randint(2**31, ()))
         self.fitted = self.failed = False
         self._saved: dict[str, Any] | None = None
+        self._changed: list[str] = []
         self._before_validation: dict[str, Any] | None = None
 
     @property
@@ -54,7 +56,7 @@ class Run:
 
     def prepare(self) -> None:
         """Take the place of Lightning's loaders, which forget where they are, its wrapper for one loss, its files."""
-        self._saved, self.failed = None, False
+        self._saved, self._changed, self._before_validation, self.failed = None, [], None, False
         strategy = self.model.trainer.strategy
         if type(strategy.checkpoint_io) is TorchCheckpointIO:
             strategy.checkpoint_io = PlainCheckpointIO()
@@ -161,8 +163,21 @@ class Run:
             "random_states": gather(states),
         }
 
-    def load(self, checkpoint: dict[str, Any]) -> None:
-        """Take what :meth:`state` returned from a checkpoint, before Lightning looks for its counters there."""
+    def load(self, checkpoint: dict[str, Any], arguments: dict[str, Any]) -> None:
+        """Take what :meth:`state` returned from a checkpoint, before Lightning looks for its counters there.
+
+        Args:
+            checkpoint: what was read.
+            arguments: of the model that goes on, as plain data.
+        """
+        data = {"data": checkpoint["lit_gan_data"]} if "lit_gan_data" in checkpoint else {}
+        there = {**data, **checkpoint["lit_gan"]}
+        here = {"data": describe_data(getattr(self.model.trainer, "datamodule", None)), **arguments}
+        self._changed = [
+            f"{name} was {summary(there[name])} and is {summary(here[name])}"
+            for name in here.keys() & there.keys()
+            if here[name] != there[name]
+        ]
         state = checkpoint.get("lit_gan_run")
         if not isinstance(state, dict) or state.keys() != _STATE:
             return
@@ -173,6 +188,11 @@ class Run:
         """Put the random states back; say so where the run will not have the bits of an undisturbed one."""
         trainer, saved = self.model.trainer, self._saved
         leave_finished_epoch(trainer.fit_loop)
+        if self._changed:
+            rank_zero_warn(
+                f"resuming a run that had other arguments: {'; '.join(sorted(self._changed))}. Weights, counters and "
+                "the optimizers' settings are the checkpoint's; warm_start takes the networks alone"
+            )
         if saved is None:
             if trainer.ckpt_path is not None:
                 rank_zero_warn("resuming, not bit-exact: the checkpoint says nothing of the run that it is from")

@@ -4,9 +4,9 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from lit_gan.arguments import at_least_one, of, why_outside, within
+from lit_gan.arguments import at_least_one, prefix, why_outside, within
 
-__all__ = ["Constant", "Cosine", "Linear", "Schedule", "always_within"]
+__all__ = ["Cosine", "Linear", "Schedule", "always_within"]
 
 
 class Schedule(ABC):
@@ -15,28 +15,6 @@ class Schedule(ABC):
     @abstractmethod
     def __call__(self, images_seen: int) -> float:
         """Return the value after ``images_seen`` images, ≥ 0."""
-
-
-@dataclass(frozen=True)
-class Constant(Schedule):
-    """The same value throughout: f(n) = ``value``.
-
-    Args:
-        value: the value.
-
-    Raises:
-        TypeError, ValueError: no finite number.
-    """
-
-    value: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse what is no number."""
-        within("(-∞, ∞)", self, value=self.value)
-
-    def __call__(self, images_seen: int) -> float:
-        """``value``."""
-        return self.value
 
 
 @dataclass(frozen=True)
@@ -118,5 +96,5 @@ def always_within(interval: str, owner: object = None, /, **values: float | Sche
             continue
         for images in (0, *(10**k for k in range(16))):
             if misfit := why_outside(interval, there := value(images)):
-                what = f"{of(owner)}{name}={value} is {there!r} after {images} images"
+                what = f"{prefix(owner)}{name}={value} is {there!r} after {images} images"
                 raise misfit(f"{what} and must be a number in {interval} throughout")

@@ -8,9 +8,11 @@ from typing import Literal
 
 from lit_gan.theory import EQUILIBRIUM_VALUE
 
-__all__ = ["Measurement", "State", "Verdict", "judge"]
+__all__ = ["FINE", "Measurement", "State", "Verdict", "judge"]
 
 State = Literal["plays", "equilibrium", "memorises", "stalls", "collapses", "diverges"]
+FINE: tuple[State, ...] = ("plays", "equilibrium")
+"""The states in which nothing need be done."""
 Measurement = dict[str, float]
 """Numbers of :class:`lit_gan.callbacks.EquilibriumMonitor` by name, without ``equilibrium/``, and ``step``."""
 
@@ -35,7 +37,7 @@ class Verdict:
     @property
     def is_bad(self) -> bool:
         """Whether something should be done."""
-        return self.state not in ("plays", "equilibrium")
+        return self.state not in FINE
 
     def __str__(self) -> str:
         """Return the verdict as it is shown."""
@@ -51,8 +53,9 @@ def judge(history: Sequence[Measurement]) -> Verdict:
     - *diverges*: a number is not finite; or, three times in succession, samples vary three times as much as the data, D
       does far worse than guessing on its training data, a player's gradient is a hundred times its median, or one
       update changes a player's weights by more than a tenth.
-    - *collapses*: for three measurements, samples vary less than a tenth as much as the data after they varied twice as
-      much, or six times from the start; or they cover less than half of the data that they covered.
+    - *collapses*: for three measurements, samples vary less than a tenth as much as the data, after they once varied
+      more than a fifth as much or from the start on for six measurements; or they cover less than half of the data that
+      they covered.
     - *stalls*: D tells 99 % apart for three measurements, and the generator's gradient has vanished (to a fiftieth of
       its largest), or neither the bound nor the coverage has improved over the last six.
     - *memorises*: D does better on its training data than on held-out data by 0.1 nats and more than chance explains.
@@ -81,7 +84,8 @@ def _diverges(history: Sequence[Measurement]) -> Verdict | None:
 
 def _blows_up(history: Sequence[Measurement], player: str) -> Verdict | None:
     norms = _series(history, f"gradient_norm/{player[0]}")
-    usual = median(norms[:-_PATIENCE]) if len(norms) > 2 * _PATIENCE else math.inf
+    usual = median(norms[:-_PATIENCE]) if len(norms) > 2 * _PATIENCE else 0.0
+    usual = usual or math.inf  # where a player mostly stood still, or little is known, nothing is a hundred times it
     if min(norms[-_PATIENCE:], default=0) > 100 * usual:
         said = f"the {player}'s gradient norm is {norms[-1]:.3g}, {norms[-1] / usual:.0f} times its median {usual:.3g}"
         return Verdict("diverges", said, _SLOWER)

@@ -173,6 +173,14 @@ def test_p_is_logged_saved_and_resumed(tmp_path):
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
+def test_an_augmentation_within_another_module_is_told_how_the_game_goes(tmp_path):
+    augmentation = torch.nn.Sequential(AdaptiveAugment(p=Linear(0.0, 0.5, images=8)), torch.nn.Identity())
+    gan = LitGAN(MLPGenerator(8, 1, width=8), MLPDiscriminator(8, 1, width=8), augment=augmentation)
+    fitted = trainer(tmp_path, max_epochs=2, log_every_n_steps=1)
+    fitted.fit(gan, loader(IMAGES[:, :1]))
+    assert augmentation[0].probability == fitted.callback_metrics["augment/p"] == 0.5
+
+
 def test_a_distribution_can_be_told_from_its_augmentation_unless_p_is_one():
     """Quarter turns of four orientations: the matrix that mixes them is invertible for p < 1, and not for p = 1."""
     orientation = torch.zeros(4000, 1, 4, 4)

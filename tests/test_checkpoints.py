@@ -4,6 +4,7 @@ import functools
 import pickle
 import sys
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -15,7 +16,7 @@ from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
 from lit_gan.parts import Source, describe, rebuild, summary
-from lit_gan.penalties import R1, R2
+from lit_gan.penalties import R1, R2, LeCam
 from lit_gan.schedules import Cosine
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 
@@ -82,6 +83,39 @@ def test_training_goes_on_from_a_checkpoint(save, tmp_path):
     assert (again.images_seen, again.d_steps, fitted.global_step) == (16, 4, 2)
 
 
+def test_a_resumed_run_says_what_it_had_otherwise(save, tmp_path):
+    path = save(dcgan(penalties={"r1": R1(1.0)}, micro_batches=2))
+    other = dcgan(penalties={"r1": R1(4.0)}, micro_batches=2, generator_optimizer=functools.partial(GANAdam, lr=0.5))
+    said = (
+        r"had other arguments: generator_optimizer was GANAdam\(lr=0.0002.* and is GANAdam\(lr=0.5.*; penalties was "
+        r"\{'r1': R1\(weight=1.0, every=1\)\} and is \{'r1': R1\(weight=4.0, every=1\)\}\. Weights, counters and"
+    )
+    fitted = trainer(tmp_path, max_epochs=2)
+    with pytest.warns(UserWarning, match=said):
+        fitted.fit(other, loader(IMAGES, torch.arange(8) % 2), ckpt_path=path)
+    assert fitted.optimizers[0].param_groups[0]["lr"] == 0.0002, "as it says"
+
+
+@pytest.mark.parametrize("option", ["lr", "schedule", "weight", "half-life"])
+def test_numbers_of_numpy_can_be_saved(save, option):
+    class Halved(Cosine):
+        def __call__(self, images_seen):
+            return np.float64(0.5)
+
+    options = {
+        "lr": {"generator_optimizer": functools.partial(GANAdam, lr=np.float32(2**-10))},
+        "schedule": {"lr_schedule": Halved(end=0.1, images=50)},
+        "weight": {"penalties": {"r1": R1(np.float64(0.5))}},
+        "half-life": {"ema_half_life": np.float64(50)},
+    }[option]
+    path = save(dcgan(**options))
+    again = LitGAN.load_from_checkpoint(path, **({"lr_schedule": None} if option == "schedule" else {}))
+    assert again.ema_half_life == (50 if option == "half-life" else 10_000)
+    assert again.penalties == ({"r1": R1(0.5)} if option == "weight" else {})
+    if option == "lr":
+        assert again.configure_optimizers()[0].defaults["lr"] == 2**-10
+
+
 def test_a_loaded_model_trains(save, tmp_path):
     again = LitGAN.load_from_checkpoint(save(dcgan(**OPTIONS)))
     trainer(tmp_path).fit(again, loader(IMAGES))
@@ -99,15 +133,25 @@ def test_parts_of_ones_own_must_be_passed(save):
     assert again.sample(1).shape == (1, *shape)
 
 
-def test_parameter_groups_of_ones_own_must_be_passed(save):
-    def two_groups(parameters):
-        parameters = list(parameters)
-        return torch.optim.SGD([{"params": parameters[:1], "lr": 0.1}, {"params": parameters[1:], "lr": 0.2}])
+def two_groups(parameters):
+    parameters = list(parameters)
+    return torch.optim.SGD([{"params": parameters[:1], "lr": 0.1}, {"params": parameters[1:], "lr": 0.2}])
 
-    path = save(dcgan(generator_optimizer=two_groups))
+
+def one_group_of_its_own(parameters):
+    return torch.optim.SGD([{"params": list(parameters), "lr": 0.1}], lr=0.2)
+
+
+def a_part(parameters):
+    return torch.optim.SGD(list(parameters)[:2], lr=0.1)
+
+
+@pytest.mark.parametrize("optimizer", [two_groups, one_group_of_its_own, a_part])
+def test_parameter_groups_of_ones_own_must_be_passed(save, optimizer):
+    path = save(dcgan(generator_optimizer=optimizer))
     with pytest.raises(ValueError, match=r"load_from_checkpoint\(path, generator_optimizer="):
         LitGAN.load_from_checkpoint(path)
-    assert LitGAN.load_from_checkpoint(path, generator_optimizer=two_groups)
+    assert LitGAN.load_from_checkpoint(path, generator_optimizer=optimizer)
 
 
 class Stronger(LitGAN):
@@ -140,12 +184,16 @@ def test_a_sampler_needs_no_more_than_the_generator(save):
     class OwnLoss(RelativisticPaired):
         pass
 
+    class OwnSchedule(Cosine):
+        pass
+
     model = LitGAN(
         DCGANGenerator(16, 1, 5, 2, width=4),
         PlainDiscriminator(shape),
         loss=OwnLoss(),
         augment=nn.BatchNorm2d(1),
         latent="uniform",
+        ema_half_life=OwnSchedule(start=10.0, end=20.0, images=50),
     )
     sampler = load_sampler(save(model), LitGAN)
     assert torch.equal(sampler.sample(3, seed=0), model.sample(3, seed=0))
@@ -158,6 +206,15 @@ def test_another_augmentation_is_named(save, tmp_path):
     path = save(dcgan(augment=nn.BatchNorm2d(1)))
     with pytest.raises(ValueError, match=r"another augment, BatchNorm2d\(\).*augment.bias is \(1,\) there and absent"):
         trainer(tmp_path).fit(dcgan(), loader(IMAGES), ckpt_path=path)
+
+
+def test_other_penalties_with_a_state_are_named(save, tmp_path):
+    path = save(dcgan(penalties={"r1": R1(0.5)}))
+    said = (
+        r"of other penalties, \{'r1': R1\(weight=0.5, every=1\)\}, this model has \{'lecam': LeCam\(weight=0.1.*: penal"
+    )
+    with pytest.raises(ValueError, match=said):
+        trainer(tmp_path).fit(dcgan(penalties={"lecam": LeCam()}), loader(IMAGES), ckpt_path=path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
@@ -300,7 +357,7 @@ def test_a_doctored_file_imports_nothing(save, tmp_path, monkeypatch, capsys, pl
             main(["sample", str(path), "--n=1"])
         except SystemExit as exit:
             code = exit.code
-        needed = repr(evil) in repr({n: checkpoint["lit_gan"][n] for n in ("generator", "ema_half_life", "latent_dim")})
+        needed = repr(evil) in repr({n: checkpoint["lit_gan"][n] for n in ("generator", "latent_dim")})
         assert code == (2 if needed else 0)
         assert ("nothing was imported" in capsys.readouterr().err) == needed
     assert "evil_part" not in sys.modules

@@ -30,7 +30,7 @@ from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.parts import describe_data
 from lit_gan.sampling import TrainedGenerator
 from tests.callbacks.test_divergence import Scores
-from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, trainer
+from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.matrix import FAMILIES, IMAGES, LABELS
 from tests.test_cli import NETWORKS, QUICK, checkpoint
 from tests.test_readme import commands
@@ -297,6 +297,22 @@ def test_the_command_of_its_page(images):
     assert command == "export"
     main(["export", save(plain(), images), *options, "--generator=tests.conftest.PlainGenerator"])
     assert files("generator") == FILES == set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE)) - {"z", "labels"}
+
+
+class ByLabel(PlainGenerator):
+    """Conditional, and silent about how many classes there are."""
+
+    def forward(self, z, labels):
+        return super().forward(z + labels[:, None])
+
+
+def test_the_cards_code_names_labels_where_nothing_says_which_there_are():
+    shape = (1, 16, 16)
+    model = LitGAN(ByLabel(shape), PlainDiscriminator(shape))
+    trainer(Path.cwd()).fit(model, loader(torch.rand(8, *shape) * 2 - 1, torch.arange(8) % 2))
+    model.trainer.save_checkpoint("x.ckpt")
+    export("x.ckpt", generator=ByLabel(shape), onnx=False)
+    assert "generator.sample(16, labels=0, seed=0)" in Path("generator/README.md").read_text()
 
 
 # The model card

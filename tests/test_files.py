@@ -13,7 +13,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from pytorch_lightning import Callback
 
 from lit_gan import LitGAN
-from lit_gan.files import PlainCheckpointIO, beside, checkpoint_folders, newest_checkpoint, read_checkpoint
+from lit_gan.checkpoint_files import PlainCheckpointIO, checkpoint_folders, newest_checkpoint, read_checkpoint
+from lit_gan.files import beside
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from tests.conftest import loader, trainer
 from tests.processes import result, start
@@ -103,6 +104,27 @@ class Rich(Callback):
         return {"folder": Path()}
 
 
+def test_what_is_written_is_looked_at_on_the_cpu(tmp_path, monkeypatch):
+    """A GPU's tensors would go back there, beside those that are trained."""
+    places, load = [], torch.load
+
+    def watched(*args, **options):
+        places.append(options["map_location"])
+        return load(*args, **options)
+
+    monkeypatch.setattr(torch, "load", watched)
+    save(tmp_path)
+    assert places == ["cpu"]
+
+
+def test_what_could_not_be_read_again_is_not_written_far_away_either(tmp_path, remote):
+    fitted = trainer(tmp_path, callbacks=[Rich()])
+    fitted.fit(gan(), loader(torch.randn(8, 2)))
+    with pytest.raises(TypeError, match=r"would hold pathlib\.PosixPath"):
+        fitted.save_checkpoint(f"{remote}/last.ckpt")
+    assert not MemoryFileSystem().exists("/checkpoints/last.ckpt")
+
+
 def test_what_could_not_be_read_again_is_not_written(tmp_path):
     """A callback of the user's own may have any state; better now than after a kill."""
     path = save(tmp_path)
@@ -146,9 +168,9 @@ def test_the_newest_that_can_be_read_is_taken(tmp_path):
         path.write_bytes(b"")
     with (
         pytest.warns(UserWarning, match="not resumed from"),
-        pytest.raises(ValueError, match=r"none of the 3 checkpoints in .* can be read: remove them to start anew"),
+        pytest.raises(ValueError, match=r"3 checkpoints in .*/nothing, .* can be read: remove them to start anew"),
     ):
-        newest_checkpoint(tmp_path)
+        newest_checkpoint(tmp_path / "nothing", tmp_path)
 
 
 def test_where_checkpoints_are_looked_for(tmp_path):
@@ -167,7 +189,8 @@ def gan():
 @pytest.fixture
 def remote():
     yield "memory://checkpoints"
-    MemoryFileSystem().rm("/checkpoints", recursive=True)
+    if MemoryFileSystem().exists("/checkpoints"):
+        MemoryFileSystem().rm("/checkpoints", recursive=True)
 
 
 def test_a_remote_checkpoint_is_written_and_read(tmp_path, remote):

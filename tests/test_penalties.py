@@ -1,7 +1,7 @@
 """Gradient penalties are exact on a critic whose gradient is known."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -342,6 +342,20 @@ def test_an_auxiliary_classifier_is_refused_before_training_where_there_is_none(
             fit(gan, Batches(*batch))
     with pytest.raises(ValueError, match='player=\'both\' is neither "discriminator" nor "generator"'):
         AuxiliaryClassifier(player="both")
+
+
+def test_a_penalty_of_ones_own_for_a_player_that_there_is_none_of_is_refused():
+    @dataclass(frozen=True)
+    class Mine(Penalty):
+        weight: float = 1.0
+        every: int = 1
+        player: str = "critic"
+
+        def __call__(self, turn):
+            return turn.fake_logits.mean()
+
+    with pytest.raises(ValueError, match="Mine: player='critic' is neither"):
+        Mine()
 
 
 def test_packs_have_one_gradient_together():

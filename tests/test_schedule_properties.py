@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lit_gan.schedules import Constant, Cosine, Linear
+from lit_gan.schedules import Cosine, Linear
 
 VALUES = st.floats(0, 1e6)
 LENGTHS = st.integers(1, 10**7)
@@ -47,8 +47,3 @@ def test_a_ramp_back_is_the_ramp_mirrored(ramp, steepest, start, end, images, t)
 def test_only_the_share_of_the_ramp_counts(ramp, steepest, start, end, images, factor, t):
     n = int(t * images)
     assert ramp(start, end, images)(n) == ramp(start, end, images * factor)(n * factor)
-
-
-@given(VALUES, st.integers(0, 10**12))
-def test_a_constant_is_constant(value, n):
-    assert Constant(value)(n) == value

@@ -3,7 +3,7 @@
 import pytest
 
 from lit_gan import schedules
-from lit_gan.schedules import Constant, Cosine, Linear, Schedule
+from lit_gan.schedules import Cosine, Linear, Schedule
 
 SCHEDULES = [
     cls for cls in (getattr(schedules, n) for n in schedules.__all__) if isinstance(cls, type) and cls is not Schedule
@@ -23,10 +23,6 @@ def test_cosine_is_half_a_period():
     ramp = Cosine(start=3.0, end=1.0, images=100)
     assert [ramp(n) for n in (0, 50, 100, 200)] == pytest.approx([3.0, 2.0, 1.0, 1.0])
     assert ramp(25) == pytest.approx(2 + 2**-0.5)
-
-
-def test_constant():
-    assert Constant(0.3)(10**12) == 0.3
 
 
 @pytest.mark.parametrize("cls", SCHEDULES)

@@ -48,6 +48,7 @@ CASES = {
         "diverges",
         "discriminator's gradient norm is 101, 101 times its median 1",
     ),
+    "a gradient wakes up": (history(*[{"gradient_norm/d": 0.0}] * 4, *[{"gradient_norm/d": 0.5}] * 3), "plays", ""),
     "a gradient grows": (history(*[{"gradient_norm/d": 99.0}] * 3, before=4), "plays", ""),
     "large steps": (history(*[{"update_to_weight/g": 0.12}] * 3), "diverges", "generator's weights by 12%"),
     "moderate steps": (history(*[{"update_to_weight/g": 0.09}] * 3), "plays", ""),

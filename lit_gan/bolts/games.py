@@ -8,8 +8,8 @@ import torch
 from typing_extensions import Self
 
 from lit_gan.bolts.networks import DCGANDiscriminator, DCGANGenerator, Discriminator, Generator
+from lit_gan.checkpoint_files import read_checkpoint
 from lit_gan.checkpoints import take_weights
-from lit_gan.files import read_checkpoint
 from lit_gan.module import LitGAN
 from lit_gan.networks.layers import dcgan_init
 from lit_gan.optim import GANAdam

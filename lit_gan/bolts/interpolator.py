@@ -68,7 +68,8 @@ class LatentDimInterpolator(callbacks.LatentDimInterpolator):
         """Write a grid after each ``interpolate_epoch_interval``-th epoch."""
         assert isinstance(pl_module, LitGAN)
         folder = run_folder(trainer)  # on every process: they agree on it
-        if (trainer.current_epoch + 1) % self.interpolate_epoch_interval or not trainer.is_global_zero:
+        due = (trainer.current_epoch + 1) % self.interpolate_epoch_interval == 0
+        if not due or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         with evaluating(pl_module):  # bolts would leave all of it in training mode, the average too
             images = torch.cat(self.interpolate_latent_space(pl_module, pl_module.latent_dim)).float()

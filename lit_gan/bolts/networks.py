@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from lit_gan.arguments import at_least, at_least_one
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator", "Discriminator", "Generator"]
 
@@ -26,7 +26,7 @@ class Generator(basic.Generator):
         TypeError, ValueError: a number below 1.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(self, latent_dim: int, img_shape: tuple[int, int, int], hidden_dim: int = 256) -> None:
         _check(latent_dim=latent_dim, hidden_dim=hidden_dim, img_shape=img_shape)
@@ -45,7 +45,7 @@ class Discriminator(basic.Discriminator):
         TypeError, ValueError: ``hidden_dim`` below 4, a number of ``img_shape`` below 1.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(self, img_shape: tuple[int, int, int], hidden_dim: int = 1024) -> None:
         _check(img_shape=img_shape)
@@ -74,7 +74,7 @@ class DCGANGenerator(dcgan.DCGANGenerator):
         TypeError, ValueError: a number below 1.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(self, latent_dim: int, feature_maps: int, image_channels: int) -> None:
         _check(latent_dim=latent_dim, feature_maps=feature_maps, image_channels=image_channels)
@@ -98,7 +98,7 @@ class DCGANDiscriminator(dcgan.DCGANDiscriminator):
         TypeError, ValueError: a number below 1.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(self, feature_maps: int, image_channels: int) -> None:
         _check(feature_maps=feature_maps, image_channels=image_channels)

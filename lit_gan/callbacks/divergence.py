@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lit_gan.arguments import at_least_one, instance_of, within
 from lit_gan.callbacks.pictures import run_folder
+from lit_gan.checkpoint_files import PlainCheckpointIO
 from lit_gan.checkpoints import model_arguments
 from lit_gan.distributed import gather
-from lit_gan.files import PlainCheckpointIO
 from lit_gan.module import LitGAN
 from lit_gan.parts import describe_data
 from lit_gan.representation import in_one_line

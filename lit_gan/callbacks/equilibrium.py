@@ -18,10 +18,11 @@ from lit_gan.callbacks.pictures import run_folder
 from lit_gan.distributed import gather, gather_rows
 from lit_gan.equilibrium import DensityRatios, HeldOut, density_ratios
 from lit_gan.loading import ResumableLoader
+from lit_gan.metrics.neighbours import centred, radii, squared_distances
 from lit_gan.module import LitGAN
 from lit_gan.representation import in_one_line
 from lit_gan.sampling import evaluating
-from lit_gan.theory import accuracy, calibration_error, jsd_interval, jsd_lower_bound, value
+from lit_gan.theory import calibration_error, jsd_interval, value
 from lit_gan.verdict import Measurement, Verdict, judge
 
 __all__ = ["EquilibriumMonitor", "coverage"]
@@ -97,10 +98,12 @@ class EquilibriumMonitor(Callback):
             if isinstance(trainer.train_dataloader, ResumableLoader):
                 self._train.choose(pl_module, [trainer.train_dataloader])
         self._train_is_whole = isinstance(trainer.train_dataloader, ResumableLoader)
-        counts = gather(len(self._held_out))  # all processes measure, or none: a few would wait for ever
+        judged = -(-len(self._held_out) // pl_module.pack)  # logits: images, or packs of them
+        counts = gather(judged)  # all processes measure, or none: a few would wait for ever
         self._measures = sum(counts) >= _FEWEST and min(counts) > 0
         if not self._measures:
-            found = f"there are {sum(counts)} held-out samples over {len(counts)} processes"
+            what = "held-out samples" if pl_module.pack == 1 else f"packs of {pl_module.pack} held-out samples"
+            found = f"there are {sum(counts)} {what} over {len(counts)} processes"
             rank_zero_warn(
                 f"EquilibriumMonitor measures nothing: {found}, and it takes {_FEWEST}, one for each at least"
             )
@@ -113,7 +116,7 @@ class EquilibriumMonitor(Callback):
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Look at the gradients and weights of the turns that are measured."""
-        if (trainer.global_step + 1) % self.every_n_steps == 0:
+        if self._measures and (trainer.global_step + 1) % self.every_n_steps == 0:
             player = "g" if optimizer is trainer.optimizers[0] else "d"
             self._moves[player].begin([p for group in optimizer.param_groups for p in group["params"]])
 
@@ -174,20 +177,16 @@ class EquilibriumMonitor(Callback):
 
 def _judged(ratios: DensityRatios) -> Measurement:
     """Return what the discriminator's judgement says."""
-    v = value(ratios.real, ratios.fake)
     low, high = jsd_interval(ratios.real, ratios.fake, resamples=200)
     numbers: dict[str, Tensor | float] = {
-        "value": v,
-        "jsd_lower_bound": jsd_lower_bound(v),
+        **ratios.metrics(),
         "jsd_low": low,
         "jsd_high": high,
-        "d_accuracy": accuracy(ratios.real, ratios.fake),
         "calibration_error": calibration_error(ratios.real, ratios.fake),
-        **({"calibrated": 1} if ratios.calibrated else {}),
     }
     if len(ratios.others):
         v_train = value(ratios.others, ratios.fake)
-        numbers |= {"value_train": v_train, "memorising_gap": v_train - v}
+        numbers |= {"value_train": v_train, "memorising_gap": v_train - numbers["value"]}
     return {name: float(number) for name, number in numbers.items()}
 
 
@@ -220,6 +219,7 @@ class _Move:
 
     def __init__(self) -> None:
         self._parameters: list[nn.Parameter] = []
+        self._before: list[Tensor] = []
 
     def begin(self, parameters: list[nn.Parameter]) -> None:
         """Look before the update."""
@@ -228,12 +228,13 @@ class _Move:
         self._gradient = _norm([p.grad for p in parameters if p.grad is not None])
 
     def end(self) -> dict[str, float]:
-        """Look after it; nothing where there was none."""
-        if not self._parameters:
+        """Look after it; nothing where there was none, or one that a scaler left out."""
+        parameters, before = self._parameters, self._before
+        self._parameters, self._before = [], []  # no second copy of the weights until the next measurement
+        if not parameters or not self._gradient.isfinite():
             return {}
-        changes = [p.detach() - before for p, before in zip(self._parameters, self._before, strict=True)]
-        ratio = _norm(changes) / _norm(self._before).clamp_min(1e-12)  # weights may begin at 0
-        self._parameters = []
+        changes = [p.detach() - old for p, old in zip(parameters, before, strict=True)]
+        ratio = _norm(changes) / _norm(before).clamp_min(1e-12)  # weights may begin at 0
         return {"gradient_norm": float(self._gradient), "update_to_weight": float(ratio)}
 
 
@@ -254,11 +255,13 @@ def coverage(real: Tensor, fake: Tensor, k: int = 5) -> Tensor:
 
     Reference: Naeem et al. 2020, arXiv:2002.09797, equation 9.
     """
-    radius = torch.cdist(real, real).kthvalue(min(k + 1, len(real)), dim=1).values  # the nearest is the sample itself
-    return (torch.cdist(real, fake).min(1).values <= radius).float().mean()
+    real, fake = centred(real, fake)
+    reach = radii(real, k)
+    apart = squared_distances(real, fake, at_most=False)
+    return torch.cat([(distances <= reach[rows, None]).any(1) for rows, distances in apart]).float().mean()
 
 
 def _append(path: Path, record: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -7,16 +7,19 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.trainer.states import RunningStage
+from pytorch_lightning.trainer.states import RunningStage, TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
+from lit_gan.data.base import Split
+from lit_gan.evaluation.sources import numbers_of, split_loader
 from lit_gan.images import to_float
 from lit_gan.inputs import read_batch
 from lit_gan.loading import ResumableLoader
 from lit_gan.module import LitGAN
+from lit_gan.randomness import seeded
 
-__all__ = ["FixedSamples", "held_out_loaders", "validating"]
+__all__ = ["FixedSamples", "held_out_loaders", "loader_of", "validating"]
 
 Batch = tuple[Tensor, Tensor | None]
 
@@ -40,9 +43,10 @@ class FixedSamples:
     def choose(self, model: LitGAN, loaders: Iterable[Any]) -> None:
         """Take what is wanted of the data of ``loaders``."""
         trainer = model.trainer
-        for batch in chain.from_iterable(_chosen(loader, self._n, trainer) for loader in loaders):
-            if self.take(model, trainer.strategy.batch_to_device(batch)):
-                break
+        with seeded(0):  # samplers and transforms may draw
+            for batch in chain.from_iterable(_chosen(loader, self._n, trainer) for loader in loaders):
+                if self.take(model, trainer.strategy.batch_to_device(batch)):
+                    break
 
     def take(self, model: LitGAN, batch: Any) -> bool:
         """Take what is still wanted of ``batch``; tell whether there is enough."""
@@ -66,7 +70,7 @@ class FixedSamples:
 def _chosen(loader: Any, n: int, trainer: Trainer) -> Iterable[Any]:
     if not isinstance(loader, ResumableLoader):
         return iter(loader)
-    numbers = sorted(set(loader.sampler))  # a sampler may leave samples to another loader
+    numbers = numbers_of(loader)
     order = torch.randperm(len(numbers), generator=torch.Generator().manual_seed(0)).tolist()
     mine = [numbers[i] for i in order[:n][trainer.global_rank :: trainer.world_size]]
     return DataLoader(Subset(loader.dataset, mine), loader.batch_size, collate_fn=loader.collate_fn)
@@ -78,6 +82,25 @@ def held_out_loaders(trainer: Trainer) -> list[Any]:
     if trainer.val_dataloaders is None and trainer.enable_validation:
         loop.setup_data()
     return [] if loop._combined_loader is None else list(loop._combined_loader.flattened)
+
+
+def loader_of(trainer: Trainer, split: Split) -> Any:
+    """Return a loader of a split's data: the Trainer's, or the data module's where the Trainer has not asked for it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    loader: Any = trainer.train_dataloader if split == "train" else trainer.test_dataloaders
+    if split == "val":
+        loader = held_out_loaders(trainer) if trainer.state.fn == TrainerFn.FITTING else trainer.val_dataloaders
+    if split != "train" and isinstance(loader, list) and loader:
+        loader = loader[0]
+    data: Any = getattr(trainer, "datamodule", None)
+    if (loader is None or loader == []) and data is not None:
+        return split_loader(data, split)
+    if loader is None or loader == []:
+        raise ValueError(f"split={split!r} and there are no such data here: give a data module, or another split")
+    return loader
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -15,8 +15,9 @@ from torchmetrics import Metric
 
 from lit_gan import logs
 from lit_gan.arguments import at_least, at_least_one
-from lit_gan.callbacks.fixed import held_out_loaders, validating
+from lit_gan.callbacks.fixed import loader_of, validating
 from lit_gan.callbacks.pictures import run_folder
+from lit_gan.data.base import Split
 from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples, Report
 from lit_gan.evaluation.scores import ScoreName, scorer_for
 from lit_gan.evaluation.sources import digest_of_weights, up_to
@@ -26,7 +27,6 @@ from lit_gan.representation import in_one_line
 
 __all__ = ["GenerativeMetrics"]
 
-Split = Literal["train", "val", "test"]
 _FEWEST = 10
 
 
@@ -49,7 +49,7 @@ class GenerativeMetrics(Callback):
         extractor: of the metrics by name, :class:`lit_gan.metrics.extractors.EfficientNetLite0` for instance, or any
             module that maps uint8 images to features ``(N, D)``; None for Inception. Points are their own features.
         n_fake: generated samples, ≥ 10.
-        n_real: real samples, a fixed random choice; None for all of the split.
+        n_real: real samples, a fixed random choice; None for all of the split, which must then have a length.
         split: of the real samples; the literature compares with training data.
         every_n_steps: generator updates between evaluations; None for one in each validation.
         every_n_images: images seen between evaluations, in place of ``every_n_steps``.
@@ -205,44 +205,26 @@ class GenerativeMetrics(Callback):
         if self._evaluation is None:
             trainer = model.trainer
             real = RealSamples(loader_of(trainer, self.split), self.n_real)
-            self._counts = real.label_counts(len(model.label_counts)) if len(model.label_counts) else None
-            data = getattr(trainer, "datamodule", None)
-            scorer = scorer_for(self.metrics, self.extractor, real, self.n_fake, data).to(model.device)
-            scorer.look(real.block(0)[:2])  # refuses what the extractor cannot take
-            self._samples(model, 0).block(0)  # and what cannot be generated
+            self._counts = real.label_counts(len(model.label_counts))
+            fewest = self.n_fake
             if self.floor:
                 self._floor = up_to(loader_of(trainer, "val" if self.split == "train" else "train"), self.n_fake)
-                if self._floor.n < self.n_fake:
+                fewest = self._floor.n
+                if fewest < self.n_fake:
                     rank_zero_warn(
-                        f"the floor has {self._floor.n} real samples, and n_fake={self.n_fake}: its scores are too high"
+                        f"the floor has {fewest} real samples, and n_fake={self.n_fake}: its scores are too high"
                     )
-            ema = self.ema and model.ema_generator is not None
-            describes = {"split": self.split, "ema": ema, "seed": self.seed}
+            data = getattr(trainer, "datamodule", None)
+            scorer = scorer_for(self.metrics, self.extractor, real, fewest, data).to(model.device)
+            scorer.look(real.block(0)[:2])  # refuses what the extractor cannot take
+            generated = self._samples(model, 0)
+            generated.block(0)  # and what cannot be generated
+            describes = {"split": self.split, "ema": generated.ema, "seed": self.seed}
             self._evaluation = Evaluation(scorer, real, describes, self.cache)
             facts = {**self._evaluation.protocol, "n_fake": self.n_fake, "sets": self.sets}
             for logger in trainer.loggers:
                 logger.log_hyperparams({f"evaluation: {', '.join(self._names())}": facts})
         return self._evaluation
-
-
-def loader_of(trainer: Trainer, split: Split) -> Any:
-    """Return a loader of a split's data: the Trainer's, or the data module's where the Trainer has not asked for it.
-
-    Raises:
-        ValueError: there is none.
-    """
-    loader: Any = trainer.train_dataloader if split == "train" else trainer.test_dataloaders
-    if split == "val":
-        loader = held_out_loaders(trainer) if trainer.state.fn == TrainerFn.FITTING else trainer.val_dataloaders
-    if split != "train" and isinstance(loader, list) and loader:
-        loader = loader[0]
-    data: Any = getattr(trainer, "datamodule", None)
-    if (loader is None or loader == []) and data is not None:
-        data.setup({"train": "fit", "val": "validate", "test": "test"}[split])
-        return getattr(data, f"{split}_dataloader")()
-    if loader is None or loader == []:
-        raise ValueError(f"split={split!r} and there are no such data here: give a data module, or another split")
-    return loader
 
 
 def _append(path: Path, evaluation: dict[str, Any]) -> None:

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from lit_gan import logs
 from lit_gan.arguments import at_least, at_least_one, instance_of
-from lit_gan.callbacks.fixed import held_out_loaders, validating
-from lit_gan.callbacks.generative import loader_of
+from lit_gan.callbacks.fixed import held_out_loaders, loader_of, validating
 from lit_gan.callbacks.pictures import PictureCallback
 from lit_gan.evaluation import GeneratedSamples
 from lit_gan.evaluation.blocks import on_first
@@ -110,7 +109,7 @@ class NearestNeighbours(PictureCallback):
             logs.write(pl_module, {f"{self.name}/{name}": torch.tensor(x) for name, x in numbers.items()})
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the last picture, and say where it is and what the test says."""
+        """Say where the last picture is and what the test says."""
         super().on_fit_end(trainer, pl_module)
         if self.test is not None:
             rank_zero_info(f"Neighbours: {self.test}")

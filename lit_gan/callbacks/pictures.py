@@ -1,6 +1,7 @@
 """What callbacks that draw have in common: when, and where the pictures go."""
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from lit_gan import logs
 from lit_gan.arguments import at_least_one
-from lit_gan.images import save_movie, save_png
+from lit_gan.callbacks.fixed import validating
+from lit_gan.images import evenly, save_movie, save_png
 from lit_gan.module import LitGAN
 from lit_gan.representation import in_one_line
 
@@ -44,7 +46,7 @@ class PictureCallback(Callback, ABC):
 
     @abstractmethod
     def draw(self, model: LitGAN) -> Tensor | None:
-        """Return a uint8 picture ``(C, H, W)``, or None, after a warning, where there is nothing to see."""
+        """Return a uint8 picture ``(C, H, W)``, or None where there is nothing to see."""
 
     def caption(self, model: LitGAN) -> str:
         """Say when the picture was drawn."""
@@ -74,9 +76,14 @@ class PictureCallback(Callback, ABC):
         if self._due(trainer):
             self._write(trainer, pl_module)
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the last picture and say where it is."""
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the last picture: when fit ends, Lightning has taken the networks from their device."""
+        assert isinstance(pl_module, LitGAN)
+        pl_module._health.read()  # what is not finite is said before it is drawn
         self._write(trainer, pl_module)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where the last picture is, and make the movie."""
         path = self._last[1]
         if path is not None:
             rank_zero_info(f"{self.name.capitalize()}: {path}")
@@ -94,7 +101,8 @@ class PictureCallback(Callback, ABC):
         if self._last[0] == step or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         assert isinstance(model, LitGAN)
-        picture = self.draw(model) if trainer.is_global_zero else None
+        with validating(model) if trainer.training else nullcontext():  # a validation is undisturbed in any case
+            picture = self.draw(model) if trainer.is_global_zero else None
         path = None
         if picture is not None:
             path = save_png(picture, folder / self.name / f"step-{step:06d}.png")
@@ -106,8 +114,7 @@ class PictureCallback(Callback, ABC):
 def _movie(paths: list[str], movie: Path, most: int = 300) -> Path:
     """Write pictures as a GIF, ``most`` of them at the most; the last one stays for two seconds."""
     there = [path for path in paths if Path(path).exists()]
-    chosen = there[:: -(-len(there) // most)]
-    return save_movie([Image.open(path) for path in chosen], movie, frame=200, last=2000)
+    return save_movie([Image.open(path) for path in evenly(there, most)], movie, frame=200, last=2000)
 
 
 def run_folder(trainer: Trainer) -> Path:

@@ -37,7 +37,8 @@ class DensityPlot(PictureCallback):
     Raises:
         ImportError: matplotlib is not there; the extra ``plots`` brings it.
         TypeError: an argument of a wrong type.
-        ValueError: the data are no :class:`GaussianMixture`, so that p_data is not known, or D is conditional.
+        ValueError: the data are no :class:`GaussianMixture`, so that p_data is not known, or D is
+            conditional or :class:`lit_gan.networks.Packed`.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, figure 1 and equation 2.
     """
@@ -64,6 +65,9 @@ class DensityPlot(PictureCallback):
         if isinstance(pl_module, LitGAN) and pl_module.passing["discriminator"] != "not at all":
             name = type(pl_module.discriminator).__name__
             raise ValueError(f"DensityPlot draws one D(x), and {name} is conditional, D(x | y): leave it out")
+        if isinstance(pl_module, LitGAN) and pl_module.pack > 1:
+            k = pl_module.pack
+            raise ValueError(f"DensityPlot draws one D(x), and Packed judges {k} points together: leave it out")
 
     @torch.no_grad()
     def draw(self, model: LitGAN) -> Tensor:

@@ -1,5 +1,6 @@
 """Pictures of what the generator makes: grids during training, single files on ``predict``."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -86,7 +87,7 @@ class SampleGrid(FixedLatents):
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument below 1.
+        ValueError: ``every_n_steps`` or ``n`` below 1, ``seed`` below 0.
     """
 
     name: ClassVar[str] = "samples"
@@ -167,6 +168,8 @@ class Interpolation(FixedLatents):
 class SampleWriter(BasePredictionWriter):
     """Writes what ``predict`` generates as PNG files, ``predictions/000000.png`` and on, in the run's folder.
 
+    Of several loaders each has a folder, ``predictions/0/000000.png``.
+
     Args:
         folder: where to write; ``predictions`` in the run's folder where it is None.
     """
@@ -176,7 +179,7 @@ class SampleWriter(BasePredictionWriter):
     def __init__(self, folder: str | None = None) -> None:
         super().__init__(write_interval="batch")
         self.folder = folder
-        self._written = 0
+        self._written: Counter[int] = Counter()  # of each loader
 
     def write_on_batch_end(
         self,
@@ -193,17 +196,20 @@ class SampleWriter(BasePredictionWriter):
             raise ValueError(
                 f"samples of shape {tuple(prediction.shape[1:])} are no images: take what Trainer.predict returns"
             )
-        numbers = batch_indices or range(self._written, self._written + len(prediction))
+        folder = self._folder / str(dataloader_idx) if trainer.predict_loop.num_dataloaders > 1 else self._folder
+        before, step = self._written[dataloader_idx], trainer.world_size
+        first = before * step + trainer.global_rank  # of a stream, which has no numbers: each process has its own
+        numbers = batch_indices or range(first, first + len(prediction) * step, step)
         for number, image in zip(numbers, to_uint8(prediction), strict=True):
-            save_png(image, self._folder / f"{number:06d}.png")
-        self._written += len(prediction)
+            save_png(image, folder / f"{number:06d}.png")
+        self._written[dataloader_idx] += len(prediction)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count from 0, and ask where to write, which several processes must do together."""
-        self._written = 0
+        self._written.clear()
         self._folder = Path(self.folder) if self.folder else run_folder(trainer) / "predictions"
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say how many there are, and where."""
-        written = sum(gather(self._written))
+        written = sum(gather(self._written.total()))
         rank_zero_info(f"Wrote {written} images to {self._folder}")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
+from lit_gan.arguments import at_least_one
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
@@ -88,13 +89,16 @@ class CelebA(MappedSet):
         cache: str | None = None,
     ) -> None:
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
-        if not 1 <= crop <= 178:
+        at_least_one(crop=crop)
+        if crop > 178:
             raise ValueError(f"crop={crop} must lie in [1, 178], the width of the pictures")
         self.root, self.crop, self.attributes, self.download = root, crop, attributes, download
         self._asked = [attributes] if isinstance(attributes, str) else list(attributes or ())
         for name in self._asked:
             if name not in ATTRIBUTES:
                 raise ValueError(f"CelebA has no attribute {name!r}: take some of {', '.join(ATTRIBUTES)}")
+        if len(set(self._asked)) < len(self._asked):
+            raise ValueError(f"attributes={attributes} names one twice: leave it out once")
         if class_balanced and not self._asked:
             raise ValueError("class_balanced=True needs classes and attributes=None gives none: name an attribute")
         self.num_classes = 2 ** len(self._asked)
@@ -120,7 +124,7 @@ class CelebA(MappedSet):
         return memory_map(
             lambda: self._pictures(opened(), faces),
             key=("CelebA", part, self.crop, stamps(files)),
-            shape=(3, self.size, self.size),
+            shape=(3, self.image_size, self.image_size),
             what=str(faces),
             cache=self.cache,
             way_out="unpack img_align_celeba.zip there again",
@@ -130,5 +134,5 @@ class CelebA(MappedSet):
         return Pictures(
             data.filename,
             data.attr.numpy().astype(np.int8),
-            lambda number: decode(faces / data.filename[number], self.size, 3, self.crop),
+            lambda number: decode(faces / data.filename[number], self.image_size, 3, self.crop),
         )

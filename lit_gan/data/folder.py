@@ -14,11 +14,15 @@ from lit_gan.data.pictures import MAX_PIXELS, Crop, Unreadable, check_options, d
 
 __all__ = ["ImageFolder", "picture_files"]
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+_SUFFIXES = {
+    f".{ending}"
+    for ending in "avif bmp gif heic heif jfif jp2 jpeg jpg jxl pgm png ppm tga tif tiff webp".split()  # noqa: SIM905
+}
+"""Of pictures, those too that Pillow needs a plug-in for: where it is not there they are named."""
 
 
 class ImageFolder(MappedSet):
-    """Pictures of a folder and its sub-folders, of any size and format, as square images.
+    """Pictures of a folder and its sub-folders, of any size, as square images.
 
     Each picture is turned upright, laid on white where it is transparent, resized so that its shorter side is
     ``image_size``, and cropped. All are decoded once, into a memory map in the cache folder; changing, adding or
@@ -31,7 +35,7 @@ class ImageFolder(MappedSet):
         batch_size: images per batch.
         classes: take each sub-folder of ``folder`` as a class, in alphabetical order; all labels are 0 otherwise.
         crop: ``"center"`` cuts the longer side; ``"none"`` squeezes the picture into a square; a number cuts a square
-            of so many pixels out of the centre.
+            of so many pixels out of the centre, of a smaller picture all that is square.
         unreadable: ``"skip"`` leaves out files that cannot be decoded and names them in a warning; ``"refuse"``
             raises an error that names them.
         held_out: share of the pictures kept from training, in (0, 1); chosen by their names.
@@ -84,7 +88,8 @@ class ImageFolder(MappedSet):
     def _labels(self, files: list[Path]) -> list[int]:
         if not self.classes:
             return [0] * len(files)
-        folders = [p.relative_to(self.folder).parts[0] if p.parent != Path(self.folder) else "" for p in files]
+        root = Path(self.folder).expanduser()
+        folders = [p.relative_to(root).parts[0] if p.parent != root else "" for p in files]
         if "" in folders:
             raise ValueError(
                 f"classes=True takes each sub-folder of {self.folder} as a class, and {files[folders.index('')].name} "
@@ -96,11 +101,11 @@ class ImageFolder(MappedSet):
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         files = picture_files(self.folder)
         labels = torch.tensor(self._labels(files))
-        options = self.size, self.channels, self.crop, self.max_pixels
+        options = self.image_size, self.channels, self.crop, self.max_pixels
         images, kept = memory_map(
             lambda: Pictures([*map(str, files)], np.arange(len(files)), lambda i: decode(files[i], *options)),
             key=(options, stamps(files)),
-            shape=(self.channels, self.size, self.size),
+            shape=(self.channels, self.image_size, self.image_size),
             what=self.folder,
             cache=self.cache,
             unreadable=self.unreadable,
@@ -114,7 +119,7 @@ def picture_files(where: str) -> list[Path]:
     Raises:
         FileNotFoundError: there is no such folder, or no picture in it.
     """
-    folder = Path(where)
+    folder = Path(where).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     files = [p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()]

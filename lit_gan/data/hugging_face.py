@@ -1,6 +1,7 @@
 """HuggingFaceImages: a column of pictures of a ``datasets`` set, from the hub or from files."""
 
 import io
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,12 @@ class HuggingFaceImages(MappedSet):
 
     Args:
         path: name on the hub, like ``uoft-cs/cifar10``; a folder of parquet, arrow or picture files; a folder that
-            ``save_to_disk`` wrote; or a ``.parquet`` or ``.arrow`` file.
+            ``save_to_disk`` wrote; or a ``.parquet`` or ``.arrow`` file, whose one split is ``train``.
         column: of the pictures, or of their encoded bytes.
         label_column: of the classes, whole numbers from 0 on; all labels are 0 where it is None.
         split: to train on; a part of it too, like ``train[:10000]``, where ``save_to_disk`` did not write it.
-        held_out_split: to validate and test on; a share of ``split`` where it is None.
+        held_out_split: to validate and test on; a share of ``split`` where it is None. Two parts of one split must not
+            overlap.
         held_out: that share, in (0, 1); its rows are chosen at random, the same each time.
         config: which configuration of the set, where it has several.
         revision: commit or tag on the hub; the newest where it is None.
@@ -83,8 +85,11 @@ class HuggingFaceImages(MappedSet):
     ) -> None:
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
         check_options(channels, held_out, max_pixels, crop, unreadable)
-        if held_out_split == split:
-            raise ValueError(f"held_out_split={split!r} is what is trained on: name another, or None for a share of it")
+        if held_out_split is not None and _within_one(split, held_out_split):
+            raise ValueError(
+                f"held_out_split={held_out_split!r} is what is trained on, split={split!r}: name another, or None for "
+                "a share of it"
+            )
         if class_balanced and label_column is None:
             raise ValueError("class_balanced=True needs classes and label_column=None gives none: name the column")
         self.path, self.column, self.label_column, self.config, self.revision = (
@@ -112,11 +117,11 @@ class HuggingFaceImages(MappedSet):
         for table in tables.values():
             self._check_columns(table)
         table = tables[part]
-        options = self.size, self.channels, self.crop, self.max_pixels
+        options = self.image_size, self.channels, self.crop, self.max_pixels
         return memory_map(
             lambda: self._pictures(table),
             key=(_WHO, self.path, table._fingerprint, self.column, self.label_column, options),
-            shape=(self.channels, self.size, self.size),
+            shape=(self.channels, self.image_size, self.image_size),
             what=self.path,
             cache=self.cache,
             unreadable=self.unreadable,
@@ -162,7 +167,7 @@ class HuggingFaceImages(MappedSet):
         def one(number: int) -> np.ndarray:
             row = encoded[rows[number]][self.column]
             file = Path(row["path"]) if row["bytes"] is None else io.BytesIO(row["bytes"])
-            return decode(file, self.size, self.channels, self.crop, self.max_pixels)
+            return decode(file, self.image_size, self.channels, self.crop, self.max_pixels)
 
         return Pictures([f"row {row}" for row in rows], np.array(labels, dtype=np.int64)[rows], one)
 
@@ -177,9 +182,8 @@ def _load(path: str, split: str, config: str | None, revision: str | None) -> An
         if str(table.split or "train") != split:
             raise ValueError(f"save_to_disk wrote no split but {table.split or 'train'!s}")
         return table
-    if local.suffix in _FORMATS and local.is_file():
-        name = split.partition("[")[0]
-        return datasets.load_dataset(_FORMATS[local.suffix], data_files={name: str(local)}, split=split)
+    if local.suffix in _FORMATS and local.is_file():  # one split, "train" to datasets
+        return datasets.load_dataset(_FORMATS[local.suffix], data_files=str(local), split=split)
     return datasets.load_dataset(str(local) if local.exists() else path, config, split=split, revision=revision)
 
 
@@ -190,3 +194,9 @@ def _kind(feature: Any) -> str:
     if name == "Image" or dtype in ("binary", "large_binary"):
         return "pictures"
     return "classes" if name == "ClassLabel" or dtype == "bool" or "int" in dtype else "something else"
+
+
+def _within_one(split: str, other: str) -> bool:
+    """Tell whether two splits share one, or a part of one, as ``train[:100]`` and ``train+extra`` do with ``train``."""
+    pairs = product(split.split("+"), other.split("+"))
+    return any(a == b or a == b.partition("[")[0] or b == a.partition("[")[0] for a, b in pairs)

@@ -1,6 +1,7 @@
 """LSUN: millions of pictures of ten kinds of scenes."""
 
 import io
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,8 @@ class LSUN(MappedSet):
         for name in self._classes or [""]:
             if name not in _CLASSES:
                 raise ValueError(f"LSUN has no class {name!r}: take some of {', '.join(_CLASSES)}")
+        if len(set(self._classes)) < len(self._classes):
+            raise ValueError(f"classes={classes} names one twice: leave it out once")
         if class_balanced and len(self._classes) < 2:
             raise ValueError(f"class_balanced=True needs classes and classes={classes!r} is one: name another")
         self.num_classes = len(self._classes)
@@ -105,18 +108,19 @@ class LSUN(MappedSet):
                 _open(root / f"{name}_{other}_lmdb").close()
         folders = [root / f"{name}_{part}_lmdb" for name in self._classes]
         limit = self.images_per_class if part == "train" else None
-        return memory_map(
-            lambda: self._pictures(folders, limit),
-            key=("LSUN", limit, stamps(folder / "data.mdb" for folder in folders)),
-            shape=(3, self.size, self.size),
-            what=", ".join(map(str, folders)),
-            cache=self.cache,
-            unreadable=self.unreadable,
-        )
+        with ExitStack() as opened:  # lmdb opens a database once in a process: none outlives the decoding
+            return memory_map(
+                lambda: self._pictures(folders, limit, opened),
+                key=("LSUN", limit, stamps(folder / "data.mdb" for folder in folders)),
+                shape=(3, self.image_size, self.image_size),
+                what=", ".join(map(str, folders)),
+                cache=self.cache,
+                unreadable=self.unreadable,
+            )
 
-    def _pictures(self, folders: list[Path], limit: int | None) -> Pictures:
+    def _pictures(self, folders: list[Path], limit: int | None, opened: ExitStack) -> Pictures:
         # Not by torchvision's LSUN: it leaves pickled keys in the working folder, and reads those of another root.
-        databases = [_open(folder) for folder in folders]
+        databases = [opened.enter_context(_open(folder)) for folder in folders]
         keys = [(key, label) for label, database in enumerate(databases) for key in _keys(database, limit)]
         keys.sort()  # hashes: the classes are mixed
 
@@ -124,7 +128,7 @@ class LSUN(MappedSet):
             key, label = keys[number]
             with databases[label].begin() as transaction:
                 content = transaction.get(key)
-            return decode(io.BytesIO(content), self.size, 3, "center")
+            return decode(io.BytesIO(content), self.image_size, 3, "center")
 
         names = [f"{folders[label].name}/{key.decode(errors='replace')}" for key, label in keys]
         return Pictures(names, np.array([label for _, label in keys], dtype=np.int64), one)
@@ -141,6 +145,7 @@ def _open(folder: Path) -> Any:
     except lmdb.Error as error:
         raise RuntimeError(_by_hand(folder, f"cannot be read ({one_line(error)})")) from error
     if size > (there := (folder / "data.mdb").stat().st_size):  # reading past its end would end the process
+        database.close()
         raise RuntimeError(_by_hand(folder, f"is truncated, {there:,} of {size:,} bytes"))
     return database
 

@@ -2,12 +2,11 @@
 
 from abc import abstractmethod
 
-import numpy as np
 from torch import Tensor
 
 from lit_gan.data.base import ImageDataModule, Split
 
-__all__ = ["MappedSet", "held_out_last"]
+__all__ = ["MappedSet"]
 
 Map = tuple[Tensor, Tensor]
 
@@ -25,6 +24,7 @@ class MappedSet(ImageDataModule):
     """
 
     parts: tuple[Split, ...] = ("train", "val", "test")
+    image_size: int
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class MappedSet(ImageDataModule):
         cache: str | None,
     ) -> None:
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced)
-        self.size, self.cache = image_size, cache
+        self.cache = cache
         self._maps: dict[Split, Map] = {}
 
     def prepare_data(self) -> None:
@@ -72,9 +72,3 @@ class MappedSet(ImageDataModule):
                 "training and held-out data need one at least"
             )
         return self._tail(split, round(held_out * n))
-
-
-def held_out_last(n: int, every: int) -> np.ndarray:
-    """Return the numbers below ``n``, the multiples of ``every`` last: what is held out is one piece of the map."""
-    numbers = np.arange(n)
-    return np.concatenate([numbers[numbers % every != 0], numbers[numbers % every == 0]])

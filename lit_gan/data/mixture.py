@@ -38,7 +38,7 @@ class GaussianMixture(TensorDataModule):
             and standard deviation.
         modes: how many; 8, 25 and 2 by default. A square number for a grid.
         size: radius of the ring, half the side of the grid, half the length of the line; 1 by default.
-        std: of each mode, one for all or, on a line, a list; 0.05 by default.
+        std: of each mode, one for all or a list with one for each; 0.05 by default.
         means: on a line, where the modes are, in place of ``modes`` and ``size``.
         weights: of the modes, in any unit; equal by default.
         train_size: training points, drawn once; 100,000 as in PacGAN's code.
@@ -80,7 +80,11 @@ class GaussianMixture(TensorDataModule):
         if kind not in _MODES:
             raise ValueError(f"kind={kind!r} is none of {', '.join(_MODES)}")
         if means is not None:
-            _refuse("means=", kind=kind if kind != "line" else None, setting=setting, modes=modes, size=size)
+            if kind != "line":
+                raise ValueError(
+                    f'means={means} are places on a line, and kind={kind!r}: give kind="line", or no means'
+                )
+            _refuse(f"means={means}", setting=setting, modes=modes, size=size)
             places = torch.tensor(means, dtype=torch.float64)[:, None]
         else:
             size, std = _measures(kind, setting, modes, size, std)

@@ -31,8 +31,8 @@ def decode(file: Path | BinaryIO, size: int, channels: int, crop: Crop, max_pixe
         max_pixels: of the file.
 
     Raises:
-        ValueError: the picture has more than ``max_pixels``.
-        OSError: it cannot be decoded.
+        ValueError: the picture has more than ``max_pixels``, or is of floating-point numbers.
+        OSError: it cannot be decoded; Pillow raises others, too.
     """
     with Image.open(file) as image:
         width, height = image.size

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from lit_gan.data.base import Split
-from lit_gan.data.mapped import MappedSet, held_out_last
+from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
 from lit_gan.data.official import Source
 from lit_gan.data.pictures import square
@@ -94,7 +94,7 @@ class STL10(MappedSet):
         return memory_map(
             lambda: self._pictures(opened(), part),
             key=("STL10", part, _HELD_OUT_EVERY, stamps([file])),
-            shape=(3, self.size, self.size),
+            shape=(3, self.image_size, self.image_size),
             what=str(file),
             cache=self.cache,
         )
@@ -102,10 +102,16 @@ class STL10(MappedSet):
     def _pictures(self, data: Any, part: Split) -> Pictures:
         if len(data.labels) != len(data):
             raise ValueError(f"STL10 has {len(data)} images and {len(data.labels)} labels in {self.root}: is it whole?")
-        order = np.arange(len(data)) if part == "test" else held_out_last(len(data), _HELD_OUT_EVERY)
+        order = np.arange(len(data)) if part == "test" else _held_out_last(len(data), _HELD_OUT_EVERY)
 
         def decode(number: int) -> np.ndarray:
-            return square(Image.fromarray(data.data[order[number]].transpose(1, 2, 0)), self.size)
+            return square(Image.fromarray(data.data[order[number]].transpose(1, 2, 0)), self.image_size)
 
         labels = np.maximum(data.labels[order].astype(np.int64), 0)  # -1 where there is none
         return Pictures([f"image {i}" for i in order], labels, decode)
+
+
+def _held_out_last(n: int, every: int) -> np.ndarray:
+    """Return the numbers below ``n``, the multiples of ``every`` last: what is held out is one piece of the map."""
+    numbers = np.arange(n)
+    return np.concatenate([numbers[numbers % every != 0], numbers[numbers % every == 0]])

@@ -16,11 +16,18 @@ from lit_gan.data.pictures import check_options
 from lit_gan.evaluation.engine import Evaluation, Report
 from lit_gan.evaluation.pictures import FolderSamples
 from lit_gan.evaluation.scores import ScoreName, scorer_for
-from lit_gan.evaluation.sources import GeneratedSamples, RealSamples, Samples, digest_of_weights, up_to
+from lit_gan.evaluation.sources import (
+    GeneratedSamples,
+    RealSamples,
+    Samples,
+    digest_of_weights,
+    split_loader,
+    up_to,
+)
 from lit_gan.files import beside
 from lit_gan.module import LitGAN
 
-__all__ = ["device", "evaluate", "loader"]
+__all__ = ["device", "evaluate"]
 
 
 def evaluate(
@@ -71,26 +78,28 @@ def evaluate(
     if Path(generated).is_dir():
         if real is None or data is not None:
             raise ValueError(f"{generated} is a folder: give --real, the folder to compare it with, and no --data")
-        if (n_fake, n_real, sets, floor) != (None, None, 1, False):
+        if (n_fake, n_real, sets, floor, split, ema, seed) != (None, None, 1, False, "train", True, 0):
             raise ValueError(
-                f"{generated} is a folder, of which all is scored: leave out n_fake, n_real, sets and floor"
+                f"{generated} is a folder, of which all is scored: leave out n_fake, n_real, sets, floor, split, ema "
+                "and seed"
             )
         compared = _folders(generated, real, image_size, channels)
         about: dict[str, Any] = {}
     else:
-        if data is None or real is not None or image_size is not None:
-            what = "so a checkpoint: give --data, the data to compare it with, and neither --real nor --image_size"
-            raise ValueError(f"{generated} is no folder, {what}")
+        if data is None or real is not None or image_size is not None or channels != 3:
+            what = "give --data, the data to compare it with, and none of --real, --image_size and --channels"
+            raise ValueError(f"{generated} is no folder, so a checkpoint: {what}")
         model = load_sampler(generated, LitGAN).to(device())
         n = n_fake or 10_000
         reference, others = _of_data(data, split, n_real, floor, n)
-        counts = reference.label_counts(len(model.label_counts)) if len(model.label_counts) else None
+        counts = reference.label_counts(len(model.label_counts))
         drawn = [GeneratedSamples(model, n, seed + i, ema, batch_size, counts) for i in range(sets)]
         weights = digest_of_weights(drawn[0].network)  # tells of which generator, in which state, the scores are
         about = {"images_seen": int(model.images_seen), "weights": weights}
         describes = {"split": split, "ema": drawn[0].ema, "seed": seed}
         compared = _Compared(reference, others, drawn, describes)
-    scorer = scorer_for(metrics, extractor, compared.real, compared.generated[0].n, data).to(device())
+    fewest = (compared.floor or compared.generated[0]).n  # a floor has no more than a set
+    scorer = scorer_for(metrics, extractor, compared.real, fewest, data).to(device())
     evaluation = Evaluation(scorer, compared.real, compared.describes, cache, progress=True)
     report = evaluation.score(compared.generated, compared.floor)
     print(table(report))
@@ -121,14 +130,8 @@ def _of_data(
 ) -> tuple[RealSamples, RealSamples | None]:
     """Return the reference, and the samples of its floor."""
     data.prepare_data()
-    reference = RealSamples(loader(data, split), n_real)
-    return reference, up_to(loader(data, "val" if split == "train" else "train"), n_fake) if floor else None
-
-
-def loader(data: LightningDataModule, split: str) -> object:
-    """Return the loader of a split of data that are prepared."""
-    data.setup({"train": "fit", "val": "validate", "test": "test"}[split])
-    return getattr(data, f"{split}_dataloader")()
+    reference = RealSamples(split_loader(data, split), n_real)
+    return reference, up_to(split_loader(data, "val" if split == "train" else "train"), n_fake) if floor else None
 
 
 def table(report: Report) -> str:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from lit_gan.evaluation.blocks import BLOCK
 from lit_gan.evaluation.engine import check_alike
-from lit_gan.evaluation.sources import RealSamples, Samples, has_samples, up_to
+from lit_gan.evaluation.sources import RealSamples, Samples, has_length, has_samples, up_to
 from lit_gan.images import grid, resize
 from lit_gan.metrics.copying import CopyingTest, Nearest, copying_test, nearest_neighbours
 from lit_gan.metrics.extractors import as_extractor
@@ -31,20 +31,12 @@ def known_and_held_out(train: Any, held_out: Any, tested: int) -> tuple[RealSamp
         ValueError: one of them has no length, and so maybe no end.
     """
     for loader in (train, held_out):
-        if loader is not None and not _has_length(loader):
+        if loader is not None and not has_length(loader):
             raise ValueError(
                 "neighbours need data with an end, and these are a stream without a length: give a data set with one "
                 "(__len__), or leave neighbours out"
             )
     return RealSamples(train), up_to(held_out, tested) if has_samples(held_out) else None
-
-
-def _has_length(loader: Any) -> bool:
-    try:
-        len(loader)
-    except TypeError:
-        return False
-    return True
 
 
 class Memory:
@@ -107,8 +99,8 @@ class Memory:
             return nearest, None
         if self._held_out_distances is None:
             others = torch.cat([self._look(block) for block in _blocks(self.held_out)]).to(looked.device)
-            self._held_out_distances = nearest_neighbours(others, self._training()).distances[:, 0]
-        return nearest, copying_test(nearest.distances[:, 0], self._held_out_distances)
+            self._held_out_distances = nearest_neighbours(others, self._training()).distances[:, 0].cpu()
+        return nearest, copying_test(nearest.distances[:, 0].cpu(), self._held_out_distances)
 
     def picture(self, generated: Samples, nearest: Nearest, rows: int) -> Tensor:
         """Return a uint8 picture ``(C, H, W)``: in each row a sample and, beside it, its nearest training images."""

@@ -111,7 +111,7 @@ class Evaluation:
             key["looks"] = on_first(partial(self._look_of_the_first, key))
             held: list[cache.States] = []
             if not on_first(partial(self._load, key, held)):
-                self.scorer.forget_generated({})
+                self.scorer.start_from({})
                 self._see(self.real, real=True)
                 on_first(partial(self._keep, key, held))
             self._states = held[0] if held else {}
@@ -134,13 +134,13 @@ class Evaluation:
 
     def _of(self, samples: Samples) -> dict[str, float]:
         """Return the scores of one set."""
-        self.scorer.forget_generated(self._reference())
+        self.scorer.start_from(self._reference())
         try:
             self._see(samples, real=False)
             with seeded(0):  # KID and IS draw subsets
                 return on_first(self.scorer.compute)
         finally:
-            self.scorer.forget_generated({})
+            self.scorer.start_from({})
 
     def _see(self, samples: Samples, real: bool) -> None:
         kind = "real" if real else "generated"

@@ -1,5 +1,7 @@
 """A folder of pictures as samples."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -29,8 +31,7 @@ class FolderSamples:
     def __init__(self, folder: str, image_size: int | None = None, channels: int = 3) -> None:
         self._files = picture_files(folder)
         self.n, self.image_size, self.channels = len(self._files), image_size, channels
-        with Image.open(self._files[0]) as first:
-            self._size = first.size
+        self._size = _size(self._files[0])
 
     def block(self, number: int) -> Tensor:
         """Return the pictures of a block, uint8 ``(N, C, H, W)``."""
@@ -41,14 +42,27 @@ class FolderSamples:
         return torch.stack([self._decoded(file, size) for file in files])
 
     def _decoded(self, file: Path, size: int) -> Tensor:
-        try:
+        with _named(file):
             return torch.from_numpy(decode(file, size, self.channels, "center").copy())
-        except OSError as error:
-            raise ValueError(f"{file} cannot be read ({error}): remove it") from error
 
     def _check_sizes(self, files: list[Path]) -> None:
         for file in files:
-            with Image.open(file) as picture:
-                if picture.size != self._size or picture.width != picture.height:
-                    sizes = " and ".join(f"{w}×{h}" for w, h in dict.fromkeys([self._size, picture.size]))
-                    raise ValueError(f"{file.parent} holds pictures of {sizes} pixels: give image_size= to resize them")
+            width, height = _size(file)
+            if (width, height) != self._size or width != height:
+                sizes = " and ".join(f"{w}×{h}" for w, h in dict.fromkeys([self._size, (width, height)]))
+                raise ValueError(f"{file.parent} holds pictures of {sizes} pixels: give image_size= to resize them")
+
+
+def _size(file: Path) -> tuple[int, int]:
+    """Return the width and height of a picture."""
+    with _named(file), Image.open(file) as picture:
+        return picture.size
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Name the file that cannot be read."""
+    try:
+        yield
+    except Exception as error:  # decoders raise whatever comes to them on broken files
+        raise ValueError(f"{file} cannot be read ({error}): remove it") from error

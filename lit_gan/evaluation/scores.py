@@ -27,14 +27,10 @@ ScoreName = Literal["fid", "kid", "is", "mifid", "precision_recall", "density_co
 _BY_MANY_NAMES = ("fid", "precision_recall", "density_coverage")  # whose results are names of their own
 
 
-class Given(nn.Module):
+class Given(nn.Identity):
     """Returns its input: the extractor of a metric that is given features."""
 
     num_features = 1
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return ``features``."""
-        return features
 
 
 class KernelDistance(KernelInceptionDistance):
@@ -118,9 +114,11 @@ class Scorer:
         self.extractors = list({id(e.extractor): e.extractor for e in self.entries if e.extractor is not None}.values())
 
     def to(self, device: torch.device) -> "Scorer":
-        """Bring extractors and metrics to a device."""
-        for module in (*self.extractors, *(entry.metric for entry in self.entries)):
-            module.to(device)
+        """Bring extractors to a device, and metrics where it has float64, which they need: a Mac's has not."""
+        for extractor in self.extractors:
+            extractor.to(device)
+        for entry in self.entries:
+            entry.metric.to("cpu" if device.type == "mps" else device)
         return self
 
     @torch.no_grad()
@@ -159,8 +157,8 @@ class Scorer:
                 scores[name + entry.suffix] = float(value)
         return scores
 
-    def forget_generated(self, real: States) -> None:
-        """Forget generated samples, and have seen the real ones of ``real``."""
+    def start_from(self, real: States) -> None:
+        """Forget all samples, and have seen the real ones of ``real``."""
         for entry in self.entries:
             entry.metric.reset()
             for name, state in real.get(entry.name, {}).items():
@@ -182,7 +180,7 @@ class Scorer:
 
 
 def scorer_for(
-    metrics: Iterable[str | Metric], extractor: nn.Module | None, real: Samples, n_fake: int, data: Any
+    metrics: Iterable[str | Metric], extractor: nn.Module | None, real: Samples, fewest: int, data: Any
 ) -> Scorer:
     """Return the scorer of some samples: Inception makes the features of images where no extractor is given.
 
@@ -190,7 +188,7 @@ def scorer_for(
         metrics: as for :class:`Scorer`.
         extractor: any module that maps uint8 images to features, or None.
         real: the reference.
-        n_fake: generated samples.
+        fewest: samples of the smallest set that is scored.
         data: the data module, whose modes are counted where it is a GaussianMixture.
     """
     metrics = list(metrics)
@@ -199,7 +197,7 @@ def scorer_for(
     if by_features and real.block(0).ndim == 4:
         network = InceptionV3() if extractor is None else as_extractor(extractor)
     mixture = data if isinstance(data, GaussianMixture) else None
-    return Scorer(metrics, network, min(1000, real.n, n_fake), mixture)
+    return Scorer(metrics, network, min(1000, real.n, fewest), mixture)
 
 
 def _makers(

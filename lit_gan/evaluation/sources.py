@@ -37,7 +37,10 @@ __all__ = [
     "Samples",
     "digest_of_weights",
     "fingerprint",
+    "has_length",
     "has_samples",
+    "numbers_of",
+    "split_loader",
     "up_to",
 ]
 
@@ -62,14 +65,17 @@ class RealSamples:
     Args:
         loader: a DataLoader, or any iterable of batches.
         n: how many: a fixed random choice where there are more; None for all.
+        or_fewer: whether fewer than ``n`` will do.
 
     Raises:
-        ValueError: there are fewer than ``n``, or none; at a block, float images that are not in [-1, 1].
+        ValueError: there are fewer than ``n``, or none, or all are wanted of a stream without a length; at a block,
+            float images that are not in [-1, 1].
     """
 
-    def __init__(self, loader: Any, n: int | None = None) -> None:
+    def __init__(self, loader: Any, n: int | None = None, or_fewer: bool = False) -> None:
         self._dataset, numbers, self._collate = _indexed(loader, n)
-        self._numbers = _chosen(numbers, n)
+        all_of_them = or_fewer and n is not None and 0 < len(numbers) < n
+        self._numbers = _chosen(numbers, None if all_of_them else n)
         self.n = len(self._numbers)
 
     def block(self, number: int) -> Tensor:
@@ -95,8 +101,16 @@ class RealSamples:
 
 def up_to(loader: Any, n: int) -> RealSamples:
     """Return the samples of a loader's data set: all, or a fixed random choice of ``n`` where there are more."""
-    every = RealSamples(loader)
-    return every if every.n <= n else RealSamples(loader, n)
+    return RealSamples(loader, n, or_fewer=True)
+
+
+def has_length(loader: Any) -> bool:
+    """Tell whether a loader says how long it is, and so has an end."""
+    try:
+        len(loader)
+    except TypeError:
+        return False
+    return True
 
 
 def has_samples(loader: Any) -> bool:
@@ -150,6 +164,12 @@ class GeneratedSamples:
         return _as_scored(samples)
 
 
+def split_loader(data: Any, split: str) -> Any:
+    """Return the loader of a split of a data module that is prepared."""
+    data.setup({"train": "fit", "val": "validate", "test": "test"}[split])
+    return getattr(data, f"{split}_dataloader")()
+
+
 def fingerprint(samples: Samples) -> str:
     """Return what changes when a sample does: a digest of all of them, the same on every process."""
 
@@ -181,12 +201,17 @@ def _indexed(loader: Any, n: int | None) -> tuple[Any, list[int], Any]:
     indexed = isinstance(loader, (DataLoader, ResumableLoader)) and not isinstance(dataset, IterableDataset)
     if indexed and hasattr(dataset, "__getitem__"):
         with seeded(0):  # a sampler may draw
-            return dataset, on_first(partial(_numbers, loader)), loader.collate_fn
+            return dataset, on_first(partial(numbers_of, loader)), loader.collate_fn
+    if n is None and not has_length(loader):
+        raise ValueError(
+            "n_real=None takes all samples, and these are a stream without a length, which may have no end: give "
+            "n_real, or a data set with a length (__len__)"
+        )
     samples = _read(loader, n)
     return samples, list(range(len(samples))), batch_as_it_is
 
 
-def _numbers(loader: Any) -> list[int]:
+def numbers_of(loader: Any) -> list[int]:
     """Return the numbers of a loader's samples: not all, where its sampler leaves some to another loader."""
     batches = getattr(loader, "batch_sampler", None)
     if batches is not None and getattr(batches, "sampler", None) is not loader.sampler:  # one of the user's own

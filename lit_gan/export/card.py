@@ -99,10 +99,11 @@ def _what(trained: TrainedGenerator, generator: Any, facts: Facts) -> str:
 def _use(trained: TrainedGenerator, generator: Any, facts: Facts) -> str:
     ours = generator["init_args"] is not None
     given = "" if ours else f", generator={_name(generator)}(...)"
+    labels = ", labels=0" if trained.conditional and not len(trained.label_counts) else ""
     code = f"""from lit_gan import load_generator
 
 generator = load_generator("."{given})
-images = generator.sample(16, seed=0)  # ({", ".join(map(str, (16, *facts.shape)))})"""
+images = generator.sample(16{labels}, seed=0)  # ({", ".join(map(str, (16, *facts.shape)))})"""
     text = f"In this folder, with `pip install 'lit-gan[export]'`:\n\n{_python(code)}"
     if not ours:
         text += f"\n\nThe network is not lit_gan's: `{generator['class_path']}` must be at hand."

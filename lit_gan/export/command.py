@@ -8,6 +8,7 @@ from torch import nn
 
 import lit_gan
 from lit_gan.arguments import instance_of
+from lit_gan.checkpoint_files import read_checkpoint
 from lit_gan.checkpoints import sampler_of
 from lit_gan.evaluation.sources import digest_of_weights
 from lit_gan.export.card import NOT_STATED, Facts, card
@@ -15,7 +16,7 @@ from lit_gan.export.folder import CARD, DESCRIPTION, FILES, ONNX, WEIGHTS, write
 from lit_gan.export.onnx import PACKAGES, SIZES, write_onnx
 from lit_gan.export.scores import of_a_file, of_the_run
 from lit_gan.extras import optional
-from lit_gan.files import folder_beside, read_checkpoint
+from lit_gan.files import folder_beside
 from lit_gan.module import LitGAN
 from lit_gan.parts import Source, describe
 from lit_gan.sampling import TrainedGenerator

@@ -55,5 +55,5 @@ def trained(network: nn.Module, training: Pair, validation: Pair, epochs: int) -
 @torch.no_grad()
 def logits_of(network: nn.Module, pair: Pair) -> Pair:
     """Return the network's logits of both kinds, in float64 on the CPU."""
-    real, fake = (torch.cat([network(to_float(part)) for part in x.split(512)]).double().cpu() for x in pair)
+    real, fake = (torch.cat([network(to_float(part)) for part in x.split(512)]).cpu().double() for x in pair)
     return real, fake

@@ -112,10 +112,10 @@ def keeping_types(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Te
     return moved
 
 
-def fingerprint(network: nn.Module, digits: int = 16) -> str:
-    """Return the first hexadecimal digits of the SHA-256 of a network's parameters and buffers, with their names."""
+def fingerprint(network: nn.Module) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a network's parameters and buffers, with their names."""
     digest = sha256()
     for name, tensor in network.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:digits]
+    return digest.hexdigest()[:16]

@@ -11,7 +11,7 @@ from lit_gan.arguments import instance_of
 from lit_gan.metrics.features import check_width, features_of, keeping_types
 from lit_gan.metrics.gaussians import distance_of_equals, frechet_distance
 from lit_gan.metrics.moments import Statistics, merged, no_moments, statistics, with_samples
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["FrechetDistance", "frechet_distance"]
 
@@ -50,7 +50,7 @@ class FrechetDistance(Metric):
     full_state_update = False
     real: Tensor
     fake: Tensor
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(self, feature: nn.Module | None = None) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""The Fréchet distance of two Gaussians: by their moments, by samples of them, and what few samples add to it.
+"""The Fréchet distance of two Gaussians, and what few samples of one and the same add to it.
 
 All of it rests on factors. Where Σ₁ = F₁F₁ᵀ and Σ₂ = F₂F₂ᵀ, tr((Σ₁Σ₂)^½) is the sum of the singular values of F₁ᵀF₂,
-which are the roots of the eigenvalues of the symmetric F₁ᵀΣ₂F₁. Centred samples over √(n − 1) are such a factor.
+which are the roots of the eigenvalues of the symmetric F₁ᵀΣ₂F₁.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["distance_of_equals", "frechet_distance", "frechet_distance_of_samples"]
+__all__ = ["distance_of_equals", "frechet_distance"]
 
 _EPSILON = torch.finfo(torch.float64).eps
 _LOST = 1e-13  # an eigenvalue over the largest one, below which its root would be off by more than 1e-9 of the largest
@@ -51,29 +51,6 @@ def frechet_distance(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor, r
     return _distance(mean1 - mean2, trace1, trace2, _trace_of_root(covariance1, covariance2, rank))
 
 
-def frechet_distance_of_samples(real: Tensor, fake: Tensor) -> Tensor:
-    """Return the Fréchet distance of the Gaussians that have the samples' means and covariances.
-
-    As :func:`frechet_distance` of these, but without a covariance where there are no more samples than features: by the
-    singular values of an n₁ × n₂ matrix where this holds for both.
-
-    Args:
-        real: features ``(n₁, D)``, n₁ ≥ 2, any float type.
-        fake: features ``(n₂, D)``, n₂ ≥ 2.
-
-    Raises:
-        ValueError: other shapes, or fewer than two samples.
-    """
-    if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1] or min(len(real), len(fake)) < 2:
-        raise ValueError(f"samples of shapes {tuple(real.shape)} and {tuple(fake.shape)}: give two (n, D), n ≥ 2")
-    means, centred = zip(*(_centred(x.detach().cpu().double()) for x in (real, fake)), strict=True)
-    few = [len(x) <= x.shape[1] for x in centred]
-    if not any(few):
-        return frechet_distance(means[0], centred[0].T @ centred[0], means[1], centred[1].T @ centred[1])
-    factors = [x.T if small else _factor(x.T @ x) for x, small in zip(centred, few, strict=True)]
-    return _of_factors(means[0] - means[1], factors)
-
-
 def distance_of_equals(variances: Tensor, n1: int, n2: int) -> float:
     """Return about what n₁ and n₂ samples of one Gaussian score: the bias of few samples.
 
@@ -109,12 +86,6 @@ def _checked(which: str, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tens
     if (variances < 0).any() or covariance[variances == 0].any():
         raise ValueError(f"sigma{which} has a variance of {float(variances.min()):.3g}, so it is no covariance")
     return mean, (covariance + covariance.T) / 2 if difference > 0 else covariance
-
-
-def _centred(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean, and the samples less it, over √(n − 1)."""
-    mean = x.mean(0)
-    return mean, (x - mean) / (len(x) - 1) ** 0.5
 
 
 def _trace_of_root(covariance1: Tensor, covariance2: Tensor, rank: int | None) -> Tensor:

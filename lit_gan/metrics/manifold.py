@@ -8,7 +8,7 @@ from torchmetrics.utilities import dim_zero_cat
 from lit_gan.arguments import at_least_one, instance_of
 from lit_gan.metrics.features import check_width, checked, features_of
 from lit_gan.metrics.neighbours import centred, radii, squared_distances
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["DensityCoverage", "PrecisionRecall"]
 
@@ -26,7 +26,7 @@ class _Manifolds(Metric):
     full_state_update = False
     real: list[Tensor]
     fake: list[Tensor]
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(self, feature: nn.Module | None, k: int) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from torchmetrics import Metric
 
 from lit_gan.arguments import instance_of
 from lit_gan.data import GaussianMixture
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 from lit_gan.theory import Mixture, kl_divergence
 
 __all__ = ["ModeCoverage"]
@@ -64,7 +64,7 @@ class ModeCoverage(Metric):
     full_state_update = False
     real_counts: Tensor
     fake_counts: Tensor
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(self, data: GaussianMixture, protocols: Sequence[Protocol] = ("veegan", "strict")) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from lit_gan.arguments import at_least, at_least_one, within
 from lit_gan.images import to_uint8
 from lit_gan.metrics.classifiers import Pair, classifier_for, logits_of, trained
 from lit_gan.randomness import mix, seeded
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 from lit_gan.theory import accuracy_p_value, calibrate, jsd_interval, jsd_lower_bound, value
 
 __all__ = ["ClassifierTwoSample"]
@@ -57,7 +57,7 @@ class ClassifierTwoSample(Metric):
     full_state_update = False
     real: list[Tensor]
     fake: list[Tensor]
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,

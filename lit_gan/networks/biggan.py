@@ -21,7 +21,7 @@ from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, required_labels, stages
 from lit_gan.networks.residual import DownBlock, ResidualDiscriminator, SelfAttention, UpBlock, attention_place
 from lit_gan.networks.spectral import SpectrallyNormalised
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["BigGANDiscriminator", "BigGANGenerator"]
 
@@ -100,7 +100,7 @@ class BigGANGenerator(SpectrallyNormalised):
     Reference: arXiv:1809.11096, appendix B, tables 4 to 6 (a).
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class BigGANDiscriminator(ResidualDiscriminator):
     Reference: arXiv:1809.11096, appendix B; widths: the first author's code.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,

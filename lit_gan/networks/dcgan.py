@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import Conditioning, HeadedDiscriminator, LatentInput, LogitHead, dcgan_init, stages
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
 
@@ -30,7 +30,7 @@ class DCGANGenerator(nn.Module):
     Reference: arXiv:1511.06434, figure 1.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
     Reference: arXiv:1511.06434, section 3.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,

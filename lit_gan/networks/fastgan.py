@@ -24,7 +24,7 @@ from torch.nn.functional import avg_pool2d, glu, interpolate
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, check_images, dcgan_init, required_labels, stages
 from lit_gan.networks.spectral import SpectrallyNormalised
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["FastGANDiscriminator", "FastGANGenerator"]
 
@@ -105,7 +105,7 @@ class FastGANGenerator(SpectrallyNormalised):
     Reference: arXiv:2101.04775, section 3.1 and figure 3.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,
@@ -193,7 +193,7 @@ class FastGANDiscriminator(SpectrallyNormalised):
     Reference: arXiv:2101.04775, section 3.2 and figure 4.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self, image_size: int = 256, channels: int = 3, num_classes: int | None = None, width: int = 64
@@ -235,7 +235,8 @@ class FastGANDiscriminator(SpectrallyNormalised):
         """Return pairs of what a decoder makes of the features and what it should make, ``(N, channels, H, W)`` both.
 
         They are the whole image, one quarter of it, which is drawn for all images together, and the smaller image.
-        Each has half the height and width of the whole image, 128 px at the most.
+        Each has half the height and width of the whole image, all of it below 16 px, and 32 times the first size at the
+        most, 128 px for 4 px.
         """
         features = self._features(images)
         row, column = (int(torch.randint(2, ())) for _ in range(2))
@@ -258,7 +259,7 @@ class FastGANDiscriminator(SpectrallyNormalised):
 
 
 def _decoder(features: int, channels: int, width: int, doublings: int) -> nn.Sequential:
-    """Return gated convolutions from features to a picture ``doublings`` times as large."""
+    """Return gated convolutions from features to a picture 2^``doublings`` times as large."""
     widths = [features, *(max(1, int(width * m)) for m in DECODER[len(DECODER) - doublings :])]
     layers = [GatedConvolution(a, b, up=True) for a, b in pairwise(widths)]
     return nn.Sequential(*layers, _convolution(widths[-1], channels, 3), nn.Tanh())

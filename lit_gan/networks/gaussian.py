@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one, within
 from lit_gan.networks.layers import LatentInput
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["GaussianGenerator"]
 
@@ -30,7 +30,7 @@ class GaussianGenerator(nn.Module):
     Reference: Nowozin et al. 2016, arXiv:1606.00709, section 2.5 fits one Gaussian to a mixture in this way.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self, features: int = 1, mean: float | Sequence[float] = 0.0, std: float | Sequence[float] = 1.0

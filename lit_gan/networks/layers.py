@@ -142,7 +142,8 @@ def check_images(images: Tensor, shape: Sequence[int], network: nn.Module) -> No
         given, taken = ("×".join(map(str, s)) for s in (images.shape[1:], shape))
         raise ValueError(
             f"{type(network).__name__} takes {taken} inputs, it was given {given}: "
-            "set image_size and channels (or features) to the same values on the data and on both networks"
+            "set image_size and channels (or features) to the same values on the data and on both networks, or, inside "
+            "Packed(…, k), channels (or features) to k times as many"
         )
 
 
@@ -158,10 +159,10 @@ def stages(image_size: int) -> tuple[int, int]:
     while start > 7 and start % 2 == 0:
         start, doublings = start // 2, doublings + 1
     if doublings == 0 or not 4 <= start <= 7:
-        sizes = sorted(s * 2**k for s in (4, 5, 6, 7) for k in range(1, 9))
-        below = max((s for s in sizes if s < image_size), default=sizes[0])
-        above = min((s for s in sizes if s > image_size), default=sizes[-1])
-        raise ValueError(f"image_size={image_size} is not 4, 5, 6 or 7 doubled: take {below} or {above}")
+        sizes = sorted(s * 2**k for s in (4, 5, 6, 7) for k in range(1, image_size.bit_length() + 1))
+        above = next(s for s in sizes if s > image_size)
+        nearest = " or ".join(map(str, [*[s for s in sizes if s < image_size][-1:], above]))
+        raise ValueError(f"image_size={image_size} is not 4, 5, 6 or 7 doubled: take {nearest}")
     return start, doublings
 
 

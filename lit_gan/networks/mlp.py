@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, LogitHead, check_images
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["MLPDiscriminator", "MLPGenerator", "Waves"]
 
@@ -94,7 +94,7 @@ class MLPGenerator(nn.Module):
     Reference: arXiv:1406.2661, section 5.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class MLPDiscriminator(nn.Module):
     Reference: arXiv:1406.2661, section 5.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.arguments import at_least_one, instance_of
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["Packed"]
 
@@ -16,22 +16,26 @@ class Packed(nn.Module):
     V(G, D) bounds the JSD of the distributions of k samples, which is larger than that of one.
 
     Args:
-        discriminator: takes k times the channels of an image, ``(N, k·C, H, W)``, or k times the features of a vector.
+        discriminator: without classes; takes k times the channels of an image, ``(N, k·C, H, W)``, or k times the
+            features of a vector.
         k: samples in a pack; 2 to 4 in the paper.
 
     Raises:
         TypeError: a discriminator that is no Module.
-        ValueError: k below 1; at the forward pass, what the discriminator refuses.
+        ValueError: k below 1, or a discriminator of classes; at the forward pass, what the discriminator refuses.
 
     Reference: Lin et al. 2017, arXiv:1712.04086, section 2.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(self, discriminator: nn.Module, k: int = 2) -> None:
         super().__init__()
         instance_of("discriminator", discriminator, nn.Module, "DCGANDiscriminator(channels=6)")
         at_least_one(k=k)
+        classes = getattr(discriminator, "num_classes", None)
+        if classes is not None:
+            raise ValueError(f"discriminator has num_classes={classes}, and packs are judged without: leave it out")
         self.discriminator, self.k = discriminator, k
 
     def forward(self, images: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch.nn.functional import leaky_relu
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
 from lit_gan.networks.resampling import Down, Up
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["R3GANDiscriminator", "R3GANGenerator"]
 
@@ -110,7 +110,7 @@ class R3GANGenerator(nn.Module):
     Reference: arXiv:2501.05441, section 3, figure 2 (c) and table 9.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,
@@ -171,7 +171,7 @@ class R3GANDiscriminator(nn.Module):
     Reference: arXiv:2501.05441, section 3, figure 2 (c), table 9 and appendix D (classes).
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lit_gan.arguments import at_least_one
 from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, glorot, stages
 from lit_gan.networks.residual import DownBlock, ResidualDiscriminator, SelfAttention, UpBlock, attention_place
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["SNGANDiscriminator", "SNGANGenerator"]
 
@@ -50,7 +50,7 @@ class SNGANGenerator(nn.Module):
     Reference: arXiv:1802.05957, tables 4 to 6 (a).
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class SNGANDiscriminator(ResidualDiscriminator):
     Reference: arXiv:1802.05957, tables 4 to 6 (b).
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,

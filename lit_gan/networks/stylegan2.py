@@ -26,7 +26,7 @@ from lit_gan.networks.layers import LatentInput, check_images, required_labels, 
 from lit_gan.networks.modulated import ModulatedConv, StyledConv
 from lit_gan.networks.resampling import Up
 from lit_gan.precision import at_least_float32
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["StyleGAN2Discriminator", "StyleGAN2Generator"]
 
@@ -134,7 +134,7 @@ class StyleGAN2Generator(nn.Module):
     3.1 and appendix B.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
     mean_style: Tensor
 
     def __init__(
@@ -184,23 +184,23 @@ class StyleGAN2Generator(nn.Module):
         return images if self.training else images.clamp(-1, 1)
 
     @property
-    def layers(self) -> int:
-        """How many layers take a style: two for each size, the last of them shared with the next size."""
+    def num_styles(self) -> int:
+        """How many styles the layers take: two for each size, the last of them shared with the next size."""
         return 2 * len(self.blocks)
 
     def styles(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the styles of all layers, ``(N, layers, latent_dim)``, mixed in training mode."""
-        w = self.mapping(z, labels)[:, None].expand(-1, self.layers, -1)
+        """Return the styles of all layers, ``(N, num_styles, latent_dim)``, mixed in training mode."""
+        w = self.mapping(z, labels)[:, None].expand(-1, self.num_styles, -1)
         if not self.training or self.style_mixing == 0:
             return w
         other = self.mapping(torch.randn_like(z), labels)[:, None]
-        first = torch.randint(1, self.layers, (len(z), 1), device=z.device)
+        first = torch.randint(1, self.num_styles, (len(z), 1), device=z.device)
         mixed = torch.rand(len(z), 1, device=z.device) < self.style_mixing
-        theirs = mixed & (torch.arange(self.layers, device=z.device) >= first)  # (N, layers)
+        theirs = mixed & (torch.arange(self.num_styles, device=z.device) >= first)  # (N, num_styles)
         return torch.where(theirs[:, :, None], other, w)
 
     def synthesize(self, styles: Tensor) -> Tensor:
-        """Map styles ``(N, layers, latent_dim)`` to images, which nothing bounds."""
+        """Map styles ``(N, num_styles, latent_dim)`` to images, which nothing bounds."""
         x, image = self.constant.expand(styles.shape[0], -1, -1, -1), None
         for i, block in enumerate(self.blocks):  # the first takes two styles, each other one three, one in common
             x, image = block(x, image, styles[:, max(2 * i - 1, 0) : 2 * i + 2])
@@ -316,7 +316,7 @@ class StyleGAN2Discriminator(nn.Module):
     Reference: arXiv:1912.04958, figure 7c and appendix B.
     """
 
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import Tensor, nn
 
@@ -62,15 +62,20 @@ class Penalty(ABC):
     (arXiv:1912.04958, section 3.1)."""
 
     def __post_init__(self) -> None:
-        """Refuse a negative weight and an interval below one."""
+        """Refuse a negative weight, an interval below one, and a player that there is none of."""
         if self.weight is None:
             raise TypeError(f"{type(self).__name__}: weight=None: leave the penalty out to go without")
         always_within("[0, ∞)", self, weight=self.weight)
         at_least_one(self, every=self.every)
+        if self.player not in get_args(Player):
+            raise ValueError(
+                f'{type(self).__name__}: player={self.player!r} is neither "discriminator" nor "generator": give each '
+                "of them a penalty of its own"
+            )
 
     def weight_in(self, turn: Turn) -> float:
         """Return the factor in ``turn``."""
-        return self.weight(turn.images_seen) if isinstance(self.weight, Schedule) else self.weight
+        return float(self.weight(turn.images_seen) if isinstance(self.weight, Schedule) else self.weight)
 
     def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
         """Refuse, by a ValueError before training, a game that it cannot be computed of; it refuses none by default.

@@ -1,7 +1,6 @@
 """What both players pay for classes that cannot be told."""
 
 from dataclasses import dataclass
-from typing import get_args
 
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -40,15 +39,6 @@ class AuxiliaryClassifier(Penalty):
     weight: float | Schedule = 1.0
     every: int = 1
     player: Player = "discriminator"
-
-    def __post_init__(self) -> None:
-        """Refuse a player that there is none of."""
-        super().__post_init__()
-        if self.player not in get_args(Player):
-            raise ValueError(
-                f'AuxiliaryClassifier: player={self.player!r} is neither "discriminator" nor "generator": give each '
-                "of them a penalty of its own"
-            )
 
     def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
         """Refuse a discriminator that tells no classes, a generator that takes none, and data without any."""

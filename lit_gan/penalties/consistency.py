@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from lit_gan.arguments import instance_of, within
+from lit_gan.augment import AdaptiveAugment
 from lit_gan.penalties.base import Penalty, Turn
 from lit_gan.schedules import Schedule
 
@@ -26,7 +27,7 @@ class Consistency(Penalty):
 
     Raises:
         TypeError: a transform that is no Module.
-        ValueError: a negative weight.
+        ValueError: a negative weight, or an AdaptiveAugment that would wait to be told how the game goes.
 
     Reference: Zhang et al. 2019, arXiv:1910.12027, equation 3; Zhao et al. 2020, arXiv:2002.04724, algorithm 1.
     """
@@ -37,10 +38,17 @@ class Consistency(Penalty):
     every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a transform that is none and a negative weight."""
+        """Refuse a transform that is none, one that waits to be told how the game goes, and a negative weight."""
         super().__post_init__()
         instance_of("Consistency: transform", self.transform, nn.Module, "DiffAugment()")
         within("[0, ∞)", self, fake_weight=self.fake_weight)
+        adaptive = [m for m in self.transform.modules() if isinstance(m, AdaptiveAugment)]
+        waiting = [m for m in adaptive if m.target is not None or isinstance(m.p, Schedule)]
+        if waiting:
+            raise ValueError(
+                "Consistency: nothing tells AdaptiveAugment here how the game goes, and its p would stay at "
+                f"{float(waiting[0].probability):g}: give AdaptiveAugment(p=0.5, target=None), or DiffAugment()"
+            )
 
     def __call__(self, turn: Turn) -> Tensor:
         """``weight`` · E[(D(x) − D(T(x)))²] + ``fake_weight`` · E[(D(G(z)) − D(T(G(z))))²]."""

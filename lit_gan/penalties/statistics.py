@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lit_gan.arguments import within
 from lit_gan.penalties.base import Penalty, Turn
 from lit_gan.precision import at_least_float32
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 from lit_gan.schedules import Schedule
 
 __all__ = ["LeCam", "PathLength"]
@@ -35,7 +35,7 @@ class _Remembering(nn.Module, Penalty):
         self.turns += 1
 
     __call__ = nn.Module.__call__  # which calls forward
-    extra_repr = arguments
+    extra_repr = as_arguments
 
 
 class LeCam(_Remembering):

@@ -1,5 +1,6 @@
 """Which charts and tables there are of a run, and what each says."""
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -105,11 +106,12 @@ def score_charts(run: Run) -> list[Chart]:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for entry in run.scores:
         for name in entry.get("scores", {}):
-            groups.setdefault((name, str(entry.get("stage", "val")), _protocol(entry)), []).append(entry)
-    return [_score_chart(f"{stage}/{name}", name, says, entries) for (name, stage, says), entries in groups.items()]
+            protocol = json.dumps(entry.get("protocol", {}), sort_keys=True)
+            groups.setdefault((name, str(entry.get("stage", "val")), protocol), []).append(entry)
+    return [_score_chart(f"{stage}/{name}", name, entries) for (name, stage, _), entries in groups.items()]
 
 
-def _score_chart(title: str, name: str, says: str, entries: list[dict[str, Any]]) -> Chart:
+def _score_chart(title: str, name: str, entries: list[dict[str, Any]]) -> Chart:
     points: Points = [(float(e["step"]), float(e["scores"][name])) for e in entries]
     band = [
         (x, y - float(e["spread"][name]), y + float(e["spread"][name]))
@@ -117,11 +119,10 @@ def _score_chart(title: str, name: str, says: str, entries: list[dict[str, Any]]
         if name in e.get("spread", {})
     ]
     floor = entries[-1].get("floor", {}).get(name)
-    return Chart(title, says, [Curve(name, points, band)], floor, "real against real")
+    return Chart(title, _says(entries[-1].get("protocol", {})), [Curve(name, points, band)], floor, "real against real")
 
 
-def _protocol(entry: dict[str, Any]) -> str:
-    of = entry.get("protocol", {})
+def _says(of: dict[str, Any]) -> str:
     averaged = " of the averaged generator" if of.get("ema") else ""
     sets = f", mean of {of['sets']} sets, the band their standard deviation" if of.get("sets", 1) > 1 else ""
     real = f"{of.get('n_real')} real ones ({of.get('split')})"

@@ -9,13 +9,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from lit_gan.images import evenly
 from lit_gan.report.charts import Chart, draw
 from lit_gan.report.contents import charts, extremes, score_charts
 from lit_gan.report.folder import Run
+from lit_gan.verdict import FINE
 
 __all__ = ["page"]
-
-_FINE = ("plays", "equilibrium")
 
 
 def page(run: Run, pictures: int, version: str) -> str:
@@ -51,13 +51,13 @@ def _verdict(verdicts: Sequence[dict[str, Any]]) -> str:
     if not verdicts:
         return ""
     last = verdicts[-1]
-    kind = "verdict" if last.get("state") in _FINE else "verdict bad"
+    kind = "verdict" if last.get("state") in FINE else "verdict bad"
     says = str(last.get("says", ""))
-    return f'<p class="{kind}">After {last["step"]:g} generator updates {escape(says)}</p>'
+    return f'<p class="{kind}">After {last["step"]:,.0f} generator updates {escape(says)}</p>'
 
 
 def _pictures(name: str, found: Sequence[tuple[int, Path]], most: int) -> str:
-    chosen = _evenly(found, most)
+    chosen = evenly(found, most)
     last = len(chosen) - 1
     images = [
         f'<img src="{_inside(path)}" data-step="{step}" alt="{escape(name)} after {step} generator updates"'
@@ -70,13 +70,6 @@ def _pictures(name: str, found: Sequence[tuple[int, Path]], most: int) -> str:
     )
     some = f'<p class="soft">{len(chosen)} of {len(found)} pictures.</p>' if len(chosen) < len(found) else ""
     return f'<section class="pictures"><h2>{escape(name.capitalize())}</h2>{"".join(images)}{slider}{some}</section>'
-
-
-def _evenly(items: Sequence[Any], most: int) -> list[Any]:
-    """Return ``most`` of ``items`` at the most, the last and, where there is room, the first among them."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(i * (len(items) - 1) / max(most - 1, 1))] for i in range(most)] if most > 1 else [items[-1]]
 
 
 def _inside(path: Path) -> str:

@@ -40,12 +40,12 @@ def calibration_error(real_logits: Tensor, fake_logits: Tensor, bins: int = 15) 
     is right seven times in ten, whatever its accuracy.
 
     Args:
-        real_logits: logits of samples of p_data, ``(N,)``.
-        fake_logits: logits of samples of p_g, ``(M,)``.
+        real_logits: logits of samples of p_data, any shape.
+        fake_logits: logits of samples of p_g, any shape.
         bins: how many.
 
     Returns:
-        A scalar in [0, 1], in float64; NaN where a logit is.
+        A scalar in [0, 1], in float64 on the CPU; NaN where a logit is.
 
     Raises:
         ValueError: no logits of a kind, or no bins.
@@ -54,11 +54,12 @@ def calibration_error(real_logits: Tensor, fake_logits: Tensor, bins: int = 15) 
     """
     check_logits(real_logits, fake_logits)
     at_least_one(bins=bins)
-    d = torch.sigmoid(torch.cat([real_logits.flatten(), fake_logits.flatten()]).double())
-    weight = torch.cat([torch.full_like(x, 0.5 / x.numel(), dtype=d.dtype) for x in (real_logits, fake_logits)])
-    real = torch.zeros_like(d).index_fill_(0, torch.arange(real_logits.numel(), device=d.device), 1)
+    d_real, d_fake = (torch.sigmoid(x.flatten().cpu().double()) for x in (real_logits, fake_logits))
+    d = torch.cat([d_real, d_fake])
     if d.isnan().any():
         return d.sum()
+    real = torch.cat([torch.ones_like(d_real), torch.zeros_like(d_fake)])
+    weight = torch.cat([torch.full_like(x, 0.5 / len(x)) for x in (d_real, d_fake)])
     which = (d * bins).long().clamp_max(bins - 1)
     return d.new_zeros(bins).index_add_(0, which, weight * (real - d)).abs().sum()
 
@@ -67,7 +68,7 @@ def calibrate(real_logits: Tensor, fake_logits: Tensor, iterations: int = 50) ->
     """Fit slope a and offset b so that a·logit + b is a log density ratio log p_data/p_g.
 
     Logistic regression of real against fake on the one feature ``logit``, by Newton's method in float64, both kinds
-    weighing the same. The targets are (N + 1)/(N + 2) and 1/(N + 2) instead of 1 and 0, so that the slope stays
+    weighing the same. The targets are (N + 1)/(N + 2) and 1/(M + 2) instead of 1 and 0, so that the slope stays
     finite where the two kinds do not overlap.
 
     Args:
@@ -86,7 +87,7 @@ def calibrate(real_logits: Tensor, fake_logits: Tensor, iterations: int = 50) ->
     n, m = real_logits.numel(), fake_logits.numel()
     if min(n, m) < 2:
         raise ValueError(f"a calibration needs two logits of each kind, got {n} real and {m} fake: add held-out data")
-    x = torch.cat([real_logits.flatten(), fake_logits.flatten()]).double().cpu()
+    x = torch.cat([real_logits.flatten(), fake_logits.flatten()]).cpu().double()
     mean = x.mean().clamp(x.min(), x.max())  # rounding may carry it past equal logits, which then seem to have a slope
     scale = x.std().clamp_min(1e-12)
     features = torch.stack([(x - mean) / scale, torch.ones_like(x)], 1)

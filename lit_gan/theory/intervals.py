@@ -42,11 +42,12 @@ def jsd_interval(
     rng = torch.Generator().manual_seed(seed)
 
     def means(values: Tensor) -> Tensor:
-        values = values.double().cpu().flatten()
+        values = values.flatten()
         drawn = [values[torch.randint(len(values), (len(values),), generator=rng)].mean() for _ in range(resamples)]
         return torch.stack(drawn)
 
-    bounds = jsd_lower_bound(means(logsigmoid(real_logits.double())) + means(logsigmoid(-fake_logits.double())))
+    real, fake = (x.cpu().double() for x in (real_logits, fake_logits))  # a Mac has no float64
+    bounds = jsd_lower_bound(means(logsigmoid(real)) + means(logsigmoid(-fake)))
     low, high = bounds.quantile(bounds.new_tensor([(1 - level) / 2, (1 + level) / 2])).tolist()
     return low, high
 

@@ -12,8 +12,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lit_gan import LitGAN
 from lit_gan.callbacks import DivergenceStop
+from lit_gan.checkpoint_files import PlainCheckpointIO, read_checkpoint
 from lit_gan.checkpoints import load_sampler
-from lit_gan.files import PlainCheckpointIO, read_checkpoint
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.processes import on_ranks

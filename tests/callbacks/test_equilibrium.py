@@ -8,15 +8,17 @@ from functools import partial
 import pytest
 import torch
 from pytorch_lightning.loggers import CSVLogger
-from torch.utils.data import DataLoader, IterableDataset, SubsetRandomSampler, TensorDataset
+from pytorch_lightning.plugins import MixedPrecision
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.data import DataLoader, IterableDataset, SubsetRandomSampler, TensorDataset, WeightedRandomSampler
 
 from lit_gan import LitGAN
 from lit_gan.callbacks import EquilibriumMonitor
 from lit_gan.callbacks.equilibrium import coverage
 from lit_gan.data import GaussianMixture
-from lit_gan.equilibrium import density_ratios
+from lit_gan.equilibrium import HeldOut, density_ratios
 from lit_gan.losses import FDivergence, Minimax, NonSaturating, RelativisticPaired
-from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator
+from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator, Packed
 from lit_gan.optim import GANAdam
 from lit_gan.theory import js_divergence, jsd_lower_bound, value
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
@@ -186,6 +188,63 @@ def test_coverage_by_hand():
     assert coverage(real, torch.tensor([[0.5]]), k=1) == 0.5  # 0.5 from 0 and 1, which have neighbours at 1; 2 has not
     assert coverage(real, torch.tensor([[0.5], [4.0]]), k=1) == 0.75
     assert coverage(real, real, k=2) == 1
+
+
+def test_coverage_is_the_same_far_from_zero():
+    x = GaussianMixture(std=0.2, train_size=64, held_out_size=512).load("val")[0].double()
+    near = coverage(x[:256], x[256:])
+    assert coverage(x[:256] + 1e7, x[256:] + 1e7) == near
+    assert 0.9 < near <= 1
+
+
+def test_logits_on_a_gpu_are_judged():
+    """Without one: torch's fake tensors have devices and nothing else."""
+    with FakeTensorMode():
+        held_out = HeldOut(rank=0, world_size=1)
+        held_out._real = held_out._fake = [torch.empty(3, device="cuda"), torch.empty(2, device="cuda")]
+        assert [len(logits) for logits in held_out.logits()] == [5, 5]
+
+
+def test_no_second_copy_of_the_weights_is_kept(tmp_path):
+    monitor = EquilibriumMonitor(every_n_steps=8)
+    play(tmp_path, points(), monitor, max_steps=9)
+    assert len(monitor.history) == 1
+    assert not any(move._before or move._parameters for move in monitor._moves.values())
+
+
+@whatever_it_says
+def test_a_turn_that_a_scaler_leaves_out_is_no_divergence(tmp_path):
+    """Its first gradients are infinite, as they often are."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**60)
+    plugin = MixedPrecision("16-mixed", "cpu", scaler=scaler)
+    monitor = EquilibriumMonitor(every_n_steps=1)
+    play(tmp_path, points(), monitor, max_steps=3, plugins=[plugin])
+    assert len(monitor.history) == 3
+    assert all(math.isfinite(number) for measured in monitor.history for number in measured.values())
+    assert "gradient_norm/g" not in monitor.history[0]
+
+
+def test_packs_are_counted_as_they_are_judged(tmp_path):
+    gan = LitGAN(
+        MLPGenerator(features=2, latent_dim=2, width=8), Packed(MLPDiscriminator(features=16), 8), RelativisticPaired()
+    )
+    monitor = EquilibriumMonitor(every_n_steps=1)
+    with pytest.warns(UserWarning, match="there are 4 packs of 8 held-out samples over 1 processes"):
+        trainer(tmp_path, callbacks=[monitor]).fit(gan, loader(torch.rand(16, 2)), loader(torch.rand(32, 2)))
+    assert monitor.history == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_samples_are_the_same_where_a_sampler_draws(tmp_path, seed):
+    x = torch.arange(512.0).reshape(256, 2)
+    monitor = EquilibriumMonitor(every_n_steps=100, n=64)
+    torch.manual_seed(seed)
+    sampler = WeightedRandomSampler(torch.ones(256), 64)
+    trainer(tmp_path, callbacks=[monitor], max_steps=1, max_epochs=-1).fit(
+        points(), DataLoader(TensorDataset(x), 64, sampler=sampler), DataLoader(TensorDataset(x[:32]), 32)
+    )
+    order = torch.randperm(256, generator=torch.Generator().manual_seed(0))[:64]
+    assert torch.cat([x for x, _ in monitor._train._batches]).equal(x[order])
 
 
 # Verdicts

@@ -245,6 +245,13 @@ def test_a_floor_of_fewer_samples_is_warned_of(tmp_path):
         run(tmp_path, scoring(floor=True))
 
 
+def test_a_floor_of_few_samples_bounds_the_subsets_of_kid(tmp_path):
+    callback = scoring(metrics=["kid"], floor=True)
+    with pytest.warns(UserWarning, match="the floor has 40 real samples"):
+        run(tmp_path, callback)
+    assert callback.report.floor.keys() == callback.report.scores.keys()
+
+
 def test_other_content_of_the_scores_file_is_kept_aside(tmp_path):
     (tmp_path / "scores.json").write_text('{"mine": 1}')
     with pytest.warns(UserWarning, match=r"holds no list of scores: it is kept as scores\.json\.other"):

@@ -74,6 +74,14 @@ def _tied(n):
     return (n**3 - n) / (120 * 119)
 
 
+def test_a_run_that_is_over_is_resumed_in_peace(tmp_path):
+    fitted(tmp_path, Copier(), NearestNeighbours(tested=60), max_steps=2).save_checkpoint(tmp_path / "end.ckpt")
+    callback = NearestNeighbours(tested=60)
+    run = trainer(tmp_path, callbacks=[callback], max_steps=2)
+    run.fit(gan(Copier()), loader(TRAIN, batch_size=20), loader(HELD_OUT), ckpt_path=tmp_path / "end.ckpt")
+    assert callback.test is None
+
+
 def test_new_images_are_none(tmp_path):
     other = torch.randint(256, (60, 1, 4, 4), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
     callback = NearestNeighbours(tested=60)

@@ -1,6 +1,6 @@
 """Pictures of the mathematics: what is drawn is right, and what cannot be drawn is refused at once."""
 
-import builtins
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from lit_gan.callbacks import DensityPlot, SampleGrid, ValuePlot
 from lit_gan.callbacks.plots import densities
 from lit_gan.data import FashionMNISTSample, GaussianMixture
 from lit_gan.losses import RelativisticPaired
-from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator
+from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator, Packed
 from lit_gan.optim import GANAdam
 from lit_gan.theory import Mixture, js_divergence, optimal_discriminator
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
@@ -135,6 +135,13 @@ def test_a_conditional_discriminator_is_refused_before_training(tmp_path):
         trainer(tmp_path, callbacks=[DensityPlot()]).fit(gan, mixture())
 
 
+def test_packs_are_refused_before_training(tmp_path):
+    gan = LitGAN(MLPGenerator(features=2, latent_dim=2), Packed(MLPDiscriminator(features=4), 2))
+    with pytest.raises(ValueError, match="Packed judges 2 points together: leave it out"):
+        trainer(tmp_path, callbacks=[DensityPlot()]).fit(gan, mixture())
+    assert gan.images_seen == 0
+
+
 def test_validating_needs_no_density(tmp_path):
     trainer(tmp_path, callbacks=[DensityPlot()]).validate(game(), loader(torch.rand(8, 2)), verbose=False)
 
@@ -193,14 +200,7 @@ def test_unknown_densities_are_refused_before_training(tmp_path):
 
 @pytest.mark.parametrize("callback", [DensityPlot(), ValuePlot()])
 def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch, callback):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     gan = game()
     with pytest.raises(ImportError, match=r'pip install "lit-gan\[plots\]"'):
         trainer(tmp_path, callbacks=[callback]).fit(gan, mixture())

@@ -55,6 +55,14 @@ def test_sub_folders_are_classes_where_asked(folder):
     assert plain._splits["train"].labels.unique().tolist() == [0]
 
 
+def test_a_tilde_is_the_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    data = ImageFolder("~/pictures", image_size=8, batch_size=2, classes=True, cache="~/cache")
+    data.setup("fit")
+    assert len(reds(data, "train")) == 18
+    assert list((folder.parent / "cache").iterdir())
+
+
 def test_a_picture_outside_the_classes_is_named(folder):
     picture(folder / "stray.png")
     with pytest.raises(ValueError, match=r"stray\.png lies in none"):
@@ -101,12 +109,15 @@ def test_unreadable_files_are_named_and_skipped_or_refused(folder):
     (folder / "cats" / "broken.jpg").write_bytes(b"not a picture")
     whole = picture(folder / "cats" / "whole.png", size=(300, 300)).read_bytes()
     (folder / "cats" / "half.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "cats" / "phone.heic").write_bytes(b"what Pillow reads with a plug-in")
     data = module(folder)
-    with pytest.warns(UserWarning, match=r"2 files of .* cannot be read: .*(broken\.jpg|half\.png).*left out"):
+    with pytest.warns(
+        UserWarning, match=r"3 files of .* cannot be read: .*(broken\.jpg|half\.png|phone\.heic).*left out"
+    ):
         data.setup()
     assert len(data._splits["train"]) + len(data._splits["val"]) == 21
     assert len(data._splits["train"].labels) == len(data._splits["train"].samples)
-    with pytest.raises(ValueError, match=r"2 files of .*broken\.jpg.*unreadable=\"skip\""):
+    with pytest.raises(ValueError, match=r"3 files of .*broken\.jpg.*unreadable=\"skip\""):
         module(folder, unreadable="refuse").setup("fit")
 
 

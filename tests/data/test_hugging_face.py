@@ -62,6 +62,12 @@ def test_a_part_of_a_split(tmp_path):
     assert data.load("val")[1].unique().tolist() == [24]
 
 
+def test_one_file_is_not_held_out_from_itself(tmp_path):
+    (file,) = parquet(tmp_path).glob("*.parquet")
+    with pytest.raises(RuntimeError, match=r"split 'test' of .* cannot be had"):
+        module(file, held_out_split="test").prepare_data()
+
+
 def test_a_split_to_hold_out(tmp_path):
     path = tmp_path / "set"
     datasets.DatasetDict(train=hugging_face(9), test=hugging_face(5)).save_to_disk(path)
@@ -99,12 +105,14 @@ def test_columns_and_shares_that_are_not_there_are_refused(tmp_path, options, me
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"held_out": 1.0}, "held_out=1.0 must lie between 0 and 1"),
+        ({"held_out": 1.0}, r"held_out=1.0 must be a number in \(0, 1\)"),
         ({"channels": 4}, "channels=4 must be 1"),
         ({"crop": 0}, "crop=0 must be"),
         ({"unreadable": "ignore"}, "unreadable='ignore' must be"),
         ({"max_pixels": 0}, "max_pixels=0 must lie in"),
         ({"held_out_split": "train"}, "held_out_split='train' is what is trained on"),
+        ({"held_out_split": "train[:9]"}, r"held_out_split='train\[:9\]' is what is trained on, split='train'"),
+        ({"held_out_split": "train", "split": "train[:9]"}, r"is what is trained on, split='train\[:9\]'"),
         ({"class_balanced": True}, "class_balanced=True needs classes and label_column=None"),
     ],
 )

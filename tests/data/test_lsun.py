@@ -77,11 +77,12 @@ def test_a_broken_picture_is_named_or_left_out(tmp_path):
         writing.put(b"broken", b"no picture")
     with pytest.raises(
         ValueError, match=r"1 files of .*bedroom_train_lmdb/broken \(cannot identify.*unreadable=\"skip\""
-    ):
+    ) as refused:  # and kept, as a notebook does
         scenes(tmp_path).prepare_data()
     with pytest.warns(UserWarning, match=r"broken .*left out"):
         images, labels = scenes(tmp_path, unreadable="skip").load("train")
     assert len(images) == len(labels) == 40
+    assert refused.tb is not None
 
 
 def test_lmdb_is_asked_for_by_its_extra(monkeypatch):

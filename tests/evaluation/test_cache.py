@@ -71,3 +71,5 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setenv("LIT_GAN_CACHE", str(tmp_path))
     assert cache_folder(None) == tmp_path
     assert cache_folder("here").name == "here"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder("~/x") == tmp_path / "x"

@@ -89,9 +89,14 @@ def test_two_folders_against_each_other(capsys):
         (["a"], "a is a folder: give --real"),
         (["a", "--real=a", "--sets=0"], "sets=0 must be at least 1"),
         (["a", "--real=a", "--n_fake=20"], "a is a folder, of which all is scored: leave out n_fake"),
+        (["a", "--real=a", "--seed=3"], "a is a folder, of which all is scored: leave out n_fake"),
+        (["a", "--real=a", "--ema=false"], "a is a folder, of which all is scored: leave out n_fake"),
+        (["x.ckpt", "--data=FashionMNISTSample", "--channels=1"], "none of --real, --image_size and --channels"),
         (["a", "--real=a", "--channels=2"], "channels=2 must be 1 (grey) or 3"),
         (["x.ckpt", "--data=FashionMNISTSample", "--n_fake=5"], "n_fake=5 must be at least 10"),
         (["a", "--real=broken"], "0.png cannot be read"),
+        (["a", "--real=phone"], "0.heic cannot be read"),
+        (["a", "--real=floats", "--image_size=16"], "0.tif cannot be read (a picture of floating-point numbers has no"),
         (["none.ckpt", "--data=FashionMNISTSample"], "there is no checkpoint none.ckpt"),
         (["none.ckpt"], "none.ckpt is no folder, so a checkpoint: give --data"),
         (["a", "--real=none"], "there is no folder none"),
@@ -113,6 +118,10 @@ def test_what_makes_no_sense_ends_in_one_sentence(capsys, arguments, sentence):
     pictures("broken", 2)
     Path("broken/0.png").write_bytes(Path("broken/0.png").read_bytes()[:200])
     Image.new("RGB", (8, 8)).save("mixed/z.png")
+    Path("phone").mkdir()
+    Path("phone/0.heic").write_bytes(b"what Pillow reads with a plug-in")
+    Path("floats").mkdir()
+    Image.new("F", (16, 16)).save("floats/0.tif")
     with pytest.raises(SystemExit) as caught:
         main(["evaluate", *arguments, "--extractor=tiny.Tiny"])
     assert caught.value.code == 2

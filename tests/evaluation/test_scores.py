@@ -60,6 +60,11 @@ def samples(tensor):
 REAL, FAKE = images(700), images(600, 40, 256, seed=1)
 
 
+def test_metrics_stay_where_float64_is():
+    scorer = Scorer(["two_sample"], None)
+    assert scorer.to(torch.device("mps")).entries[0].metric.device.type == "cpu"
+
+
 def evaluate(metrics, extractor=None, real=REAL, fake=FAKE, folder=None, **options):
     options = {"subset": 500, **options}
     scorer = Scorer(metrics, None if extractor is None else as_extractor(extractor), **options)

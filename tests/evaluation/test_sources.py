@@ -19,7 +19,7 @@ from lit_gan import LitGAN
 from lit_gan.data import FashionMNISTSample
 from lit_gan.evaluation import GeneratedSamples, RealSamples
 from lit_gan.evaluation.blocks import BLOCK, in_order, on_first
-from lit_gan.evaluation.sources import fingerprint
+from lit_gan.evaluation.sources import fingerprint, up_to
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator
 from tests.processes import on_ranks
@@ -212,7 +212,12 @@ class Stream(IterableDataset):
 
 
 def test_a_stream_in_a_loader_gives_its_first_samples():
-    assert torch.equal(everything(RealSamples(DataLoader(Stream(), 8), 50)), IMAGES[:50])
+    loader = DataLoader(Stream(), 8)
+    assert torch.equal(everything(RealSamples(loader, 50)), IMAGES[:50])
+    assert up_to(loader, 50).n == 50
+    assert up_to(loader, 10_000).n == len(IMAGES)
+    with pytest.raises(ValueError, match="a stream without a length, which may have no end: give n_real, or"):
+        RealSamples(loader)
 
 
 @pytest.mark.parametrize(

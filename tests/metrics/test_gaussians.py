@@ -7,7 +7,7 @@ import torch
 from scipy.linalg import sqrtm
 
 from lit_gan.metrics import frechet_distance
-from lit_gan.metrics.gaussians import distance_of_equals, frechet_distance_of_samples
+from lit_gan.metrics.gaussians import distance_of_equals
 from lit_gan.metrics.moments import merged, no_moments, statistics, with_samples
 
 RNG = torch.Generator()
@@ -105,22 +105,13 @@ def test_takes_any_float_type_and_answers_in_float64():
     assert float(rounded) == pytest.approx(float(expected), rel=1e-5)
 
 
-@pytest.mark.parametrize("n1", [2, 9, 20, 21, 200])
-@pytest.mark.parametrize("n2", [5, 100])
-def test_samples_score_as_their_moments(n1, n2):
-    x, y = normal(n1, 20) + 3, normal(n2, 20) @ normal(20, 20)
-    expected = frechet_distance(x.mean(0), x.T.cov(), y.mean(0), y.T.cov())
-    assert float(frechet_distance_of_samples(x, y)) == pytest.approx(float(expected), rel=1e-9)
-    assert float(frechet_distance_of_samples(x, x)) == pytest.approx(0, abs=1e-8 * float(x.T.cov().trace()))
-
-
 @pytest.mark.parametrize(("n1", "n2"), [(5000, 15), (60, 15), (60, 60), (15, 10), (2000, 2000)])
 @pytest.mark.parametrize("decay", [0, 2])
 def test_samples_of_one_gaussian_score_what_is_said(n1, n2, decay):
     d = 60
     variances = 3 * torch.logspace(0, -decay, d, dtype=torch.float64)
     draws = [[normal(n, d) * variances.sqrt() for n in (n1, n2)] for _ in range(8)]
-    measured = torch.stack([frechet_distance_of_samples(*draw) for draw in draws])
+    measured = torch.stack([frechet_distance(*(m for x in draw for m in (x.mean(0), x.T.cov()))) for draw in draws])
     said = distance_of_equals(variances, n1, n2)
     assert said == pytest.approx(float(measured.mean()), rel=0.05, abs=3 * float(measured.std()))
     if n1 == n2 == 2000 and decay == 0:
@@ -150,12 +141,6 @@ def eye(d):
 def test_what_is_no_gaussian_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         frechet_distance(*arguments)
-
-
-@pytest.mark.parametrize("shapes", [((1, 3), (5, 3)), ((5, 3), (5, 2)), ((5,), (5,))])
-def test_samples_that_have_no_distance_are_refused(shapes):
-    with pytest.raises(ValueError, match="give two"):
-        frechet_distance_of_samples(*map(torch.ones, shapes))
 
 
 class TestMoments:

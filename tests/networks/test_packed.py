@@ -59,8 +59,15 @@ def test_a_packed_game_trains_is_labelled_and_rebuilt(tmp_path):
 
 def test_a_discriminator_of_other_channels_is_refused_before_training(tmp_path):
     gan = LitGAN(MLPGenerator(features=2, latent_dim=2, width=8), Packed(MLPDiscriminator(features=2, width=8), 2))
-    with pytest.raises(ValueError, match="takes 2 inputs, it was given 4"):
+    with pytest.raises(ValueError, match=r"takes 2 inputs, it was given 4.*to k times as many"):
         trainer(tmp_path).fit(gan, GaussianMixture(train_size=64, held_out_size=8, batch_size=8))
+
+
+def test_a_discriminator_of_classes_is_refused():
+    with pytest.raises(
+        ValueError, match="discriminator has num_classes=10, and packs are judged without: leave it out"
+    ):
+        Packed(MLPDiscriminator(features=4, num_classes=10), 2)
 
 
 def test_no_pack_is_refused():

@@ -60,7 +60,7 @@ class TestSizes:
         with torch.device("meta"):
             g, d = StyleGAN2Generator(1024), StyleGAN2Discriminator(1024)
         assert [count(layer) for layer in g.mapping.layers[::2]] == [262_656] * 8
-        assert g.layers == 18
+        assert g.num_styles == 18
         assert [count(layer) for layer in g.blocks[0].layers] == [2_622_465]
         assert [count(layer) for layer in g.blocks[3].layers] == [2_622_465, 2_622_465]
         assert [count(layer) for layer in g.blocks[5].layers] == [1_442_561, 721_409]
@@ -139,7 +139,7 @@ class TestSynthesis:
     def test_each_layer_follows_its_own_style(self):
         """The style of a size's image is that of the next size's first layer: 2·log₂(16) − 2 = 6 in all."""
         g = generator().eval()
-        assert g.layers == 6
+        assert g.num_styles == 6
         w = g.styles(torch.randn(1, 6)).detach()
         seen = []
         for name, layer in g.named_modules():
@@ -197,7 +197,7 @@ class TestTruncation:
     def test_goes_along_the_line_from_the_mean_style(self):
         g, z = generator().eval(), torch.randn(3, 6)
         g.mean_style.normal_()
-        mean = g.mean_style.expand(3, g.layers, -1)
+        mean = g.mean_style.expand(3, g.num_styles, -1)
         between = mean + 0.7 * (g.styles(z) - mean)
         assert_close(g(z, truncation=0.7), g.synthesize(between).clamp(-1, 1))
         assert_close(g(z, truncation=1e-7), g.synthesize(mean).clamp(-1, 1), rtol=1e-4, atol=1e-5)
@@ -220,7 +220,7 @@ class TestTruncation:
         gan = game()
         gan.ema_generator.mean_style.normal_()
         images = gan.sample(4, seed=0, truncation=1e-7)
-        mean = gan.ema_generator.mean_style.expand(1, gan.ema_generator.layers, -1)
+        mean = gan.ema_generator.mean_style.expand(1, gan.ema_generator.num_styles, -1)
         mean = gan.ema_generator.synthesize(mean).detach().clamp(-1, 1)
         assert_close(images, mean.expand(4, -1, -1, -1), rtol=1e-4, atol=1e-5)
         assert not torch.allclose(gan.sample(4, seed=0, truncation=0.5), gan.sample(4, seed=0))
@@ -322,7 +322,7 @@ class TestPathLengthAtTheStyle:
         for r in (32, 256, 1024):
             gamma = math.log(2) / (r**2 * (math.log(r) - math.log(2)))
             with torch.device("meta"):
-                layers = StyleGAN2Generator(r, width=1).layers
+                layers = StyleGAN2Generator(r, width=1).num_styles
             assert gamma == pytest.approx(2 / (r**2 * layers))
 
     @pytest.mark.parametrize("n", [1, 2, 5])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lit_gan.cli import main
-from lit_gan.images import save_png
+from lit_gan.images import evenly, save_png
 from lit_gan.report import report
 from lit_gan.report.charts import Chart, Curve, draw
 
@@ -74,6 +74,8 @@ def test_pictures_are_chosen_evenly_with_the_first_and_the_last(tmp_path):
     assert re.findall(r'data-step="(\d+)"', page) == ["10", "50", "90"]
     assert "3 of 9 pictures" in page
     assert report(str(tmp_path / "run"), pictures=1).read_text().count('data-step="90"') == 1
+    assert evenly("abcd", 3) == ["a", "c", "d"]
+    assert evenly("abcd", 4) == list("abcd")
 
 
 def test_lines_lie_where_the_numbers_say():
@@ -115,6 +117,9 @@ def test_scores_of_another_stage_or_protocol_have_charts_of_their_own(tmp_path):
     assert page.count("<h3>test/fid</h3>") == 1
     assert page.count("<h3>val/fid</h3>") == 2
     assert "7 generated samples" in page
+    seeded = {**scores[0], "protocol": {**scores[0]["protocol"], "seed": 1}}
+    (tmp_path / "run" / "scores.json").write_text(json.dumps([*scores, seeded]))
+    assert report(str(tmp_path / "run")).read_text().count("<h3>val/fid</h3>") == 2, "of other samples"
 
 
 def test_a_part_of_it_makes_a_page_too(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from lit_gan.equilibrium import held_out_metrics
+from lit_gan.equilibrium import density_ratios
 from lit_gan.losses import NonSaturating, RelativisticPaired
 from lit_gan.theory import EQUILIBRIUM_VALUE, accuracy, calibrate, calibration_error, jsd_lower_bound, value
 
@@ -84,21 +84,21 @@ def test_calibration_of_too_little_data_is_refused():
         calibrate(torch.ones(1), torch.ones(5))
 
 
-def test_held_out_metrics_score_a_log_ratio_as_it_is():
+def test_metrics_score_a_log_ratio_as_it_is():
     real, fake = torch.tensor([1.0, 2.0]), torch.tensor([-1.0, 0.5])
-    metrics = held_out_metrics(NonSaturating(), real, fake)
+    metrics = density_ratios(NonSaturating(), real, fake).metrics()
     assert set(metrics) == {"value", "jsd_lower_bound", "d_accuracy"}
     assert_close(metrics["value"], value(real.double(), fake.double()))
     assert_close(metrics["jsd_lower_bound"], (metrics["value"] + math.log(4)) / 2)
     assert metrics["d_accuracy"] == 0.75
 
 
-def test_held_out_metrics_calibrate_logits_without_a_meaning_and_say_so():
+def test_metrics_calibrate_logits_without_a_meaning_and_say_so():
     rng = torch.Generator().manual_seed(0)
     x_real = torch.randn(20_000, generator=rng).double() + 1
     x_fake = torch.randn(20_000, generator=rng).double() - 1
-    known = held_out_metrics(NonSaturating(), 2 * x_real, 2 * x_fake)
-    offset = held_out_metrics(RelativisticPaired(), 2 * x_real + 100, 2 * x_fake + 100)
+    known = density_ratios(NonSaturating(), 2 * x_real, 2 * x_fake).metrics()
+    offset = density_ratios(RelativisticPaired(), 2 * x_real + 100, 2 * x_fake + 100).metrics()
     assert offset["calibrated"] == 1
     for name in known:
         assert_close(offset[name], known[name], atol=0.02, rtol=0)
@@ -108,7 +108,7 @@ def test_calibration_is_scored_on_logits_it_was_not_fitted_to():
     """Noise alone: a fit scored on its own data would find a difference; on other data V is below −log 4."""
     rng = torch.Generator().manual_seed(1)
     metrics = [
-        held_out_metrics(RelativisticPaired(), torch.randn(20, generator=rng), torch.randn(20, generator=rng))
+        density_ratios(RelativisticPaired(), torch.randn(20, generator=rng), torch.randn(20, generator=rng)).metrics()
         for _ in range(200)
     ]
     assert torch.stack([m["jsd_lower_bound"] for m in metrics]).mean() < 0
@@ -122,6 +122,12 @@ def test_calibration_error_by_hand():
     assert_close(calibration_error(right.abs(), right.abs()), torch.tensor(0.4).double())
     assert_close(calibration_error(torch.full((3,), 99.0), torch.full((1,), -99.0)), torch.zeros(()).double())
     assert_close(calibration_error(torch.full((3,), -99.0), torch.full((1,), 99.0)), torch.ones(()).double())
+
+
+def test_calibration_error_takes_logits_of_any_shape():
+    rng = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(20, generator=rng) + 1, torch.randn(30, generator=rng)
+    assert calibration_error(real[:, None], fake[:, None]) == calibration_error(real, fake)
 
 
 def test_calibration_error_of_a_log_ratio_is_small_and_of_a_steeper_one_is_not():

@@ -50,7 +50,11 @@ OPTIONS = {
         ValueError,
         r"decides what modes=9 does as well",
     ),
-    "means of a ring": (lambda: GaussianMixture(means=[1.0, 2.0]), ValueError, r"means= decides what kind='ring' does"),
+    "means of a ring": (
+        lambda: GaussianMixture(means=[1.0, 2.0]),
+        ValueError,
+        r"means=\[1.0, 2.0\] are places on a line, and kind='ring'",
+    ),
     "too few deviations": (lambda: GaussianMixture(std=[0.1, 0.2]), ValueError, r"stds=\[0.1, 0.2\] for 8 modes: give"),
     "no points": (lambda: GaussianMixture(train_size=0), ValueError, r"train_size=0 must be at least 1"),
     "a seed in words": (lambda: GaussianMixture(seed="x"), TypeError, r"^seed='x' must be at least 0"),
@@ -104,6 +108,13 @@ OPTIONS = {
         ValueError,
         r"crop=200 must lie in \[1, 178\], the width",
     ),
+    "half a pixel of a face": (lambda: CelebA(crop=148.0), TypeError, r"crop=148.0"),
+    "an attribute twice": (
+        lambda: CelebA(attributes=["Male", "Male"]),
+        ValueError,
+        r"attributes=\['Male', 'Male'\] names one twice",
+    ),
+    "scenes twice": (lambda: LSUN(classes=["tower", "tower"]), ValueError, r"names one twice: leave it out once"),
     "an unknown attribute": (
         lambda: CelebA(attributes="smiling"),
         ValueError,
@@ -171,7 +182,7 @@ FILES = {
         fitted(ImageFolder, folder="x.png"), FileNotFoundError, r"there is no folder x.png", Path("x.png").touch
     ),
     "an empty folder": Wrong(
-        in_pics(), FileNotFoundError, r"pics holds no pictures \(.bmp, .gif, .jpeg", Path("pics").mkdir
+        in_pics(), FileNotFoundError, r"pics holds no pictures \(.avif, .bmp, .gif, .heic", Path("pics").mkdir
     ),
     "no picture that can be read": Wrong(in_pics(), ValueError, r"none of 3 pictures in pics can be read: ", broken),
     "a picture that cannot be read": Wrong(

@@ -25,7 +25,7 @@ from lit_gan.networks import (
 )
 from lit_gan.optim import ClippedRMSprop, GANAdam
 from lit_gan.penalties import DRAGAN, R1, Consistency, LeCam, PathLength
-from lit_gan.schedules import Constant, Cosine, Linear
+from lit_gan.schedules import Cosine, Linear
 from lit_gan.theory import (
     Mixture,
     accuracy,
@@ -202,7 +202,7 @@ MATHEMATICS = {
     ),
     "a ramp of no length": of(lambda: Cosine(images=0), ValueError, r"^Cosine: images=0 must be at least 1"),
     "a ramp to NaN": of(lambda: Linear(end=NAN), ValueError, r"Linear: end=nan must be a number in \(-∞, ∞\)"),
-    "a constant in words": of(lambda: Constant("high"), TypeError, r"Constant: value='high' must be a number"),
+    "a ramp in words": of(lambda: Cosine("high"), TypeError, r"Cosine: start='high' must be a number"),
     "no room for weights": of(
         lambda: ClippedRMSprop(WEIGHTS, clip=0.0), ValueError, r"ClippedRMSprop: clip=0.0 must be a number"
     ),
@@ -346,6 +346,12 @@ NETWORKS_AND_PICTURES = {
         lambda: grid(torch.zeros(0, 1, 4, 4)),
         ValueError,
         r"images of shape \(0, 1, 4, 4\): give \(N, C, H, W\), one at",
+    ),
+    "a grid of no points": of(
+        lambda: grid(torch.zeros(0, 2)), ValueError, r"images of shape \(0, 2\): give \(N, C, H, W"
+    ),
+    "a transform that waits to be told": of(
+        lambda: Consistency(nn.Sequential(AdaptiveAugment())), ValueError, r"its p would stay at 0: give Adapt.*=None\)"
     ),
     "pictures of no size": of(
         lambda: resize(torch.zeros(1, 1, 4, 4).byte(), 0), ValueError, r"^size=0 must be at least 1"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan.metrics.features import fingerprint, full_float32, keeping_types
-from lit_gan.representation import arguments
+from lit_gan.representation import as_arguments
 
 __all__ = ["Extractor", "Pass", "read_weights"]
 
@@ -31,7 +31,7 @@ class Extractor(nn.Module, ABC):
     channels: int | None = 3
     """Of the images it takes, to which grey ones are repeated; None for any images, as they are."""
     chunk: int = 64
-    extra_repr = arguments
+    extra_repr = as_arguments
 
     @property
     def suffix(self) -> str:
