@@ -1,16 +1,18 @@
 """FID-lite0 on Fashion-MNIST at 32 px after ten minutes of training: a plain loop, our DCGAN, our best preset.
 
-    .venv/bin/python -m benchmarks.quality [MINUTES [SEEDS]]     # 10 and 3: two hours
-    .venv/bin/python -m benchmarks.quality search [MINUTES]      # the plain loop's widths and batches
+    .venv/bin/python -m benchmarks.quality [MINUTES [SEEDS [FIRST]]]     # 10, 3 and 0: two hours
+    .venv/bin/python -m benchmarks.quality search [MINUTES]              # the plain loop's widths and batches
 
 Runs take turns, seed by seed, each on all cores; the clock stands still while samples are scored, at each fifth of the
-time. Every score is of 10,000 samples against all 55,000 training images; the floor is that of the 10,000 test images.
+time. Seeds below FIRST are those of the record, so that two sittings make one table. Every score is of 10,000 samples
+against all 55,000 training images; the floor is that of the 10,000 test images.
 The plain loop is PyTorch's DCGAN tutorial (pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html) for 32 px, with
 images in memory, of the width and batch in ``PLAIN``, which the search compares with others. Presets train as their
 files say, on the same images, without validation and pictures; a schedule of the learning rate is laid out over the
 images that the time allows, as a rehearsal measures.
 """
 
+import json
 import os
 import statistics
 import sys
@@ -33,7 +35,7 @@ from lit_gan.metrics.extractors import EfficientNetLite0
 from lit_gan.module import LitGAN
 
 N_FAKE, POINTS = 10_000, 5
-PLAIN = {"width": 32, "batch": 64}
+PLAIN = {"width": 32, "batch": 32}
 CONTENDERS = {
     "plain PyTorch loop": "",
     "preset dcgan_fashion_mnist": "dcgan_fashion_mnist",
@@ -113,24 +115,22 @@ def judge(data: FashionMNIST) -> tuple[Evaluation, float]:
     return evaluation, evaluation.score([test]).scores["fid_lite0"]
 
 
-def table(rows: list[Row]) -> None:
-    print("| contender | FID-lite0, median (least to most) | of the plain loop's | end / own best | steps |")
-    print("|---|---|---|---|---|")
-    ends = {name: [row["curve"][-1]["fid"] for row in rows if row["contender"] == name] for name in CONTENDERS}
-    for name, fids in ends.items():
-        mine = [row for row in rows if row["contender"] == name]
-        share = statistics.median(a / b for a, b in zip(fids, next(iter(ends.values())), strict=True))
-        worst = max(row["curve"][-1]["fid"] / min(at["fid"] for at in row["curve"]) for row in mine)
-        steps = statistics.median(row["steps"] for row in mine)
-        spread = f"{statistics.median(fids):.1f} ({min(fids):.1f} to {max(fids):.1f})"
-        print(f"| {name} | {spread} | {share:.2f} | {worst:.2f} | {steps:.0f} |")
+def line(name: str, rows: list[Row]) -> str:
+    """Return a contender's row of the table: its seeds together."""
+    mine, base = ([row for row in rows if row["contender"] == who] for who in (name, next(iter(CONTENDERS))))
+    fids, base_fids = ([row["curve"][-1]["fid"] for row in those] for those in (mine, base))
+    share = statistics.median(a / b for a, b in zip(fids, base_fids, strict=True))
+    worst = max(row["curve"][-1]["fid"] / min(at["fid"] for at in row["curve"]) for row in mine)
+    steps = statistics.median(row["steps"] for row in mine)
+    spread = f"{statistics.median(fids):.1f} ({min(fids):.1f} to {max(fids):.1f})"
+    return f"| {name} | {spread} | {share:.2f} | {worst:.2f} | {steps:,.0f} |"
 
 
 def main(*arguments: str) -> None:
     quiet()
     searching = arguments[:1] == ("search",)
     given = [float(argument) for argument in arguments[searching:]]
-    minutes, seeds = given[0] if given else 10.0, int(given[1]) if len(given) > 1 else 3
+    minutes, seeds, first = [*given, *(10.0, 3, 0)[len(given) :]]
     data = FashionMNIST(os.environ.get("FASHION_MNIST", "data"), 32)
     evaluation, floor = judge(data)
     print(f"floor, 10,000 test images: {floor:.1f}", flush=True)
@@ -141,14 +141,16 @@ def main(*arguments: str) -> None:
 
     sizes = [{"width": width, "batch": batch} for width in (16, 32, 64) for batch in (32, 64, 128)]
     searched = [("plain PyTorch loop", 0, size) for size in sizes]
-    contests = [(name, seed, {} if CONTENDERS[name] else PLAIN) for seed in range(seeds) for name in CONTENDERS]
-    rows = []
+    numbers = range(int(first), int(seeds))
+    contests = [(name, seed, {} if CONTENDERS[name] else PLAIN) for seed in numbers for name in CONTENDERS]
+    rows = [row for row in json.loads(results("quality").read_text())["rows"] if row["seed"] < first] if first else []
     for name, seed, options in searched if searching else contests:
-        rows.append(run(name, data, Clock(60 * minutes, POINTS, scores), seed, **options))
+        rows.append(run(name, data, Clock(60 * minutes, 1 if searching else POINTS, scores), seed, **options))
         facts = {"minutes": minutes, "floor": floor, "protocol": evaluation.protocol | {"n_fake": N_FAKE}}
         write(results("quality_search" if searching else "quality"), rows, **facts)
     if not searching:
-        table(rows)
+        print("| contender | FID-lite0, median (least to most) | of the plain loop's | end / own best | steps |")
+        print("|---|---|---|---|---|", *(line(name, rows) for name in CONTENDERS), sep="\n")
 
 
 if __name__ == "__main__":

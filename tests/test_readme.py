@@ -13,7 +13,7 @@ import pytest
 import pytorch_lightning as pl
 from PIL import Image
 
-from benchmarks import stacked_mnist
+from benchmarks import quality, stacked_mnist
 from benchmarks.mode_coverage import summary
 from benchmarks.scaling import lines
 from lit_gan.cli import main
@@ -127,6 +127,10 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
         mine = [row for row in rows if (row["mixture"], row["contender"]) == (kind, name)]
         assert len(mine) == 5
         assert summary(mine) in table
+    rows = results("quality")["rows"]
+    for name in quality.CONTENDERS:
+        assert len({row["seed"] for row in rows if row["contender"] == name}) == 2
+        assert quality.line(name, rows) in table
     stacked = [stacked_mnist.line(row) for row in results("stacked_mnist")["rows"]]
     assert len(stacked) == 2
     assert [line for line in stacked if line not in table] == []
