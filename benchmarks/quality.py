@@ -130,7 +130,7 @@ def main(*arguments: str) -> None:
     quiet()
     searching = arguments[:1] == ("search",)
     given = [float(argument) for argument in arguments[searching:]]
-    minutes, seeds, first = [*given, *(10.0, 3, 0)[len(given) :]]
+    minutes, seeds, first = given + [10.0, 3.0, 0.0][len(given) :]
     data = FashionMNIST(os.environ.get("FASHION_MNIST", "data"), 32)
     evaluation, floor = judge(data)
     print(f"floor, 10,000 test images: {floor:.1f}", flush=True)
