@@ -28,6 +28,7 @@ __all__ = [
     "now",
     "peak",
     "quiet",
+    "resident",
     "results",
     "seconds",
     "two_at_a_time",
@@ -114,6 +115,12 @@ def peak() -> int:
     """Return the largest memory that this process has had, in KiB; getrusage would count its parent's."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+
+
+def resident() -> int:
+    """Return the memory that this process has now, in KiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def now() -> float:

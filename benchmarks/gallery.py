@@ -29,11 +29,11 @@ def drawn(case: tuple[str, float]) -> Row:
     torch.set_num_threads(1)
     seed_everything(0, verbose=False)
     cli = LitGANCLI(args=["--config", str(PRESETS / f"{name}.yaml")], run=False)
-    model, batch = cli.model, cli.datamodule.batch_size
+    model = cli.model
     channels, size, _ = model.sample(1, seed=0).shape[1:]
     images, labels = FashionMNISTSample(size).load("train")
     garments = TensorSamples(resize(images, size).expand(-1, channels, -1, -1), labels)
-    batch = batch if channels == 1 else min(16, batch)
+    batch = cli.datamodule.batch_size if channels == 1 else min(16, cli.datamodule.batch_size)
     data: Any = DataLoader(garments, batch, shuffle=True, drop_last=True, collate_fn=batch_as_it_is)
     fit(model, data, Clock(seconds, 1, lambda _: {}))
     samples = to_uint8(model.sample(SHOWN, seed=0)).expand(-1, 3, -1, -1)

@@ -8,14 +8,12 @@ its own. Two minutes.
 """
 
 import multiprocessing
-import resource
 import sys
 import time
-from pathlib import Path
 
 import torch
 
-from benchmarks.clock import peak, results, write
+from benchmarks.clock import peak, resident, results, write
 from lit_gan.metrics import DensityCoverage, PrecisionRecall
 
 TABLES = {"PrecisionRecall": 3, "DensityCoverage": 2}
@@ -46,13 +44,7 @@ def measured(name: str, n: int, d: int) -> dict[str, float]:
     start = time.perf_counter()
     scores = metric.compute()
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "mib": peak() / 1024 - before, **{key: float(score) for key, score in scores.items()}}
-
-
-def resident() -> float:
-    """Return the resident set, in MiB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
+    return {"seconds": seconds, "mib": (peak() - before) / 1024, **{key: float(score) for key, score in scores.items()}}
 
 
 def main(samples: str = "10000", numbers: str = "2048") -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from benchmarks.clock import PRESETS, results, write
+from benchmarks.clock import PRESETS, resident, results, write
 
 _CHECKPOINT_EACH = 5.0  # seconds
 _WARM = 600  # updates, after the first validation, grid and measurement
@@ -47,9 +47,8 @@ class Vitals(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Look."""
         if trainer.global_step % self.every_n_steps == 0:
-            pages = int(Path("/proc/self/statm").read_text().split()[1])
-            kib, files = pages * os.sysconf("SC_PAGE_SIZE") // 1024, len(list(Path("/proc/self/fd").iterdir()))
-            look = {"step": trainer.global_step, "seconds": time.monotonic(), "kib": kib, "files": files}
+            files = len(list(Path("/proc/self/fd").iterdir()))
+            look = {"step": trainer.global_step, "seconds": time.monotonic(), "kib": resident(), "files": files}
             with Path(self.path).open("a") as file:
                 file.write(json.dumps(look) + "\n")
 

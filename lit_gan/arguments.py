@@ -1,9 +1,20 @@
 """Refusals of arguments that all parts share: one sentence with the name and the value."""
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
-__all__ = ["at_least", "at_least_one", "instance_of", "positive", "prefix", "shown", "why_outside", "within"]
+__all__ = [
+    "at_least",
+    "at_least_one",
+    "each_once",
+    "instance_of",
+    "positive",
+    "prefix",
+    "shown",
+    "why_outside",
+    "within",
+]
 
 
 def at_least(minimum: int, owner: object = None, /, **values: int | None) -> None:
@@ -73,6 +84,17 @@ def shown(value: object, most: int = 100) -> str:
     """Return the ``repr`` of a value in one line, without its middle where it is longer than ``most`` characters."""
     line = " ".join(repr(value).split())
     return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"
+
+
+def each_once(**values: Sequence[str]) -> None:
+    """Refuse the first of ``values``, lists of names, that holds one twice.
+
+    Raises:
+        ValueError: names the list.
+    """
+    for name, value in values.items():
+        if len(set(value)) < len(value):
+            raise ValueError(f"{name}={value!r} names one twice: leave it out once")
 
 
 def prefix(owner: object) -> str:

@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.conftest import names_of_a_module
-from tests.test_readme import commands
+from tests.test_readme import commands, some_pictures
 
 ROOT = Path(__file__).parents[1]
 PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
@@ -121,9 +120,7 @@ def typed(tmp_path):
 
 @pytest.mark.slow
 def test_the_commands_for_own_pictures(typed, tmp_path):
-    (tmp_path / "pictures").mkdir()
-    for i in range(200):
-        Image.effect_noise((70, 80 + i), 50).save(tmp_path / "pictures" / f"{i}.png")
+    some_pictures(tmp_path / "pictures", 200)
     lines = commands(PAGES["own_pictures.md"])
     assert [line[0] for line in lines] == ["fit", "fit", "sample", "sample"]
     typed(*lines, PICTURES="pictures", RUN="lightning_logs/version_0")

@@ -30,6 +30,7 @@ from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.parts import describe_data
 from lit_gan.sampling import TrainedGenerator
 from tests.callbacks.test_divergence import Scores
+from tests.callbacks.test_samples import ByLabel
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.matrix import FAMILIES, IMAGES, LABELS
 from tests.test_cli import NETWORKS, QUICK, checkpoint
@@ -297,13 +298,6 @@ def test_the_command_of_its_page(images):
     assert command == "export"
     main(["export", save(plain(), images), *options, "--generator=tests.conftest.PlainGenerator"])
     assert files("generator") == FILES == set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE)) - {"z", "labels"}
-
-
-class ByLabel(PlainGenerator):
-    """Conditional, and silent about how many classes there are."""
-
-    def forward(self, z, labels):
-        return super().forward(z + labels[:, None])
 
 
 def test_the_cards_code_names_labels_where_nothing_says_which_there_are():

@@ -47,13 +47,17 @@ def test_code(monkeypatch, tmp_path, capsys):
     assert "'modes/veegan': tensor(25.)" in capsys.readouterr().out
 
 
+def some_pictures(folder: Path, n: int) -> None:
+    folder.mkdir()
+    for i in range(n):
+        Image.effect_noise((70, 80 + i), 50).save(folder / f"{i}.png")
+
+
 def test_commands(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["lit-gan"])
     monkeypatch.setenv("LIT_GAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "PICTURES").mkdir()
-    for i in range(40):
-        Image.effect_noise((70, 80 + i), 50).save(tmp_path / "PICTURES" / f"{i}.png")
+    some_pictures(tmp_path / "PICTURES", 40)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     limits = [f"--trainer.{name}={value}" for name, value in QUICK.items() if name != "logger"]
     limits += ["--trainer.val_check_interval=1"]

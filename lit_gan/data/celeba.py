@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least_one, each_once
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
@@ -97,8 +97,7 @@ class CelebA(MappedSet):
         for name in self._asked:
             if name not in ATTRIBUTES:
                 raise ValueError(f"CelebA has no attribute {name!r}: take some of {', '.join(ATTRIBUTES)}")
-        if len(set(self._asked)) < len(self._asked):
-            raise ValueError(f"attributes={attributes} names one twice: leave it out once")
+        each_once(attributes=self._asked)
         if class_balanced and not self._asked:
             raise ValueError("class_balanced=True needs classes and attributes=None gives none: name an attribute")
         self.num_classes = 2 ** len(self._asked)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lit_gan.arguments import at_least_one
+from lit_gan.arguments import at_least_one, each_once
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
@@ -90,8 +90,7 @@ class LSUN(MappedSet):
         for name in self._classes or [""]:
             if name not in _CLASSES:
                 raise ValueError(f"LSUN has no class {name!r}: take some of {', '.join(_CLASSES)}")
-        if len(set(self._classes)) < len(self._classes):
-            raise ValueError(f"classes={classes} names one twice: leave it out once")
+        each_once(classes=self._classes)
         if class_balanced and len(self._classes) < 2:
             raise ValueError(f"class_balanced=True needs classes and classes={classes!r} is one: name another")
         self.num_classes = len(self._classes)

@@ -74,8 +74,9 @@ class RealSamples:
 
     def __init__(self, loader: Any, n: int | None = None, or_fewer: bool = False) -> None:
         self._dataset, numbers, self._collate = _indexed(loader, n)
-        all_of_them = or_fewer and n is not None and 0 < len(numbers) < n
-        self._numbers = _chosen(numbers, None if all_of_them else n)
+        if or_fewer and n is not None and numbers:
+            n = min(n, len(numbers))
+        self._numbers = _chosen(numbers, n)
         self.n = len(self._numbers)
 
     def block(self, number: int) -> Tensor:
