@@ -153,7 +153,8 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 def _unread(skipped: dict[str, str], what: str, way_out: str) -> str:
     """Return a sentence that names the first ones."""
-    return f"{len(skipped)} files of {what} cannot be read: {_some(skipped)}; {way_out}"
+    files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
+    return f"{files} of {what} cannot be read: {_some(skipped)}; {way_out}"
 
 
 def _some(skipped: dict[str, str], most: int = 10) -> str:

@@ -161,7 +161,7 @@ def test_rows_without_a_class_or_a_picture(tmp_path):
     with pytest.raises(ValueError, match=r"1 rows of .* have no class in 'label', row 2 first: leave them out"):
         module(tmp_path / "set", label_column="label").prepare_data()
     data = module(tmp_path / "set", held_out=0.2)
-    with pytest.warns(UserWarning, match=r"1 files of .* cannot be read: row 3 .*left out"):
+    with pytest.warns(UserWarning, match=r"1 file of .* cannot be read: row 3 .*left out"):
         data.prepare_data()
     assert sorted(reds(data, "train") + reds(data, "val")) == [0, 1, 2, 4, 5]
     with pytest.raises(ValueError, match=r"row 3 .*unreadable=\"skip\""):

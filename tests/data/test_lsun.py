@@ -76,7 +76,7 @@ def test_a_broken_picture_is_named_or_left_out(tmp_path):
     with lmdb.open(str(lsun(tmp_path) / "bedroom_train_lmdb")) as database, database.begin(write=True) as writing:
         writing.put(b"broken", b"no picture")
     with pytest.raises(
-        ValueError, match=r"1 files of .*bedroom_train_lmdb/broken \(cannot identify.*unreadable=\"skip\""
+        ValueError, match=r"1 file of .*bedroom_train_lmdb/broken \(cannot identify.*unreadable=\"skip\""
     ) as refused:  # and kept, as a notebook does
         scenes(tmp_path).prepare_data()
     with pytest.warns(UserWarning, match=r"broken .*left out"):

@@ -21,7 +21,7 @@ def source(n=3, broken=()):
 
 def test_images_keep_what_belongs_to_them(tmp_path):
     for _ in range(2):
-        with pytest.warns(UserWarning, match=r"1 files of x cannot be read: p1 \(broken\); they are left out"):
+        with pytest.warns(UserWarning, match=r"1 file of x cannot be read: p1 \(broken\); they are left out"):
             images, targets = memory_map(source(broken=[1]), "key", SHAPE, "x", str(tmp_path), "skip")
         assert images[:, 0, 0, 0].tolist() == [0, 2]
         assert targets.tolist() == [[0, 0], [2, 20]]

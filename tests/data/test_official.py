@@ -165,7 +165,7 @@ def test_celebas_options_are_refused(options, message):
 def test_a_missing_face_is_named_and_nothing_is_kept(tmp_path):
     module = faces(tmp_path)
     (tmp_path / "files" / "celeba" / "img_align_celeba" / "000003.jpg").unlink()
-    with pytest.raises(ValueError, match=r"1 files of .* cannot be read: 000003\.jpg .*unpack img_align_celeba\.zip"):
+    with pytest.raises(ValueError, match=r"1 file of .* cannot be read: 000003\.jpg .*unpack img_align_celeba\.zip"):
         module.prepare_data()
     assert not list((tmp_path / "cache").iterdir())
 

@@ -188,7 +188,7 @@ FILES = {
     "a picture that cannot be read": Wrong(
         in_pics(unreadable="refuse"),
         ValueError,
-        r"1 files of pics cannot be read: .*bad.png",
+        r"1 file of pics cannot be read: .*bad.png",
         lambda: (pictures(8)(), Path("pics/bad.png").write_bytes(b"bad")),
     ),
     "pictures of no known range": Wrong(
