@@ -25,6 +25,7 @@ __all__ = [
     "Clock",
     "fit",
     "images_in",
+    "machine",
     "now",
     "peak",
     "quiet",
@@ -123,6 +124,16 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
+def machine() -> str:
+    """Return what measures: the GPU, or the processor, what it can and the cores that this process may use."""
+    if DEVICE == "cuda":
+        return torch.cuda.get_device_name()
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in facts.get("flags", "").split()]
+    return ", ".join([facts.get("model name", platform.machine()), *flags, f"{len(os.sched_getaffinity(0))} cores"])
+
+
 def now() -> float:
     """Return seconds, when all that the device was given to do is done."""
     if DEVICE != "cpu":
@@ -144,8 +155,7 @@ def results(name: str) -> Path:
 
 def write(file: Path, rows: Any, **facts: Any) -> None:
     """Write rows and facts, with those of the machine, as JSON; what is infinite or NaN as a string."""
-    machine = torch.cuda.get_device_name() if DEVICE == "cuda" else platform.machine()
-    record = {"machine": machine, "torch": torch.__version__, **facts, "rows": rows}
+    record = {"machine": machine(), "torch": torch.__version__, **facts, "rows": rows}
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(_plain(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 

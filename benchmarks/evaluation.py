@@ -1,9 +1,10 @@
 """What an evaluation costs beside plain use of torchmetrics: seconds, first and second time, and memory.
 
-    .venv/bin/python -m benchmarks.evaluation [IMAGES]
+    .venv/bin/python -m benchmarks.evaluation [IMAGES [ROUNDS]]     # 1000 and 3; 5000 are all that are embedded
 
 Plain use makes the metrics anew at each evaluation and shows them the real images each time. Both score the same
-images, which are there already, in the same extractor's features; they take turns, and a ratio is the median of rounds.
+images, embedded garments and in the generated ones' place the same mirrored, which are there already, in the same
+extractor's features; they take turns, and a ratio is the median of rounds.
 Memory is that of a process of its own, above what it has when images and extractor are loaded.
 """
 
@@ -12,6 +13,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +28,6 @@ from lit_gan.evaluation import Evaluation, RealSamples
 from lit_gan.evaluation.scores import Scorer
 from lit_gan.metrics.extractors import EfficientNetLite0
 
-ROUNDS = 3
 CASES: dict[str, tuple[str, ...]] = {"FID-lite0": ("fid",), "FID-lite0 and KID-lite0": ("fid", "kid")}
 
 
@@ -48,11 +49,11 @@ def samples(images: Tensor) -> RealSamples:
     return RealSamples(DataLoader(TensorDataset(images), 256))
 
 
-def compare(names: tuple[str, ...], real: Tensor, fake: Tensor) -> dict[str, float]:
+def compare(names: tuple[str, ...], real: Tensor, fake: Tensor, rounds: int) -> dict[str, float]:
     """Return median seconds of both, and median ratios of the first and of the second evaluation."""
     extractor = EfficientNetLite0()
     first, second, by_hand = [], [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             evaluation = Evaluation(Scorer(names, extractor, min(1000, len(real))), samples(real), folder=folder)
             first.append(seconds(lambda e=evaluation: e.score([samples(fake)])))  # type: ignore[misc]
@@ -85,20 +86,29 @@ def memory(n: int) -> float:
     return (peak() - before) / 1024
 
 
-def main() -> None:
+def line(row: dict[str, Any], n: int) -> str:
+    """Return a case's row of the table."""
+    seconds = [f"{row[f'{name}_seconds']:.1f}" for name in ("plain", "first", "second")]
+    ratios = [f"{row[f'{name}_ratio']:.2f}" for name in ("first", "second")]
+    return f"| {row['case']}, {n:,} | {seconds[0]} | {seconds[1]} | {ratios[0]} | {seconds[2]} | {ratios[1]} |"
+
+
+def main(images: str = "1000", rounds: str = "3") -> None:
     quiet()
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    images = FashionMNISTSample(image_size=32).load("train")[0]
-    real, fake = images[:n], images[n : 2 * n]
-    rows = []
+    n, data = int(images), FashionMNISTSample(image_size=32)
+    garments = torch.cat([data.load(split)[0] for split in ("train", "test")])
+    if not 0 < n <= len(garments):
+        raise ValueError(f"{n} images: {len(garments)} are embedded")
+    real, rows = garments[:n], []
     for case, names in CASES.items():
-        rows.append({"case": case, **compare(names, real, fake)})
-        print(rows[-1], flush=True)
+        rows.append({"case": case, **compare(names, real, real.flip(-1), int(rounds))})
+        print(line(rows[-1], n), flush=True)
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        grown = {str(m): pool.apply(memory, (m,)) for m in (2_560, 10_240)}
+        grown = {str(m): pool.apply(memory, (m,)) for m in (1_280, 5_120)}
     print(grown)
-    write(results("evaluation"), rows, threads=torch.get_num_threads(), images=n, rounds=ROUNDS, memory_mb=grown)
+    file = results("evaluation" if n == 1000 else f"evaluation_{n}")
+    write(file, rows, threads=torch.get_num_threads(), images=n, rounds=int(rounds), memory_mb=grown)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

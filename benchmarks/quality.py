@@ -23,7 +23,7 @@ from pytorch_lightning import seed_everything
 from torch import Tensor, nn
 
 from benchmarks.by_hand import Tutorial
-from benchmarks.clock import PRESETS, Clock, Row, fit, images_in, quiet, results, write
+from benchmarks.clock import PRESETS, Clock, Row, fit, images_in, machine, quiet, results, write
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import FashionMNIST
 from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples
@@ -94,7 +94,8 @@ def run(name: str, data: FashionMNIST, clock: Clock, seed: int, **options: int) 
     samples = preset(config, data, clock, seed) if config else plain(data, clock, **options)
     picture = results("quality").with_suffix("") / f"{config or 'plain'}_{seed}.png"
     save_png(grid(samples.block(0)[:64]), picture)
-    row = {"contender": name, "seed": seed, **options, "steps": clock.steps, "curve": clock.curve}
+    row = {"contender": name, "seed": seed, **options, "machine": machine()}
+    row |= {"steps": clock.steps, "curve": clock.curve}
     print(
         name,
         options or "",

@@ -73,7 +73,7 @@ def seconds(arguments: list[str]) -> float:
         return time.perf_counter() - start
 
 
-def main(rounds: str = "5") -> None:
+def main(rounds: str = "3") -> None:
     rows: list[Row] = []
     print("| | lit_gan, s | without, s | ratio | goal |\n|---|---|---|---|---|")
     for name, (ours, theirs, goal) in CASES.items():

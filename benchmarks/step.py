@@ -126,7 +126,7 @@ def main(rounds: str = "5") -> None:
     quiet()
     found: dict[str, list[float]] = {name: [] for name in (*IMAGES, *POINTS)}
     images = torch.randint(256, (512, 1, 32, 32), dtype=torch.uint8)
-    for contest, batches in ((IMAGES, loader(images, 128, 16)), (POINTS, loader(torch.randn(4096, 2), 512, 400))):
+    for contest, batches in ((IMAGES, loader(images, 128, 12)), (POINTS, loader(torch.randn(4096, 2), 512, 400))):
         for name, rate in rates(contest, batches, int(rounds)):
             found[name].append(rate)
     rows: list[Row] = []
