@@ -70,6 +70,9 @@ _GROUPS: Sequence[tuple[str, str, tuple[str, ...], float | None, str]] = (
         "",
     ),
 )
+_JUDGED = {"val/value", "val/jsd_lower_bound", "val/d_accuracy"}
+_CAVEATS = {"augmented": "Of augmented samples.", "packed": "Of {:.0f} samples together."}
+"""What :attr:`lit_gan.LitGAN.caveats` logs beside what the discriminator judges, and what it means."""
 _NOT_DRAWN = ("images_seen", "epoch", "equilibrium/jsd_low", "equilibrium/jsd_high")
 
 
@@ -82,13 +85,22 @@ def charts(run: Run) -> list[Chart]:
     )
     scored = {f"{entry.get('stage', 'val')}/{name}" for entry in run.scores for name in entry.get("scores", {})}
     known = {name for _, _, names, *_ in groups for name in names} | scored | set(_NOT_DRAWN)
-    groups += [(name, "", (name,), None, "") for name in sorted(run.metrics) if name not in known]
+    rest = [name for name in sorted(run.metrics) if name not in known and name.rpartition("/")[2] not in _CAVEATS]
+    groups += [(name, "", (name,), None, "") for name in rest]
     drawn = []
     for title, says, names, level, level_name in groups:
         curves = [Curve(name, run.metrics[name], _band(run, name)) for name in names if name in run.metrics]
         if curves:
-            drawn.append(Chart(title, says, curves, level, level_name))
+            drawn.append(Chart(title, " ".join([says, *_caveats(run, names)]), curves, level, level_name))
     return drawn
+
+
+def _caveats(run: Run, names: Sequence[str]) -> list[str]:
+    """Return what the discriminator was shown in place of images as they are, for metrics of what it judges."""
+    if not _JUDGED.intersection(names):
+        return []
+    logged = {name.rpartition("/")[2]: points for name, points in run.metrics.items()}
+    return [says.format(logged[name][-1][1]) for name, says in _CAVEATS.items() if name in logged]
 
 
 def _band(run: Run, name: str) -> list[tuple[float, float, float]]:

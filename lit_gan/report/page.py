@@ -65,8 +65,8 @@ def _pictures(name: str, found: Sequence[tuple[int, Path]], most: int) -> str:
         for i, (step, path) in enumerate(chosen)
     ]
     slider = (
-        f'<label>Generator updates <input type="range" hidden min="0" max="{last}" value="{last}" step="1">'
-        "<output></output></label>"
+        f'<input type="range" hidden min="0" max="{last}" value="{last}" step="1" aria-label="Generator updates">'
+        "<output></output>"
     )
     some = f'<p class="soft">{len(chosen)} of {len(found)} pictures.</p>' if len(chosen) < len(found) else ""
     return f'<section class="pictures"><h2>{escape(name.capitalize())}</h2>{"".join(images)}{slider}{some}</section>'

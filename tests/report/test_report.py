@@ -63,6 +63,17 @@ def test_all_that_was_logged_is_there(html):
     assert html.count("<h3>val/fid</h3>") == 1, "with its protocol, and not once more among the metrics"
 
 
+def test_a_chart_of_what_d_judges_says_what_it_was_shown(tmp_path):
+    (tmp_path / "metrics.csv").write_text(
+        "step,val/value,val/augmented,equilibrium/packed,equilibrium/spread\n1,-1.3,1.0,,\n2,-1.2,1.0,4.0,0.9\n"
+    )
+    html = report(str(tmp_path)).read_text()
+    value, variety = re.findall(r"<figcaption>(.*?)</figcaption>", html)
+    assert value.endswith("p_g = p_data. Of augmented samples. Of 4 samples together.")
+    assert "augmented" not in variety
+    assert re.findall("<h3>(.*?)</h3>", html) == ["Value of the game, V(G, D)", "Variety"]
+
+
 def test_nothing_is_fetched_and_nothing_of_the_run_is_executed(html):
     assert not re.findall(r'(?:src|href)="(?!data:)', html)
     assert "url(" not in html
