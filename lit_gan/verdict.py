@@ -159,7 +159,7 @@ def _plays(history: Sequence[Measurement]) -> Verdict:
 
 def _numbers(now: Measurement) -> str:
     return (
-        f"V = {now['value']:.3f} (equilibrium −1.386), JSD ≥ {now['jsd_lower_bound']:.3f} nats "
+        f"V = {now['value']:.3f} (equilibrium -1.386), JSD ≥ {now['jsd_lower_bound']:.3f} nats "
         f"[{now['jsd_low']:.3f}, {now['jsd_high']:.3f}], accuracy {now['d_accuracy']:.1%}"
     )
 
