@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 from PIL import Image
 
 from benchmarks import evaluation as costs
-from benchmarks import quality, stacked_mnist
+from benchmarks import quality, soak, stacked_mnist
 from benchmarks.mode_coverage import summary
 from benchmarks.scaling import lines
 from lit_gan.cli import main
@@ -137,6 +137,12 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
         assert len({row["seed"] for row in rows if row["contender"] == name}) == 3
         assert quality.line(name, rows) in table
         assert quality.line(name, rows) in README
+    (soaked,) = results("soak")["rows"]
+    assert soak.line(soaked) in table
+    assert sum(soaked["kills"].values()) >= 50
+    assert soaked["differing"] == []
+    assert soaked["memory_growth"] < 0.02
+    assert soaked["files"][0] == soaked["files"][1]
     stacked = [stacked_mnist.line(row) for row in results("stacked_mnist")["rows"]]
     assert len(stacked) == 2
     assert [line for line in stacked if line not in table] == []
