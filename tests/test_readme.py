@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 from PIL import Image
 
 from benchmarks import evaluation as costs
-from benchmarks import quality, soak, stacked_mnist
+from benchmarks import bf16, quality, soak, stacked_mnist
 from benchmarks.mode_coverage import summary
 from benchmarks.scaling import lines
 from lit_gan.cli import main
@@ -137,6 +137,8 @@ def test_the_other_tables_are_what_the_benchmarks_wrote():
         assert len({row["seed"] for row in rows if row["contender"] == name}) == 3
         assert quality.line(name, rows) in table
         assert quality.line(name, rows) in README
+    for precision in bf16.PRECISIONS:
+        assert bf16.line(precision, results("bf16")["rows"]) in table
     (soaked,) = results("soak")["rows"]
     assert soak.line(soaked) in table
     assert sum(soaked["kills"].values()) >= 50
