@@ -13,8 +13,8 @@ import pytest
 import pytorch_lightning as pl
 from PIL import Image
 
-from benchmarks import evaluation as costs
 from benchmarks import bf16, quality, soak, stacked_mnist
+from benchmarks import evaluation as costs
 from benchmarks.mode_coverage import summary
 from benchmarks.scaling import lines
 from lit_gan.cli import main
