@@ -6,14 +6,13 @@ Two run side by side, on a thread each. Scores are of as many samples as there a
 against these. How fast bf16 is, ``step.py`` measures.
 """
 
-import statistics
 import sys
 from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
 
-from benchmarks.clock import ALONE, PRESETS, Row, quiet, results, two_at_a_time, write
+from benchmarks.clock import ALONE, PRESETS, Row, quiet, results, spread, two_at_a_time, write
 from lit_gan.cli import LitGANCLI
 from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples
 from lit_gan.evaluation.scores import Scorer
@@ -40,8 +39,7 @@ def trained(case: tuple[Any, int, int]) -> Row:
 
 def line(precision: str, rows: list[Row]) -> str:
     """Return a precision's row of the table."""
-    fids = [row["fid"] for row in rows if row["precision"] == precision]
-    return f"| {precision} | {statistics.median(fids):.1f} ({min(fids):.1f} to {max(fids):.1f}) |"
+    return f"| {precision} | {spread([row['fid'] for row in rows if row['precision'] == precision])} |"
 
 
 def main(updates: str = "1500", seeds: str = "3") -> None:

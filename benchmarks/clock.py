@@ -6,9 +6,10 @@ import math
 import multiprocessing
 import os
 import platform
+import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ __all__ = [
     "resident",
     "results",
     "seconds",
+    "spread",
     "two_at_a_time",
     "write",
 ]
@@ -146,6 +148,11 @@ def seconds(work: Callable[[], object]) -> float:
     start = now()
     work()
     return now() - start
+
+
+def spread(scores: Sequence[float], shown: str = ".1f") -> str:
+    """Return the median of several seeds' scores, the least and the most, in a format, for a table."""
+    return f"{statistics.median(scores):{shown}} ({min(scores):{shown}} to {max(scores):{shown}})"
 
 
 def results(name: str) -> Path:

@@ -13,13 +13,12 @@ rehearsal measures; the plain GAN is the original game on the same networks, wit
 import itertools
 import sys
 from functools import partial
-from statistics import median
 from typing import Any
 
 import torch
 from pytorch_lightning import seed_everything
 
-from benchmarks.clock import PRESETS, Clock, Row, fit, images_in, quiet, results, two_at_a_time, write
+from benchmarks.clock import PRESETS, Clock, Row, fit, images_in, quiet, results, spread, two_at_a_time, write
 from lit_gan import LitGAN
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import GaussianMixture
@@ -90,7 +89,7 @@ def summary(rows: list[Row]) -> str:
     cells = [rows[0]["mixture"], rows[0]["contender"]]
     for name, (_, shown) in COLUMNS.items():
         values = [float(row["curve"][-1][name]) for row in rows]  # a record holds what is infinite as a string
-        cells.append(f"{median(values):{shown}} ({min(values):{shown}} to {max(values):{shown}})")
+        cells.append(spread(values, shown))
     return "| " + " | ".join(cells) + " |"
 
 

@@ -23,7 +23,7 @@ from pytorch_lightning import seed_everything
 from torch import Tensor, nn
 
 from benchmarks.by_hand import Tutorial
-from benchmarks.clock import PRESETS, Clock, Row, fit, images_in, machine, quiet, results, write
+from benchmarks.clock import PRESETS, Clock, Row, fit, images_in, machine, quiet, results, spread, write
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import FashionMNIST
 from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples
@@ -123,8 +123,7 @@ def line(name: str, rows: list[Row]) -> str:
     share = statistics.median(a / b for a, b in zip(fids, base_fids, strict=True))
     worst = max(row["curve"][-1]["fid"] / min(at["fid"] for at in row["curve"]) for row in mine)
     steps = statistics.median(row["steps"] for row in mine)
-    spread = f"{statistics.median(fids):.1f} ({min(fids):.1f} to {max(fids):.1f})"
-    return f"| {name} | {spread} | {share:.2f} | {worst:.2f} | {steps:,.0f} |"
+    return f"| {name} | {spread(fids)} | {share:.2f} | {worst:.2f} | {steps:,.0f} |"
 
 
 def main(*arguments: str) -> None:
