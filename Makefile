@@ -20,10 +20,11 @@ demo: .venv/installed  ## train on the embedded Fashion-MNIST for at most five m
 test: .venv/installed  ## run the tests, a process for each of up to four cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-lint: .venv/installed  ## style and types
+lint: .venv/installed  ## style, types, and the layers that import-linter holds
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: .venv/installed  ## speed, side by side, in under 20 minutes; DEVICE=cuda: what there is to measure on a GPU
 	@for part in $(SPEED); do echo; echo "$$part"; DEVICE=$(DEVICE) $(BIN)/python -m benchmarks.$$part || exit 1; done

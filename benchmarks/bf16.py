@@ -14,8 +14,8 @@ from pytorch_lightning import Trainer
 
 from benchmarks.clock import ALONE, PRESETS, Row, quiet, results, spread, two_at_a_time, write
 from lit_gan.cli import LitGANCLI
-from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples
-from lit_gan.evaluation.scores import Scorer
+from lit_gan.metrics.evaluation import Evaluation, GeneratedSamples, RealSamples
+from lit_gan.metrics.evaluation.scores import Scorer
 from lit_gan.metrics.extractors import EfficientNetLite0
 
 PRECISIONS = ("32-true", "bf16-mixed")

@@ -15,8 +15,8 @@ from torchvision.transforms.functional import gaussian_blur
 from benchmarks.clock import results, write
 from benchmarks.evaluation import samples
 from lit_gan.data import FashionMNISTSample
-from lit_gan.evaluation import Evaluation
-from lit_gan.evaluation.scores import Scorer
+from lit_gan.metrics.evaluation import Evaluation
+from lit_gan.metrics.evaluation.scores import Scorer
 from lit_gan.metrics.extractors import EfficientNetLite0
 
 METRICS = ("fid", "kid", "is", "precision_recall", "density_coverage")

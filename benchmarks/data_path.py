@@ -22,7 +22,7 @@ from torchvision import datasets, transforms
 
 from benchmarks.clock import Row, quiet, results, write
 from lit_gan.data import FashionMNISTSample
-from lit_gan.images import to_float
+from lit_gan.data.images import to_float
 
 LINE = "| {path} | {rate:,.0f} | {ratio:.1f} | {goal} |"
 BATCH = 128

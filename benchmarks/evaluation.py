@@ -24,8 +24,8 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from benchmarks.clock import peak, quiet, results, seconds, write
 from lit_gan.data import FashionMNISTSample
-from lit_gan.evaluation import Evaluation, RealSamples
-from lit_gan.evaluation.scores import Scorer
+from lit_gan.metrics.evaluation import Evaluation, RealSamples
+from lit_gan.metrics.evaluation.scores import Scorer
 from lit_gan.metrics.extractors import EfficientNetLite0
 
 CASES: dict[str, tuple[str, ...]] = {"FID-lite0": ("fid",), "FID-lite0 and KID-lite0": ("fid", "kid")}

@@ -17,7 +17,7 @@ from benchmarks.clock import PRESETS, Clock, Row, fit, quiet, results, two_at_a_
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import FashionMNISTSample
 from lit_gan.data.base import TensorSamples, batch_as_it_is
-from lit_gan.images import grid, resize, save_png, to_uint8
+from lit_gan.data.images import grid, resize, save_png, to_uint8
 
 SHOWN, SIZE = 12, 64
 

@@ -26,13 +26,13 @@ from benchmarks.by_hand import Tutorial
 from benchmarks.clock import PRESETS, Clock, Row, fit, images_in, machine, quiet, results, spread, write
 from lit_gan.cli import LitGANCLI
 from lit_gan.data import FashionMNIST
-from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples
-from lit_gan.evaluation.blocks import BLOCK
-from lit_gan.evaluation.scores import Scorer
-from lit_gan.evaluation.sources import Samples
-from lit_gan.images import grid, save_png, to_uint8
+from lit_gan.data.images import grid, save_png, to_uint8
+from lit_gan.gan import LitGAN
+from lit_gan.metrics.evaluation import Evaluation, GeneratedSamples, RealSamples
+from lit_gan.metrics.evaluation.blocks import BLOCK
+from lit_gan.metrics.evaluation.scores import Scorer
+from lit_gan.metrics.evaluation.sources import Samples
 from lit_gan.metrics.extractors import EfficientNetLite0
-from lit_gan.module import LitGAN
 
 N_FAKE, POINTS = 10_000, 5
 PLAIN = {"width": 32, "batch": 32}

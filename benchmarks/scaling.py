@@ -25,11 +25,11 @@ from benchmarks.step import lit_gan
 from lit_gan import LitGAN
 from lit_gan.data import FashionMNISTSample
 from lit_gan.data.base import TensorSamples, batch_as_it_is
+from lit_gan.data.images import to_float
 from lit_gan.data.memory_map import Pictures, memory_map
-from lit_gan.evaluation import Evaluation, RealSamples
-from lit_gan.evaluation.blocks import BLOCK
-from lit_gan.evaluation.scores import Scorer
-from lit_gan.images import to_float
+from lit_gan.metrics.evaluation import Evaluation, RealSamples
+from lit_gan.metrics.evaluation.blocks import BLOCK
+from lit_gan.metrics.evaluation.scores import Scorer
 from lit_gan.metrics.extractors import EfficientNetLite0, OwnExtractor
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
 

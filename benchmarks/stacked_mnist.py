@@ -24,10 +24,10 @@ from torch import Tensor, nn
 
 from benchmarks.clock import Clock, Row, fit, images_in, quiet, results, two_at_a_time, write
 from lit_gan import LitGAN
+from lit_gan._utils.files import cache_folder
 from lit_gan.data import StackedMNIST
 from lit_gan.data.base import Split
-from lit_gan.files import cache_folder
-from lit_gan.images import grid, resize, save_png, to_float, to_uint8
+from lit_gan.data.images import grid, resize, save_png, to_float, to_uint8
 from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
 from lit_gan.optim import GANAdam

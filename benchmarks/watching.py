@@ -22,10 +22,11 @@ from pytorch_lightning.loggers import CSVLogger
 
 from benchmarks.clock import Row, quiet, results, write
 from benchmarks.step import dcgan, points
-from lit_gan import LitGAN, logs
+from lit_gan import LitGAN
 from lit_gan.callbacks import EquilibriumMonitor, SampleGrid
 from lit_gan.data import FashionMNISTSample, GaussianMixture
 from lit_gan.penalties import R1
+from lit_gan.training import logging
 
 LINE = "| {run} | {seconds:.1f} | {monitor:.2f} | {watching:.2f} | {share:.1%} | {goal} |"
 
@@ -85,7 +86,7 @@ def run(gan: LitGAN, data: Any, folder: str) -> dict[str, float]:
         everything.time_hooks(callback)
     start = time.perf_counter()
     with (
-        patch.object(logs, "write", everything.timed(logs.write)),
+        patch.object(logging, "log_metrics", everything.timed(logging.log_metrics)),
         Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),  # the bar's
     ):

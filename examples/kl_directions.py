@@ -18,12 +18,12 @@ import torch
 from pytorch_lightning import Trainer, seed_everything
 
 from lit_gan import LitGAN
+from lit_gan.callbacks.figures import draw_curves
 from lit_gan.data import GaussianMixture
-from lit_gan.images import save_png
+from lit_gan.data.images import save_png
 from lit_gan.losses import FDivergence
 from lit_gan.networks import GaussianGenerator, MLPDiscriminator
 from lit_gan.optim import GANAdam
-from lit_gan.plots import draw_curves
 from lit_gan.schedules import Cosine
 from lit_gan.theory import DivergenceName
 

@@ -8,8 +8,8 @@ import csv
 import sys
 from pathlib import Path
 
-from lit_gan.images import save_png
-from lit_gan.plots import draw_value
+from lit_gan.callbacks.figures import draw_value
+from lit_gan.data.images import save_png
 from lit_gan.theory import EQUILIBRIUM_VALUE
 
 

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
 from lit_gan import LitGAN
+from lit_gan._utils.modes import evaluating
+from lit_gan.data.images import grid, save_png, to_float
 from lit_gan.data.pictures import decode
-from lit_gan.images import grid, save_png, to_float
 from lit_gan.metrics.extractors import EfficientNetLite0
-from lit_gan.sampling import evaluating
 
 
 def main(checkpoint: str, picture: str, output: str = "projection.png", **options: int) -> tuple[float, float]:

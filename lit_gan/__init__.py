@@ -1,7 +1,43 @@
-"""lit_gan: GANs on PyTorch Lightning, with the mathematics of the original paper executable."""
+"""lit_gan: GANs on PyTorch Lightning, with the mathematics of the original paper executable.
 
-from lit_gan.export import load_generator
-from lit_gan.module import LitGAN
+Importing it loads neither torch nor Lightning: each name is imported when it is first used.
+"""
 
-__all__ = ["LitGAN", "__version__", "load_generator"]
-__version__ = "0.1.0"
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from lit_gan._utils.moved import install
+from lit_gan._utils.version import __version__
+
+if TYPE_CHECKING:
+    from lit_gan._utils.errors import LitGANError as LitGANError
+    from lit_gan.gan import LitGAN as LitGAN
+    from lit_gan.sampling.export import load_generator as load_generator
+
+__all__ = ["LitGAN", "LitGANError", "__version__", "load_generator"]
+
+_MODULE_OF = {
+    "LitGAN": "lit_gan.gan",
+    "LitGANError": "lit_gan._utils.errors",
+    "load_generator": "lit_gan.sampling.export",
+}
+
+install()
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name, or a folder like ``lit_gan.networks``, when it is first used."""
+    if name in _MODULE_OF:
+        found = getattr(import_module(_MODULE_OF[name]), name)
+    elif not name.startswith("_") and find_spec(f"lit_gan.{name}") is not None:
+        found = import_module(f"lit_gan.{name}")
+    else:
+        raise AttributeError(f"module 'lit_gan' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the public names, for completion."""
+    return sorted({*globals(), *__all__})

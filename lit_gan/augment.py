@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, pad
 
-from lit_gan.arguments import at_least_one, within
-from lit_gan.precision import at_least_float32
-from lit_gan.representation import as_arguments
+from lit_gan._utils.arguments import at_least_one, within
+from lit_gan._utils.dtypes import at_least_float32
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import as_arguments
 from lit_gan.schedules import Schedule, always_within
 
 __all__ = ["AdaptiveAugment", "Augmentation", "DiffAugment", "sampled"]
@@ -58,7 +59,7 @@ class DiffAugment(Augmentation):
     def __init__(self, color: bool = True, translation: bool = True, cutout: bool = True) -> None:
         super().__init__()
         if not (color or translation or cutout):
-            raise ValueError("DiffAugment: color, translation and cutout are all off: leave the augmentation out")
+            raise LitGANError("DiffAugment: color, translation and cutout are all off: leave the augmentation out")
         self.color, self.translation, self.cutout = color, translation, cutout
 
     def forward(self, images: Tensor) -> Tensor:

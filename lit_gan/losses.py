@@ -12,7 +12,8 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from lit_gan.arguments import within
+from lit_gan._utils.arguments import within
+from lit_gan._utils.errors import LitGANError
 from lit_gan.theory import DivergenceName, find_divergence, variational_bound
 
 __all__ = [
@@ -124,7 +125,7 @@ class Wasserstein(Hinge):
     """The critic's game: E[D(x)] − E[D(G(z))] is the Wasserstein distance, times D's Lipschitz constant, at the best D.
 
     The discriminator minimises E[D(G(z))] − E[D(x)], the generator −E[D(G(z))], D unbounded. It must be kept Lipschitz:
-    ``WGANGP``, :class:`lit_gan.optim.ClippedRMSprop` or spectral norm.
+    ``WGANGP``, :class:`lit_gan.optim.optimizers.ClippedRMSprop` or spectral norm.
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, equation 2.
     """
@@ -163,7 +164,7 @@ class LeastSquares(AdversarialLoss):
         """Refuse targets that pull the wrong way."""
         within("(-∞, ∞)", self, a=self.a, b=self.b, c=self.c)
         if not (self.b > self.a and self.c > self.a):
-            raise ValueError(
+            raise LitGANError(
                 f"LeastSquares: b={self.b} and c={self.c} must be above a={self.a}, where samples are pulled"
             )
 
@@ -237,7 +238,7 @@ class RelativisticPaired(AdversarialLoss):
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """E[softplus(−(fake − real))]."""
         if real is None:
-            raise ValueError("RelativisticPaired compares pairs: pass the real logits, generator(fake, real)")
+            raise LitGANError("RelativisticPaired compares pairs: pass the real logits, generator(fake, real)")
         return softplus(real - fake).mean()
 
 
@@ -261,5 +262,7 @@ class RelativisticAverage(AdversarialLoss):
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """E[softplus(r)] + E[softplus(−f)]."""
         if real is None:
-            raise ValueError("RelativisticAverage compares with real data: pass the real logits, generator(fake, real)")
+            raise LitGANError(
+                "RelativisticAverage compares with real data: pass the real logits, generator(fake, real)"
+            )
         return softplus(real - fake.mean()).mean() + softplus(real.mean() - fake).mean()

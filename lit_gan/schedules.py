@@ -4,9 +4,9 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from lit_gan.arguments import at_least_one, prefix, why_outside, within
+from lit_gan._utils.arguments import at_least_one, prefix, why_outside, within
 
-__all__ = ["Cosine", "Linear", "Schedule", "always_within"]
+__all__ = ["Cosine", "Linear", "Schedule", "always_within", "value_at"]
 
 
 class Schedule(ABC):
@@ -75,6 +75,11 @@ class Cosine(_Ramp):
         return self._between((1 - math.cos(math.pi * self._progress(images_seen))) / 2)
 
 
+def value_at(value: float | Schedule, images_seen: int) -> float:
+    """Return a number as it is, and a schedule's value after ``images_seen`` images."""
+    return float(value(images_seen) if isinstance(value, Schedule) else value)
+
+
 def always_within(interval: str, owner: object = None, /, **values: float | Schedule | None) -> None:
     """Refuse the first of ``values``, naming it, that is outside ``interval``, or a schedule that leaves it.
 
@@ -82,7 +87,7 @@ def always_within(interval: str, owner: object = None, /, **values: float | Sche
     known early.
 
     Args:
-        interval: as for :func:`lit_gan.arguments.within`.
+        interval: as for :func:`lit_gan._utils.arguments.within`.
         owner: the part whose arguments they are, named first; None for none.
         values: by name.
 

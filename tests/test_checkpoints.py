@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from lit_gan import LitGAN
-from lit_gan.checkpoints import load_sampler
+from lit_gan._utils.config import Origin, describe, rebuild, summary
 from lit_gan.cli import main
 from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
-from lit_gan.parts import Source, describe, rebuild, summary
 from lit_gan.penalties import R1, R2, LeCam
+from lit_gan.sampling.from_checkpoint import load_generators
 from lit_gan.schedules import Cosine
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 
@@ -195,11 +195,11 @@ def test_a_sampler_needs_no_more_than_the_generator(save):
         latent="uniform",
         ema_half_life=OwnSchedule(start=10.0, end=20.0, images=50),
     )
-    sampler = load_sampler(save(model), LitGAN)
+    sampler = load_generators(save(model))
     assert torch.equal(sampler.sample(3, seed=0), model.sample(3, seed=0))
     assert torch.equal(sampler.sample(3, seed=0, ema=False), model.sample(3, seed=0, ema=False))
     with pytest.raises(ValueError, match=r"generator is a tests.conftest.PlainGenerator.*give it in code"):
-        load_sampler(save(LitGAN(PlainGenerator(shape), PlainDiscriminator(shape))), LitGAN)
+        load_generators(save(LitGAN(PlainGenerator(shape), PlainDiscriminator(shape))))
 
 
 def test_another_augmentation_is_named(save, tmp_path):
@@ -290,17 +290,17 @@ def test_a_hostile_pickle_is_not_run(tmp_path):
         "subprocess.Popen",
         "lit_gan",
         "lit_gan.cli.LitGANCLI",
-        "lit_gan.module.torch.nn.Linear",
-        "lit_gan.images.Image.Image",
+        "lit_gan.gan.torch.nn.Linear",
+        "lit_gan.data.images.Image.Image",
         "lit_gan.networks.dcgan.DCGANGenerator",  # its file, which may change: the folder exports it
         "lit_gan.cli.main",
         "lit_gan.no.such.Thing",
         "lit_gan..losses.Hinge",
         "torch.optim.lr_scheduler.StepLR",
         "torch.optimizer.Evil",
-        "lit_gan.module.LitGAN",  # whose arguments name files
+        "lit_gan.gan.LitGAN",  # whose arguments name files
         "lit_gan.data.folder.ImageFolder",
-        "lit_gan.run.Run",
+        "lit_gan.training.resume.Run",
         "lit_gan.metrics.extractors.InceptionV3",  # which downloads, or opens a file
         "lit_gan.losses.Hinge",
         "torch.optim.SGD",
@@ -318,7 +318,7 @@ def test_a_class_path_from_elsewhere_is_not_imported(class_path, nested):
 
 
 EVIL = {"class_path": "evil_part.Evil", "init_args": {}}
-ELSEWHERE = {"class_path": "lit_gan.checks.nn.Linear", "init_args": {"in_features": 1, "out_features": 1}}
+ELSEWHERE = {"class_path": "lit_gan.training.checks.nn.Linear", "init_args": {"in_features": 1, "out_features": 1}}
 
 
 @pytest.mark.parametrize("evil", [EVIL, ELSEWHERE])
@@ -408,7 +408,7 @@ def test_a_network_that_no_memory_holds_is_refused_in_a_sentence(width):
     description = {"class_path": "lit_gan.networks.MLPGenerator", "init_args": {"features": 2, "width": width}}
     says = r"^the folder's generator is no MLPGenerator that this version of lit_gan can make: .+$"
     with pytest.raises(ValueError, match=says) as refused:
-        rebuild(description, "generator", Source("the folder"))
+        rebuild(description, "generator", Origin("the folder"))
     assert "\n" not in str(refused.value)
 
 

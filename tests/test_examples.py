@@ -19,7 +19,7 @@ from examples import (
     projection,
 )
 from lit_gan import LitGAN
-from lit_gan.images import save_png, to_uint8
+from lit_gan.data.images import save_png, to_uint8
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from tests.conftest import trainer
 

@@ -11,10 +11,10 @@ from torch import nn
 
 from lit_gan import LitGAN
 from lit_gan.cli import main
-from lit_gan.evaluation.copying import Memory
-from lit_gan.exploring import class_grid, interpolations, morph, rows, truncation_ladder
-from lit_gan.latents import interpolate
+from lit_gan.metrics.evaluation.nearest import NearestImages
 from lit_gan.networks import MLPDiscriminator, MLPGenerator, StyleGAN2Generator
+from lit_gan.sampling.grids import class_grid, interpolations, morph, rows, truncation_ladder
+from lit_gan.sampling.paths import interpolate
 from tests.conftest import PlainDiscriminator, loader, trainer
 from tests.test_readme import commands
 
@@ -221,7 +221,7 @@ def test_the_command_draws_without_a_test_where_nothing_is_held_out(conditional,
 def test_the_command_draws_classes_as_frequent_as_among_held_out_data(conditional, monkeypatch):
     """And not as in the training data, where a loader may have balanced them."""
     drawn = []
-    monkeypatch.setattr(Memory, "check", lambda self, generated, k: drawn.append(generated))
+    monkeypatch.setattr(NearestImages, "check", lambda self, generated, k: drawn.append(generated))
     main(["sample", conditional, "--neighbours=2", "--n=3", f"--data={__name__}.Skewed", "--output=n.png"])
     labels = drawn[0]._trained.draw(1000, seed=0)[1]
     assert labels.bincount(minlength=3).tolist() == [0, 1000, 0]

@@ -14,21 +14,21 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import yaml
+from lit_gan.export import export
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
 from lit_gan import LitGAN, load_generator, networks
+from lit_gan._utils.config import describe_data
+from lit_gan._utils.state_dicts import digest_of_weights
 from lit_gan.callbacks import DivergenceStop, GenerativeMetrics
 from lit_gan.cli import main
 from lit_gan.data import FashionMNISTSample, HuggingFaceImages, ImageFolder
-from lit_gan.evaluation.sources import digest_of_weights
-from lit_gan.export import export
-from lit_gan.export.onnx import TOLERANCE, write_onnx
 from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator
-from lit_gan.parts import describe_data
-from lit_gan.sampling import TrainedGenerator
+from lit_gan.sampling.export.onnx import TOLERANCE, write_onnx
+from lit_gan.sampling.generator import TrainedGenerator
 from tests.callbacks.test_divergence import Scores
 from tests.callbacks.test_samples import ByLabel
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
@@ -486,7 +486,7 @@ def test_a_checkpoint_names_its_data_and_nothing_private():
 
 @pytest.mark.parametrize(("path", "kept"), [("uoft-cs/cifar10", True), ("at_home", False), ("/home/me/x", False)])
 def test_a_set_of_a_hub_keeps_its_name(path, kept, monkeypatch):
-    monkeypatch.setattr("lit_gan.extras.import_module", ModuleType)  # datasets is not needed to name one
+    monkeypatch.setattr("lit_gan._utils.extras.import_module", ModuleType)  # datasets is not needed to name one
     Path("at_home").mkdir()
     assert ("path" in describe_data(HuggingFaceImages(path))["init_args"]) == kept
 

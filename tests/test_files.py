@@ -13,9 +13,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 from pytorch_lightning import Callback
 
 from lit_gan import LitGAN
-from lit_gan.checkpoint_files import PlainCheckpointIO, checkpoint_folders, newest_checkpoint, read_checkpoint
-from lit_gan.files import beside
+from lit_gan._utils.checkpoint_file import read_checkpoint
+from lit_gan._utils.files import atomic_write
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
+from lit_gan.training.checkpoint_io import PlainCheckpointIO, checkpoint_folders, newest_checkpoint
 from tests.conftest import loader, trainer
 from tests.processes import result, start
 from tests.test_checkpoints import Hostile
@@ -138,7 +139,7 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path):
 def test_what_fails_beside_a_file_leaves_nothing(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("before")
-    with pytest.raises(RuntimeError), beside(path) as partial:
+    with pytest.raises(RuntimeError), atomic_write(path) as partial:
         partial.write_text("after")
         raise RuntimeError
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.txt": "before"}

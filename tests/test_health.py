@@ -170,7 +170,7 @@ class Deferring(Callback):
         self.save_at, self.reads = save_at, 0
 
     def on_train_start(self, trainer, pl_module):
-        pl_module._health.defers = True
+        pl_module.guard.defers = True
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         self.turns = int(pl_module.d_steps)

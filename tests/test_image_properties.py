@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lit_gan.images import grid, points_to_image, resize, save_png, to_float, to_uint8
+from lit_gan.data.images import grid, points_to_image, resize, save_png, to_float, to_uint8
 from tests.strategies import tensors
 
 EVERY = torch.arange(256, dtype=torch.uint8)

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from lit_gan.images import grid, points_to_image, resize, save_png, to_float, to_uint8
+from lit_gan.data.images import grid, points_to_image, resize, save_png, to_float, to_uint8
 
 
 def test_uint8_survives_the_way_to_float_and_back():

@@ -7,10 +7,10 @@ from torch import nn
 
 from lit_gan import LitGAN
 from lit_gan.callbacks import SampleGrid
-from lit_gan.checks import check_strategy, check_trainer
-from lit_gan.inputs import unpack
-from lit_gan.labels import label_passing
 from lit_gan.networks import MLPGenerator
+from lit_gan.sampling.conditions import condition_mode
+from lit_gan.training.batch import unpack
+from lit_gan.training.checks import check_strategy, check_trainer
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.test_module import weights
 from tests.wrong_uses.parts import gan
@@ -86,7 +86,7 @@ def test_a_conditional_pair_is_validated_in_inference_mode(tmp_path, way):
 
 def test_a_compiled_network_still_takes_labels():
     model = dcgan(classes=3)
-    assert label_passing(torch.compile(model.generator)) == "by keyword"
+    assert condition_mode(torch.compile(model.generator)) == "by keyword"
     model.generator = torch.compile(model.generator)
     assert model.takes_labels
 
@@ -142,11 +142,11 @@ def test_whether_a_network_takes_labels():
     def network(forward):
         return type("Net", (nn.Module,), {"forward": forward})()
 
-    assert label_passing(network(lambda self, z, labels=None: z)) == "by keyword"
-    assert label_passing(network(lambda self, z, *, labels: z)) == "by keyword"
-    assert label_passing(network(lambda self, z, y: z)) == "second"
-    assert label_passing(network(lambda self, z: z)) == "not at all"
-    assert label_passing(network(lambda self, z, noise=None, **rest: z)) == "not at all"
-    assert label_passing(nn.Sequential()) == "not at all"
-    assert label_passing(MLPGenerator(features=2)) == "not at all"
-    assert label_passing(MLPGenerator(features=2, num_classes=3)) == "by keyword"
+    assert condition_mode(network(lambda self, z, labels=None: z)) == "by keyword"
+    assert condition_mode(network(lambda self, z, *, labels: z)) == "by keyword"
+    assert condition_mode(network(lambda self, z, y: z)) == "second"
+    assert condition_mode(network(lambda self, z: z)) == "not at all"
+    assert condition_mode(network(lambda self, z, noise=None, **rest: z)) == "not at all"
+    assert condition_mode(nn.Sequential()) == "not at all"
+    assert condition_mode(MLPGenerator(features=2)) == "not at all"
+    assert condition_mode(MLPGenerator(features=2, num_classes=3)) == "by keyword"

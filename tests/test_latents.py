@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from lit_gan.latents import closed_loop, interpolate, path_for
-from lit_gan.sampling import draw_latents
+from lit_gan.sampling.generator import draw_latents
+from lit_gan.sampling.paths import closed_loop, interpolate, path_for
 
 A, B = torch.randn(2, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 T = torch.linspace(0, 1, 9, dtype=torch.float64)

@@ -20,7 +20,7 @@ from torch.utils.data import (
     get_worker_info,
 )
 
-from lit_gan.loading import ResumableLoader, is_replayable
+from lit_gan.training.loader import ResumableLoader, is_replayable
 
 N = 23
 DATA = TensorDataset(torch.arange(N))

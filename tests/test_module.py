@@ -15,12 +15,12 @@ from torch import nn
 from torch.testing import assert_close
 
 from lit_gan import LitGAN
-from lit_gan.labels import sample_labels
 from lit_gan.losses import Minimax, NonSaturating, RelativisticPaired
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.optim import ClippedRMSprop, GANAdam
 from lit_gan.penalties import R1, R2, PathLength, Penalty
-from lit_gan.sampling import draw_latents
+from lit_gan.sampling.conditions import sample_labels
+from lit_gan.sampling.generator import draw_latents
 from lit_gan.schedules import Linear
 from lit_gan.theory import accuracy, value
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
@@ -133,14 +133,14 @@ def test_only_the_active_player_has_gradients_and_changes(fit, images, loss, opt
 
 def test_the_discriminators_weights_stand_still_in_the_generators_turn(fit, images):
     gan, seen = plain_gan(generator_optimizer=SGD, discriminator_optimizer=SGD), []
-    play = gan._play
+    update = gan._update
 
     def watched(player, *args):
         before = {n: weights(getattr(gan, n)) for n in ("generator", "discriminator")}
-        play(player, *args)
+        update(player, *args)
         seen.append((player, *(bool(weights(getattr(gan, n)).ne(before[n]).any()) for n in before)))
 
-    gan._play = watched
+    gan._update = watched
     fit(gan, loader(images), limit_train_batches=1)
     assert seen == [("discriminator", False, True), ("generator", True, False)]
 

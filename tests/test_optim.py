@@ -7,9 +7,9 @@ import torch
 from torch.testing import assert_close
 
 from lit_gan import LitGAN
+from lit_gan._utils.config import describe_optimizer, rebuild
 from lit_gan.losses import Wasserstein
 from lit_gan.optim import ClippedRMSprop, GANAdam
-from lit_gan.parts import describe_optimizer, rebuild
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lit_gan.verdict import judge
+from lit_gan.callbacks.verdict import judge
 
 HEALTHY = {
     "value": -1.1,

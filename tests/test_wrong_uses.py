@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 import yaml
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from lit_gan import LitGAN
+from lit_gan import LitGAN, LitGANError
 from tests.wrong_uses import USES
 from tests.wrong_uses.use import files_in, said
 
@@ -31,7 +32,8 @@ def test_a_wrong_use(name, tmp_path, monkeypatch):
     wrong.given()
     before = files_in(tmp_path)
     error, sentence = said(wrong)
-    assert type(error) is wrong.error, f"it ended in {error!r}"
+    assert isinstance(error, wrong.error), f"it ended in {error!r}"
+    assert isinstance(error, (LitGANError, SystemExit, MisconfigurationException)), f"a bug, for the command: {error!r}"
     assert wrong.error is not SystemExit or error.code == 2
     assert re.search(wrong.says, sentence), sentence
     assert "\n" not in sentence

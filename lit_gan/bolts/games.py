@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from typing_extensions import Self
 
+from lit_gan._utils.checkpoint_file import Section, read_checkpoint
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import argument_names
 from lit_gan.bolts.networks import DCGANDiscriminator, DCGANGenerator, Discriminator, Generator
-from lit_gan.checkpoint_files import read_checkpoint
-from lit_gan.checkpoints import take_weights
-from lit_gan.module import LitGAN
+from lit_gan.gan import LitGAN
 from lit_gan.networks.layers import dcgan_init
-from lit_gan.optim import GANAdam
-from lit_gan.representation import argument_names
+from lit_gan.optim.optimizers import GANAdam
+from lit_gan.training.checkpoint import take_weights
 
 __all__ = ["DCGAN", "GAN"]
 
@@ -39,15 +40,15 @@ class _BoltsGAN(LitGAN):
             ValueError: the file is truncated, of another model, or its weights do not fit.
         """
         checkpoint, names = read_checkpoint(checkpoint_path, map_location), argument_names(cls)
-        saved = checkpoint.get("lit_gan", checkpoint.get("hyper_parameters", {}))
+        saved = checkpoint.get(Section.MODEL, checkpoint.get("hyper_parameters", {}))
         if missing := [name for name in names if name not in saved]:
-            raise ValueError(
+            raise LitGANError(
                 f"{checkpoint_path} is of neither lit_gan's {cls.__name__} nor bolts': it holds no {missing[0]}"
             )
-        if "lit_gan" in checkpoint:
+        if Section.MODEL in checkpoint:
             return super().load_from_checkpoint(checkpoint_path, map_location, **parts)
         model = cls(**{**{name: saved[name] for name in names}, **parts})
-        take_weights(model, {**checkpoint, "lit_gan": {}})
+        take_weights(model, {**checkpoint, Section.MODEL: {}})
         return model.to(map_location)
 
 

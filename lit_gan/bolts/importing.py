@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 import lightning_utilities.core.apply_func
 import numpy
 
+from lit_gan._utils.errors import MissingExtraError
+
 __all__: list[str] = []
 
 _VERSION = "0.7.0"
@@ -33,7 +35,7 @@ def _check_version() -> None:
     except PackageNotFoundError:
         found = "none"
     if found != _VERSION:
-        raise ImportError(
+        raise MissingExtraError(
             f"lit_gan.bolts needs lightning-bolts {_VERSION} and there is {found}: "
             f"pip install --no-deps lightning-bolts=={_VERSION}"
         )

@@ -4,14 +4,15 @@ import torch
 from pl_bolts import callbacks
 from pytorch_lightning import LightningModule, Trainer
 
-from lit_gan import logs
-from lit_gan.arguments import at_least_one
-from lit_gan.callbacks.pictures import run_folder
-from lit_gan.images import grid, save_png
-from lit_gan.labels import needs_labels
-from lit_gan.module import LitGAN
-from lit_gan.representation import in_one_line
-from lit_gan.sampling import evaluating
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.modes import evaluating
+from lit_gan._utils.representation import in_one_line
+from lit_gan.data.images import grid, save_png
+from lit_gan.gan import LitGAN
+from lit_gan.sampling.conditions import needs_labels
+from lit_gan.training import logging
+from lit_gan.training.logging import run_folder
 
 __all__ = ["LatentDimInterpolator"]
 
@@ -54,15 +55,15 @@ class LatentDimInterpolator(callbacks.LatentDimInterpolator):
         assert isinstance(pl_module, LitGAN)
         name, latent_dim = type(pl_module.generator).__name__, pl_module.latent_dim
         if latent_dim < 2:
-            raise ValueError(
+            raise LitGANError(
                 f"LatentDimInterpolator walks two dimensions of z and latent_dim={latent_dim}: leave it out"
             )
         if len(pl_module.label_counts) or needs_labels(pl_module.generator):
-            raise ValueError(f"LatentDimInterpolator has no labels, and {name} needs them: take SampleGrid")
+            raise LitGANError(f"LatentDimInterpolator has no labels, and {name} needs them: take SampleGrid")
         with torch.no_grad(), evaluating(pl_module):
             shape = pl_module(torch.zeros(1, latent_dim, device=pl_module.device)).shape[1:]
         if len(shape) != 3:
-            raise ValueError(f"LatentDimInterpolator shows images, and {name} makes samples of shape {tuple(shape)}")
+            raise LitGANError(f"LatentDimInterpolator shows images, and {name} makes samples of shape {tuple(shape)}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write a grid after each ``interpolate_epoch_interval``-th epoch."""
@@ -77,4 +78,5 @@ class LatentDimInterpolator(callbacks.LatentDimInterpolator):
             images = 2 * (images - images.min()) / (images.max() - images.min()).clamp_min(1e-5) - 1
         picture, step = grid(images, columns=self.steps), trainer.global_step
         save_png(picture, folder / "latent_space" / f"step-{step:06d}.png")
-        logs.picture(pl_module, "latent_space", picture, f"the first two dimensions of z, {step} generator updates")
+        caption = f"the first two dimensions of z, {step} generator updates"
+        logging.log_picture(trainer, "latent_space", picture, caption, int(pl_module.images_seen))

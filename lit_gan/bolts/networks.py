@@ -8,8 +8,9 @@ from pl_bolts.models.gans.dcgan import components as dcgan
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from lit_gan.arguments import at_least, at_least_one
-from lit_gan.representation import as_arguments
+from lit_gan._utils.arguments import at_least, at_least_one
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import as_arguments
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator", "Discriminator", "Generator"]
 
@@ -109,5 +110,5 @@ class DCGANDiscriminator(dcgan.DCGANDiscriminator):
 
 def _check(img_shape: tuple[int, int, int] = (1, 1, 1), **numbers: int) -> None:
     if len(img_shape) != 3:
-        raise ValueError(f"img_shape={img_shape}: give three numbers, (C, H, W)")
+        raise LitGANError(f"img_shape={img_shape}: give three numbers, (C, H, W)")
     at_least_one(**numbers, **{f"img_shape[{i}]": number for i, number in enumerate(img_shape)})

@@ -9,14 +9,15 @@ from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
-from lit_gan.arguments import at_least_one, instance_of, within
-from lit_gan.callbacks.pictures import run_folder
-from lit_gan.checkpoint_files import PlainCheckpointIO
-from lit_gan.checkpoints import model_arguments
-from lit_gan.distributed import gather
-from lit_gan.module import LitGAN
-from lit_gan.parts import describe_data
-from lit_gan.representation import in_one_line
+from lit_gan._utils.arguments import at_least_one, instance_of, within
+from lit_gan._utils.checkpoint_file import FORMAT, Section
+from lit_gan._utils.config import describe_data
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import in_one_line
+from lit_gan.gan import LitGAN
+from lit_gan.training.checkpoint_io import PlainCheckpointIO
+from lit_gan.training.distributed import gather
+from lit_gan.training.logging import run_folder
 
 __all__ = ["DivergenceStop"]
 
@@ -65,7 +66,7 @@ class DivergenceStop(Callback):
     ) -> None:
         instance_of("monitor", monitor, str, "'val/fid'")
         if mode not in ("min", "max"):
-            raise ValueError(f"mode={mode!r} must be 'min', where a lower score is better, or 'max'")
+            raise LitGANError(f"mode={mode!r} must be 'min', where a lower score is better, or 'max'")
         within("(1, ∞)", factor=factor)
         within("[0, ∞)", margin=margin)
         at_least_one(patience=patience)
@@ -188,8 +189,9 @@ class DivergenceStop(Callback):
                 content = {
                     "state_dict": self._weights,
                     "global_step": self._best_step,
-                    "lit_gan": model_arguments(model, LitGAN),
-                    "lit_gan_data": describe_data(getattr(trainer, "datamodule", None)),
+                    Section.MODEL: model.plain_arguments(),
+                    Section.FORMAT: FORMAT,
+                    Section.DATA: describe_data(getattr(trainer, "datamodule", None)),
                     "pytorch-lightning_version": __version__,
                 }
                 PlainCheckpointIO().save_checkpoint(content, path)

@@ -11,19 +11,21 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 from torch.optim import Optimizer
 
-from lit_gan import logs
-from lit_gan.arguments import at_least_one
-from lit_gan.callbacks.fixed import FixedSamples, held_out_loaders, validating
-from lit_gan.callbacks.pictures import run_folder
-from lit_gan.distributed import gather, gather_rows
-from lit_gan.equilibrium import DensityRatios, HeldOut, density_ratios
-from lit_gan.loading import ResumableLoader
-from lit_gan.metrics.neighbours import centred, radii, squared_distances
-from lit_gan.module import LitGAN
-from lit_gan.representation import in_one_line
-from lit_gan.sampling import evaluating
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.modes import evaluating
+from lit_gan._utils.representation import in_one_line
+from lit_gan.callbacks.fixed import FixedSamples, validating
+from lit_gan.callbacks.verdict import Measurement, Verdict, judge
+from lit_gan.gan import LitGAN
+from lit_gan.metrics.distances import centred, radii, squared_distances
 from lit_gan.theory import calibration_error, jsd_interval, value
-from lit_gan.verdict import Measurement, Verdict, judge
+from lit_gan.training import logging
+from lit_gan.training.distributed import gather, gather_rows
+from lit_gan.training.held_out import DensityRatios, HeldOut, density_ratios
+from lit_gan.training.lightning_compat import find_validation_loaders, validation_precision
+from lit_gan.training.loader import ResumableLoader
+from lit_gan.training.logging import run_folder
 
 __all__ = ["EquilibriumMonitor", "coverage"]
 
@@ -49,9 +51,9 @@ class EquilibriumMonitor(Callback):
       generated one lies close to, as close as their fifth neighbour in the data: both of 256 samples, in the space of
       the data.
 
-    :func:`lit_gan.verdict.judge` says in words what they mean: a warning where the game stalls, diverges, collapses or
-    memorises, each verdict in ``verdicts.jsonl`` in the run's folder, the last one at the end of fit and in W&B's
-    summary.
+    :func:`lit_gan.callbacks.verdict.judge` says in words what they mean: a warning where the game stalls, diverges,
+    collapses or memorises, each verdict in ``verdicts.jsonl`` in the run's folder, the last one at the end of fit and
+    in W&B's summary.
 
     Args:
         every_n_steps: generator updates between measurements.
@@ -69,7 +71,7 @@ class EquilibriumMonitor(Callback):
     def __init__(self, every_n_steps: int = 500, n: int = 1024) -> None:
         at_least_one(every_n_steps=every_n_steps)
         if n < _FEWEST:
-            raise ValueError(f"EquilibriumMonitor: n={n} samples say too little: take {_FEWEST} at least")
+            raise LitGANError(f"EquilibriumMonitor: n={n} samples say too little: take {_FEWEST} at least")
         self.every_n_steps, self.n = every_n_steps, n
         self.history: list[Measurement] = []
         self.verdict: Verdict | None = None
@@ -94,7 +96,7 @@ class EquilibriumMonitor(Callback):
         self._moves = {"g": _Move(), "d": _Move()}
         self._train, self._held_out = FixedSamples(self.n), FixedSamples(self.n)
         with validating(pl_module):
-            self._held_out.choose(pl_module, held_out_loaders(trainer))
+            self._held_out.choose(pl_module, find_validation_loaders(trainer))
             if isinstance(trainer.train_dataloader, ResumableLoader):
                 self._train.choose(pl_module, [trainer.train_dataloader])
         self._train_is_whole = isinstance(trainer.train_dataloader, ResumableLoader)
@@ -130,7 +132,8 @@ class EquilibriumMonitor(Callback):
             return
         self._step = step
         numbers = self.measure(pl_module)
-        logs.write(pl_module, {f"equilibrium/{name}": torch.tensor(number) for name, number in numbers.items()})
+        metrics = {f"equilibrium/{name}": torch.tensor(number) for name, number in numbers.items()}
+        logging.log_metrics(pl_module, metrics, int(pl_module.images_seen))
         self.history.append({"step": float(step), **numbers})
         self._say(trainer, judge(self.history))
 
@@ -147,7 +150,7 @@ class EquilibriumMonitor(Callback):
             _append(
                 folder / "verdicts.jsonl", {"step": trainer.global_step, "state": verdict.state, "says": str(verdict)}
             )
-        logs.summarise(trainer, {"equilibrium/verdict": str(verdict)})
+        logging.log_summary(trainer, {"equilibrium/verdict": str(verdict)})
         if is_new and verdict.is_bad:
             rank_zero_warn(f"at step {trainer.global_step} {verdict}")
 
@@ -157,19 +160,19 @@ class EquilibriumMonitor(Callback):
     def measure(self, model: LitGAN) -> Measurement:
         """Return the numbers of this moment by name; what it draws leaves training as it was."""
         trainer = model.trainer
-        held_out, real, fake = HeldOut(trainer.global_rank, trainer.world_size), _Few(), _Few()
+        held_out, real, fake = HeldOut(model.noise, trainer.global_rank, trainer.world_size), _Few(), _Few()
         networks = evaluating(model.generator, model.discriminator)
-        with validating(model), networks, trainer.precision_plugin.val_step_context():
+        with validating(model), networks, validation_precision(trainer):
             for images, labels in self._held_out.parts(model):
                 real.add(images)
-                fake.add(held_out.judge(model, images, labels))
+                fake.add(held_out.judge(model.players, images, labels))
             train = [model.logits(images, labels) for images, labels in self._train.parts(model)]
         whole = all(gather(self._train_is_whole))
         train_logits = gather_rows(torch.cat(train)) if whole else torch.empty(0)
         moves = {f"{name}/{p}": x for p, move in self._moves.items() for name, x in move.end().items()}
         return {
             **_judged(density_ratios(model.loss, *held_out.logits(), train_logits)),
-            **model.caveats,
+            **model.measurement_flags,
             **_compared(real.gathered(), fake.gathered()),
             **moves,
         }

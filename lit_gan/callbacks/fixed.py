@@ -7,19 +7,21 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.trainer.states import RunningStage, TrainerFn
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.randomness import seeded
 from lit_gan.data.base import Split
-from lit_gan.evaluation.sources import numbers_of, split_loader
-from lit_gan.images import to_float
-from lit_gan.inputs import read_batch
-from lit_gan.loading import ResumableLoader
-from lit_gan.module import LitGAN
-from lit_gan.randomness import seeded
+from lit_gan.data.images import to_float
+from lit_gan.gan import LitGAN
+from lit_gan.metrics.evaluation.sources import numbers_of, split_loader
+from lit_gan.training.batch import read_batch
+from lit_gan.training.lightning_compat import as_validation, find_validation_loaders
+from lit_gan.training.loader import ResumableLoader
 
-__all__ = ["FixedSamples", "held_out_loaders", "loader_of", "validating"]
+__all__ = ["FixedSamples", "loader_of", "validating"]
 
 Batch = tuple[Tensor, Tensor | None]
 
@@ -53,7 +55,7 @@ class FixedSamples:
         trainer = model.trainer
         most = len(range(trainer.global_rank, self._n, trainer.world_size)) - len(self)
         if most > 0:
-            images, labels = read_batch(model, batch, first=not self._batches)
+            images, labels = read_batch(batch, model.players, model.latent_dim, first=not self._batches)
             self._batches.append((images[:most].clone().cpu(), None if labels is None else labels[:most].cpu()))
             most -= len(images)
         return most <= 0
@@ -63,7 +65,7 @@ class FixedSamples:
         for images, labels in self._batches:
             size = -(-len(images) // model.micro_batches)
             for i in range(0, len(images), size):
-                part = to_float(images[i : i + size].to(model.device), model.float_type)
+                part = to_float(images[i : i + size].to(model.device), model.players.float_type)
                 yield part, None if labels is None else labels[i : i + size].to(model.device)
 
 
@@ -76,14 +78,6 @@ def _chosen(loader: Any, n: int, trainer: Trainer) -> Iterable[Any]:
     return DataLoader(Subset(loader.dataset, mine), loader.batch_size, collate_fn=loader.collate_fn)
 
 
-def held_out_loaders(trainer: Trainer) -> list[Any]:
-    """Return the validation loaders, which Lightning may not have asked for yet."""
-    loop: Any = trainer.fit_loop.epoch_loop.val_loop
-    if trainer.val_dataloaders is None and trainer.enable_validation:
-        loop.setup_data()
-    return [] if loop._combined_loader is None else list(loop._combined_loader.flattened)
-
-
 def loader_of(trainer: Trainer, split: Split) -> Any:
     """Return a loader of a split's data: the Trainer's, or the data module's where the Trainer has not asked for it.
 
@@ -92,25 +86,23 @@ def loader_of(trainer: Trainer, split: Split) -> Any:
     """
     loader: Any = trainer.train_dataloader if split == "train" else trainer.test_dataloaders
     if split == "val":
-        loader = held_out_loaders(trainer) if trainer.state.fn == TrainerFn.FITTING else trainer.val_dataloaders
+        loader = find_validation_loaders(trainer) if trainer.state.fn == TrainerFn.FITTING else trainer.val_dataloaders
     if split != "train" and isinstance(loader, list) and loader:
         loader = loader[0]
     data: Any = getattr(trainer, "datamodule", None)
     if (loader is None or loader == []) and data is not None:
         return split_loader(data, split)
     if loader is None or loader == []:
-        raise ValueError(f"split={split!r} and there are no such data here: give a data module, or another split")
+        raise LitGANError(f"split={split!r} and there are no such data here: give a data module, or another split")
     return loader
 
 
 @contextmanager
 def validating(model: LitGAN) -> Iterator[None]:
     """Let hooks know that this is no training, and leave training's random numbers as they were."""
-    state = model.trainer.state
-    stage, state.stage = state.stage, RunningStage.VALIDATING
-    model._run.validating(begins=True)
-    try:
-        yield
-    finally:
-        model._run.validating(begins=False)
-        state.stage = stage
+    with as_validation(model.trainer):
+        model.begin_validation()
+        try:
+            yield
+        finally:
+            model.end_validation()

@@ -13,17 +13,19 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from lit_gan import logs
-from lit_gan.arguments import at_least, at_least_one
+from lit_gan._utils.arguments import at_least, at_least_one
+from lit_gan._utils.errors import LitGANError, LitGANTypeError
+from lit_gan._utils.files import atomic_write
+from lit_gan._utils.representation import in_one_line
+from lit_gan._utils.state_dicts import digest_of_weights
 from lit_gan.callbacks.fixed import loader_of, validating
-from lit_gan.callbacks.pictures import run_folder
 from lit_gan.data.base import Split
-from lit_gan.evaluation import Evaluation, GeneratedSamples, RealSamples, Report
-from lit_gan.evaluation.scores import ScoreName, scorer_for
-from lit_gan.evaluation.sources import digest_of_weights, up_to
-from lit_gan.files import beside
-from lit_gan.module import LitGAN
-from lit_gan.representation import in_one_line
+from lit_gan.gan import LitGAN
+from lit_gan.metrics.evaluation import Evaluation, GeneratedSamples, RealSamples, Report
+from lit_gan.metrics.evaluation.scores import ScoreName, scorer_for
+from lit_gan.metrics.evaluation.sources import up_to
+from lit_gan.training import logging
+from lit_gan.training.logging import run_folder
 
 __all__ = ["GenerativeMetrics"]
 
@@ -46,7 +48,7 @@ class GenerativeMetrics(Callback):
     Args:
         metrics: names, or metrics that take ``update(samples, real)`` or ``update(samples)``, samples being uint8
             images or points. An object's own extractor is used once for all that hold the same one.
-        extractor: of the metrics by name, :class:`lit_gan.metrics.extractors.EfficientNetLite0` for instance, or any
+        extractor: of the metrics by name, :class:`lit_gan.extractors.EfficientNetLite0` for instance, or any
             module that maps uint8 images to features ``(N, D)``; None for Inception. Points are their own features.
         n_fake: generated samples, ≥ 10.
         n_real: real samples, a fixed random choice; None for all of the split, which must then have a length.
@@ -89,11 +91,11 @@ class GenerativeMetrics(Callback):
         at_least_one(every_n_steps=every_n_steps, every_n_images=every_n_images, sets=sets, batch_size=batch_size)
         at_least(0, seed=seed)
         if split not in ("train", "val", "test"):
-            raise ValueError(f'split={split!r} is none of "train", "val" and "test"')
+            raise LitGANError(f'split={split!r} is none of "train", "val" and "test"')
         if every_n_steps is not None and every_n_images is not None:
-            raise ValueError(f"every_n_steps={every_n_steps} and every_n_images={every_n_images}: give one of them")
+            raise LitGANError(f"every_n_steps={every_n_steps} and every_n_images={every_n_images}: give one of them")
         if isinstance(metrics, (str, Metric)):
-            raise TypeError(f"metrics={metrics!r}: give a list, [{metrics!r}]")
+            raise LitGANTypeError(f"metrics={metrics!r}: give a list, [{metrics!r}]")
         self.metrics, self.extractor, self.split = tuple(metrics), extractor, split
         self.n_fake, self.n_real = n_fake, n_real
         self.every_n_steps, self.every_n_images, self.ema, self.seed = every_n_steps, every_n_images, ema, seed
@@ -115,7 +117,7 @@ class GenerativeMetrics(Callback):
         names = [name for c in callbacks if isinstance(c, GenerativeMetrics) for name in c._names()]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(
+            raise LitGANError(
                 f"two GenerativeMetrics log {', '.join(twice)}, of which loggers would get the mean: keep one"
             )
 
@@ -136,7 +138,7 @@ class GenerativeMetrics(Callback):
         step, images = self._done
         due = self.every_n_steps is not None and trainer.global_step % self.every_n_steps == 0
         if self.every_n_images is not None:
-            due = pl_module._images_seen // self.every_n_images > images // self.every_n_images
+            due = pl_module.progress.images_seen // self.every_n_images > images // self.every_n_images
         if due and trainer.global_step != step:
             self._evaluate(pl_module, "val")
 
@@ -178,8 +180,9 @@ class GenerativeMetrics(Callback):
             evaluation = self._prepare(model)
             self.report = evaluation.score([self._samples(model, i) for i in range(self.sets)], self._floor)
         self._done = (trainer.global_step, int(model.images_seen))
-        logs.write(model, {f"{stage}/{n}": torch.tensor(s, device=model.device) for n, s in self.report.scores.items()})
-        logs.summarise(trainer, {f"{stage}/{n}_of": self.report.says for n in self.report.scores})
+        scores = {f"{stage}/{n}": torch.tensor(s, device=model.device) for n, s in self.report.scores.items()}
+        logging.log_metrics(model, scores, int(model.images_seen))
+        logging.log_summary(trainer, {f"{stage}/{n}_of": self.report.says for n in self.report.scores})
         folder = run_folder(trainer)  # on every process: they agree on the folder
         if trainer.is_global_zero:
             fitting = trainer.state.fn == TrainerFn.FITTING  # a Trainer that only tests counts from 0
@@ -231,7 +234,7 @@ def _append(path: Path, evaluation: dict[str, Any]) -> None:
     """Add an evaluation to the list in a JSON file, which is written whole or not at all."""
     before = _read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with beside(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(json.dumps([*before, evaluation], indent=1))
 
 

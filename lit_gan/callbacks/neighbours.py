@@ -8,15 +8,16 @@ from pytorch_lightning.utilities.model_helpers import is_overridden
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
-from lit_gan import logs
-from lit_gan.arguments import at_least, at_least_one, instance_of
-from lit_gan.callbacks.fixed import held_out_loaders, loader_of, validating
-from lit_gan.callbacks.pictures import PictureCallback
-from lit_gan.evaluation import GeneratedSamples
-from lit_gan.evaluation.blocks import on_first
-from lit_gan.evaluation.copying import Memory, known_and_held_out
+from lit_gan._utils.arguments import at_least, at_least_one, instance_of
+from lit_gan.callbacks.drawing import PictureCallback
+from lit_gan.callbacks.fixed import loader_of, validating
+from lit_gan.gan import LitGAN
 from lit_gan.metrics.copying import CopyingTest
-from lit_gan.module import LitGAN
+from lit_gan.metrics.evaluation import GeneratedSamples
+from lit_gan.metrics.evaluation.blocks import on_first
+from lit_gan.metrics.evaluation.nearest import NearestImages, train_and_held_out
+from lit_gan.training import logging
+from lit_gan.training.lightning_compat import find_validation_loaders
 
 __all__ = ["NearestNeighbours"]
 
@@ -42,7 +43,7 @@ class NearestNeighbours(PictureCallback):
         k: nearest training images of each.
         tested: samples, and held-out images, that the test takes, ≥ ``n``.
         extractor: any module that maps uint8 images to features ``(N, D)``,
-            :class:`lit_gan.metrics.extractors.EfficientNetLite0` for instance; those of all training images are then
+            :class:`lit_gan.extractors.EfficientNetLite0` for instance; those of all training images are then
             kept in memory. None for pixels.
         seed: of the latents.
         movie: whether all pictures of the run become ``neighbours.gif`` when fit ends.
@@ -75,27 +76,27 @@ class NearestNeighbours(PictureCallback):
             instance_of("extractor", extractor, nn.Module, "EfficientNetLite0()")
         self.n, self.k, self.tested, self.extractor, self.seed = n, k, tested, extractor, seed
         self.test: CopyingTest | None = None
-        self._memory: Memory | None = None
+        self._nearest: NearestImages | None = None
         self._counts: Tensor | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget another run."""
         super().setup(trainer, pl_module, stage)
-        self.test, self._memory, self._counts = None, None, None
+        self.test, self._nearest, self._counts = None, None, None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the data, on every process, and refuse what cannot be looked for in them."""
         super().on_train_start(trainer, pl_module)
         assert isinstance(pl_module, LitGAN)
         with validating(pl_module):
-            train, held_out = known_and_held_out(loader_of(trainer, "train"), _held_out(trainer), self.tested)
+            train, held_out = train_and_held_out(loader_of(trainer, "train"), _held_out(trainer), self.tested)
             if held_out is None:
                 rank_zero_warn("NearestNeighbours tests nothing, since there are no held-out data: it only draws")
             network = None if self.extractor is None else self.extractor.to(pl_module.device)
             mirrored = getattr(getattr(trainer, "datamodule", None), "horizontal_flip", False)
-            self._memory = Memory(train, held_out, network, mirrored)
-            self._counts = self._memory.label_counts(len(pl_module.label_counts))
-            self._memory.check(self._samples(pl_module), self.k)
+            self._nearest = NearestImages(train, held_out, network, mirrored)
+            self._counts = self._nearest.label_counts(len(pl_module.label_counts))
+            self._nearest.check(self._samples(pl_module), self.k)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -106,7 +107,8 @@ class NearestNeighbours(PictureCallback):
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         if self._last[0] != drawn and (test := on_first(lambda: self.test)) is not None:
             numbers = {"closer": test.closer, "z": test.z}
-            logs.write(pl_module, {f"{self.name}/{name}": torch.tensor(x) for name, x in numbers.items()})
+            metrics = {f"{self.name}/{name}": torch.tensor(x) for name, x in numbers.items()}
+            logging.log_metrics(pl_module, metrics, int(pl_module.images_seen))
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say where the last picture is and what the test says."""
@@ -117,10 +119,10 @@ class NearestNeighbours(PictureCallback):
     @torch.no_grad()
     def draw(self, model: LitGAN) -> Tensor | None:
         """Return the picture ``(C, H, W)``, uint8, and keep what the test says; no picture of points."""
-        assert self._memory is not None
+        assert self._nearest is not None
         generated = self._samples(model)
-        nearest, self.test = self._memory.recall(generated, self.k)
-        return self._memory.picture(generated, nearest, self.n) if generated.block(0).ndim == 4 else None
+        nearest, self.test = self._nearest.search(generated, self.k)
+        return self._nearest.picture(generated, nearest, self.n) if generated.block(0).ndim == 4 else None
 
     def _samples(self, model: LitGAN) -> GeneratedSamples:
         return GeneratedSamples(model, self.tested, self.seed, counts=self._counts)
@@ -129,5 +131,5 @@ class NearestNeighbours(PictureCallback):
 def _held_out(trainer: Trainer) -> Any:
     """Return a loader of held-out data, or None where nobody gave one."""
     data = getattr(trainer, "datamodule", None)
-    given = held_out_loaders(trainer) or is_overridden("val_dataloader", data, LightningDataModule)
+    given = find_validation_loaders(trainer) or is_overridden("val_dataloader", data, LightningDataModule)
     return loader_of(trainer, "val") if given else None

@@ -7,12 +7,13 @@ from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 from torch.nn.functional import pad
 
-from lit_gan.arguments import at_least_one
-from lit_gan.callbacks.pictures import PictureCallback
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.modes import evaluating
+from lit_gan.callbacks.drawing import PictureCallback
+from lit_gan.callbacks.figures import draw_curves, draw_maps, draw_value, new_figure
 from lit_gan.data import GaussianMixture
-from lit_gan.module import LitGAN
-from lit_gan.plots import draw_curves, draw_maps, draw_value, new_figure
-from lit_gan.sampling import evaluating
+from lit_gan.gan import LitGAN
 from lit_gan.theory import Mixture, js_divergence, optimal_discriminator
 
 __all__ = ["DensityPlot", "ValuePlot"]
@@ -59,15 +60,15 @@ class DensityPlot(PictureCallback):
         data = getattr(trainer, "datamodule", None)
         if not isinstance(data, GaussianMixture):
             given = "loaders" if data is None else type(data).__name__
-            raise ValueError(
+            raise LitGANError(
                 f"DensityPlot needs data of known density and was given {given}: fit a GaussianMixture, or leave it out"
             )
-        if isinstance(pl_module, LitGAN) and pl_module.passing["discriminator"] != "not at all":
+        if isinstance(pl_module, LitGAN) and pl_module.condition_modes["discriminator"] != "not at all":
             name = type(pl_module.discriminator).__name__
-            raise ValueError(f"DensityPlot draws one D(x), and {name} is conditional, D(x | y): leave it out")
+            raise LitGANError(f"DensityPlot draws one D(x), and {name} is conditional, D(x | y): leave it out")
         if isinstance(pl_module, LitGAN) and pl_module.pack > 1:
             k = pl_module.pack
-            raise ValueError(f"DensityPlot draws one D(x), and Packed judges {k} points together: leave it out")
+            raise LitGANError(f"DensityPlot draws one D(x), and Packed judges {k} points together: leave it out")
 
     @torch.no_grad()
     def draw(self, model: LitGAN) -> Tensor:
@@ -142,7 +143,7 @@ def _smooth(density: Tensor) -> Tensor:
 def _learned(model: LitGAN, axis: Tensor, dimensions: int) -> Tensor | None:
     """Return sigmoid of the log density ratio that the discriminator has learned, None where the game fixes none."""
     with evaluating(model.discriminator):
-        logits = model.logits(_grid(axis, dimensions).to(model.device, model.float_type))
+        logits = model.logits(_grid(axis, dimensions).to(model.device, model.players.float_type))
     ratio = model.loss.log_ratio(logits)
     return None if ratio is None else ratio.sigmoid().double().cpu().reshape([len(axis)] * dimensions)
 

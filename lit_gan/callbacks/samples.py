@@ -11,16 +11,18 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
-from lit_gan.arguments import at_least, at_least_one
-from lit_gan.callbacks.pictures import PictureCallback, run_folder
-from lit_gan.distributed import gather
-from lit_gan.exploring import interpolations, rows
-from lit_gan.images import grid, have_a_picture, save_png, to_uint8
-from lit_gan.inputs import unpack
-from lit_gan.labels import read_labels
-from lit_gan.latents import PathKind, check_path
-from lit_gan.module import LitGAN
-from lit_gan.representation import in_one_line
+from lit_gan._utils.arguments import at_least, at_least_one
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import in_one_line
+from lit_gan.callbacks.drawing import PictureCallback
+from lit_gan.data.images import grid, have_a_picture, save_png, to_uint8
+from lit_gan.gan import LitGAN
+from lit_gan.sampling.conditions import read_labels
+from lit_gan.sampling.grids import interpolations, rows
+from lit_gan.sampling.paths import PathKind, check_path
+from lit_gan.training.batch import unpack
+from lit_gan.training.distributed import gather
+from lit_gan.training.logging import run_folder
 
 __all__ = ["Interpolation", "SampleGrid", "SampleWriter"]
 
@@ -125,7 +127,7 @@ class Interpolation(FixedLatents):
         n: pairs of latents.
         steps: images in a row, ≥ 2, with both ends.
         kind: the way from one latent to the other, ``"linear"`` or ``"spherical"``; None for that which suits
-            ``LitGAN(latent=…)``, :func:`lit_gan.latents.path_for`.
+            ``LitGAN(latent=…)``, :func:`lit_gan.sampling.paths.path_for`.
         seed: of the latents, which are the same in each picture.
         movie: whether all pictures of the run become ``interpolations.gif`` when fit ends.
 
@@ -148,7 +150,7 @@ class Interpolation(FixedLatents):
         super().__init__(every_n_steps, n, seed, movie)
         at_least(2, steps=steps)
         if kind not in (None, "linear", "spherical"):
-            raise ValueError(f'kind={kind!r} is neither "linear" nor "spherical", nor None')
+            raise LitGANError(f'kind={kind!r} is neither "linear" nor "spherical", nor None')
         self.steps, self.kind = steps, kind
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -193,7 +195,7 @@ class SampleWriter(BasePredictionWriter):
     ) -> None:
         """Write each image of the batch."""
         if prediction.ndim != 4:
-            raise ValueError(
+            raise LitGANError(
                 f"samples of shape {tuple(prediction.shape[1:])} are no images: take what Trainer.predict returns"
             )
         folder = self._folder / str(dataloader_idx) if trainer.predict_loop.num_dataloaders > 1 else self._folder

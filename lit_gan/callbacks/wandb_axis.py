@@ -3,7 +3,8 @@
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 
-from lit_gan.representation import in_one_line
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import in_one_line
 
 __all__ = ["WandbAxis"]
 
@@ -24,6 +25,6 @@ class WandbAxis(Callback):
         loggers = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
         if not loggers and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             names = ", ".join(type(logger).__name__ for logger in trainer.loggers) or "none"
-            raise ValueError(f"WandbAxis needs a WandbLogger, and the Trainer's loggers are {names}: add one")
+            raise LitGANError(f"WandbAxis needs a WandbLogger, and the Trainer's loggers are {names}: add one")
         for logger in loggers if trainer.is_global_zero else []:
             logger.experiment.define_metric("*", step_metric="images_seen", step_sync=True)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from lit_gan._utils.errors import LitGANError
+
 __all__ = ["ClassBalanced"]
 
 
@@ -25,7 +27,7 @@ class ClassBalanced(Sampler[int]):
     def __init__(self, labels: Tensor) -> None:
         classes, counts = labels.unique(return_counts=True)
         if len(classes) < 2:
-            raise ValueError(
+            raise LitGANError(
                 f"class_balanced=True needs classes and all {len(labels)} labels are {classes.tolist()}: leave it out"
             )
         self._members = labels.argsort(stable=True).split(counts.tolist())

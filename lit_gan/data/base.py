@@ -8,10 +8,11 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lit_gan.arguments import at_least, at_least_one
+from lit_gan._utils.arguments import at_least, at_least_one
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import in_one_line
 from lit_gan.data.balance import ClassBalanced
-from lit_gan.images import resize
-from lit_gan.representation import in_one_line
+from lit_gan.data.images import resize
 
 __all__ = ["ImageDataModule", "Split", "TensorDataModule", "TensorSamples", "batch_as_it_is"]
 
@@ -29,7 +30,7 @@ class TensorSamples(Dataset[Batch]):
 
     def __init__(self, samples: Tensor, labels: Tensor) -> None:
         if len(samples) != len(labels):
-            raise ValueError(f"{len(samples)} samples and {len(labels)} labels: give one label to each sample")
+            raise LitGANError(f"{len(samples)} samples and {len(labels)} labels: give one label to each sample")
         self.samples, self.labels = samples, labels
 
     def __len__(self) -> int:
@@ -93,12 +94,12 @@ class TensorDataModule(LightningDataModule, ABC):
     def _load(self, split: Split) -> TensorSamples:
         samples, labels = self.load(split)
         if split == "train" and len(samples) < self.batch_size:
-            raise ValueError(
+            raise LitGANError(
                 f"{type(self).__name__} has {len(samples)} training samples, fewer than "
                 f"batch_size={self.batch_size}: take a smaller batch_size"
             )
         if not len(samples):
-            raise ValueError(f"{type(self).__name__} has no {split} samples: are its files whole?")
+            raise LitGANError(f"{type(self).__name__} has no {split} samples: are its files whole?")
         return TensorSamples(samples, labels)
 
     def _sampler(self, labels: Tensor) -> Sampler[int] | None:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from lit_gan.arguments import at_least_one, each_once
+from lit_gan._utils.arguments import at_least_one, each_once
+from lit_gan._utils.errors import LitGANError
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
@@ -91,15 +92,15 @@ class CelebA(MappedSet):
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
         at_least_one(crop=crop)
         if crop > 178:
-            raise ValueError(f"crop={crop} must lie in [1, 178], the width of the pictures")
+            raise LitGANError(f"crop={crop} must lie in [1, 178], the width of the pictures")
         self.root, self.crop, self.attributes, self.download = root, crop, attributes, download
         self._asked = [attributes] if isinstance(attributes, str) else list(attributes or ())
         for name in self._asked:
             if name not in ATTRIBUTES:
-                raise ValueError(f"CelebA has no attribute {name!r}: take some of {', '.join(ATTRIBUTES)}")
+                raise LitGANError(f"CelebA has no attribute {name!r}: take some of {', '.join(ATTRIBUTES)}")
         each_once(attributes=self._asked)
         if class_balanced and not self._asked:
-            raise ValueError("class_balanced=True needs classes and attributes=None gives none: name an attribute")
+            raise LitGANError("class_balanced=True needs classes and attributes=None gives none: name an attribute")
         self.num_classes = 2 ** len(self._asked)
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_gan._utils.errors import LitGANError, MissingFileError
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
@@ -74,7 +75,7 @@ class ImageFolder(MappedSet):
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
         check_options(channels, held_out, max_pixels, crop, unreadable)
         if class_balanced and not classes:
-            raise ValueError("class_balanced=True needs classes and classes=False gives none: set classes=True")
+            raise LitGANError("class_balanced=True needs classes and classes=False gives none: set classes=True")
         self.folder, self.channels, self.classes = folder, channels, classes
         self.crop, self.unreadable, self.held_out, self.max_pixels = crop, unreadable, held_out, max_pixels
 
@@ -91,7 +92,7 @@ class ImageFolder(MappedSet):
         root = Path(self.folder).expanduser()
         folders = [p.relative_to(root).parts[0] if p.parent != root else "" for p in files]
         if "" in folders:
-            raise ValueError(
+            raise LitGANError(
                 f"classes=True takes each sub-folder of {self.folder} as a class, and {files[folders.index('')].name} "
                 "lies in none: move it, or set classes=False"
             )
@@ -121,8 +122,8 @@ def picture_files(where: str) -> list[Path]:
     """
     folder = Path(where).expanduser()
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
+        raise MissingFileError(f"there is no folder {folder}")
     files = [p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()]
     if not files:
-        raise FileNotFoundError(f"{folder} holds no pictures ({', '.join(sorted(_SUFFIXES))})")
+        raise MissingFileError(f"{folder} holds no pictures ({', '.join(sorted(_SUFFIXES))})")
     return sorted(files, key=lambda p: hashlib.sha256(p.relative_to(folder).as_posix().encode()).digest())

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
+from lit_gan._utils.extras import optional
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map
 from lit_gan.data.official import one_line
 from lit_gan.data.pictures import MAX_PIXELS, Crop, Unreadable, check_options, decode
-from lit_gan.extras import optional
 
 __all__ = ["HuggingFaceImages"]
 
@@ -86,12 +87,12 @@ class HuggingFaceImages(MappedSet):
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
         check_options(channels, held_out, max_pixels, crop, unreadable)
         if held_out_split is not None and _within_one(split, held_out_split):
-            raise ValueError(
+            raise LitGANError(
                 f"held_out_split={held_out_split!r} is what is trained on, split={split!r}: name another, or None for "
                 "a share of it"
             )
         if class_balanced and label_column is None:
-            raise ValueError("class_balanced=True needs classes and label_column=None gives none: name the column")
+            raise LitGANError("class_balanced=True needs classes and label_column=None gives none: name the column")
         self.path, self.column, self.label_column, self.config, self.revision = (
             path,
             column,
@@ -135,7 +136,9 @@ class HuggingFaceImages(MappedSet):
             way = f"where there is network, run {fetch}, and give the folder as path"
             if Path(self.path).expanduser().exists():
                 way = "is it whole, and does it have such a split?"
-            raise RuntimeError(f"split {split!r} of {self.path} cannot be had ({one_line(error)}): {way}") from error
+            raise LitGANRuntimeError(
+                f"split {split!r} of {self.path} cannot be had ({one_line(error)}): {way}"
+            ) from error
 
     def _check_columns(self, table: Any) -> None:
         kinds = {name: _kind(feature) for name, feature in table.features.items()}
@@ -146,7 +149,7 @@ class HuggingFaceImages(MappedSet):
             if name is not None and kinds.get(name) != kind:
                 there = [n for n, k in kinds.items() if k == kind]
                 found = f"holds {table.features[name]}" if name in kinds else "is not there"
-                raise ValueError(
+                raise LitGANError(
                     f"{argument}={name!r} of {self.path} {found}: take one of {kind}, of which there are "
                     f"{', '.join(there) or 'none'}"
                 )
@@ -158,7 +161,7 @@ class HuggingFaceImages(MappedSet):
         labels = [0] * n if self.label_column is None else table.select_columns(self.label_column)[self.label_column][:]
         missing = [row for row, label in enumerate(labels) if label is None or label < 0]
         if missing:
-            raise ValueError(
+            raise LitGANError(
                 f"{len(missing)} rows of {self.path} have no class in {self.label_column!r}, row {missing[0]} first: "
                 "leave them out"
             )
@@ -180,7 +183,7 @@ def _load(path: str, split: str, config: str | None, revision: str | None) -> An
     if (local / "state.json").exists():
         table = datasets.load_from_disk(str(local))
         if str(table.split or "train") != split:
-            raise ValueError(f"save_to_disk wrote no split but {table.split or 'train'!s}")
+            raise LitGANError(f"save_to_disk wrote no split but {table.split or 'train'!s}")
         return table
     if local.suffix in _FORMATS and local.is_file():  # one split, "train" to datasets
         return datasets.load_dataset(_FORMATS[local.suffix], data_files=str(local), split=split)

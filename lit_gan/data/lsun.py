@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lit_gan.arguments import at_least_one, each_once
+from lit_gan._utils.arguments import at_least_one, each_once
+from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
+from lit_gan._utils.extras import optional
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
 from lit_gan.data.official import one_line
 from lit_gan.data.pictures import Unreadable, check_options, decode
-from lit_gan.extras import optional
 
 __all__ = ["LSUN"]
 
@@ -89,10 +90,10 @@ class LSUN(MappedSet):
         self._classes = [classes] if isinstance(classes, str) else list(classes)
         for name in self._classes or [""]:
             if name not in _CLASSES:
-                raise ValueError(f"LSUN has no class {name!r}: take some of {', '.join(_CLASSES)}")
+                raise LitGANError(f"LSUN has no class {name!r}: take some of {', '.join(_CLASSES)}")
         each_once(classes=self._classes)
         if class_balanced and len(self._classes) < 2:
-            raise ValueError(f"class_balanced=True needs classes and classes={classes!r} is one: name another")
+            raise LitGANError(f"class_balanced=True needs classes and classes={classes!r} is one: name another")
         self.num_classes = len(self._classes)
         optional("lmdb", "lsun", "LSUN")
 
@@ -137,15 +138,15 @@ def _open(folder: Path) -> Any:
     """Open a database, once it is clear that it is whole."""
     lmdb = optional("lmdb", "lsun", "LSUN")
     if not (folder / "data.mdb").exists():
-        raise RuntimeError(_by_hand(folder, "has no data.mdb"))
+        raise LitGANRuntimeError(_by_hand(folder, "has no data.mdb"))
     try:
         database = lmdb.open(str(folder), readonly=True, lock=False, readahead=False, meminit=False)
         size = (database.info()["last_pgno"] + 1) * database.stat()["psize"]
     except lmdb.Error as error:
-        raise RuntimeError(_by_hand(folder, f"cannot be read ({one_line(error)})")) from error
+        raise LitGANRuntimeError(_by_hand(folder, f"cannot be read ({one_line(error)})")) from error
     if size > (there := (folder / "data.mdb").stat().st_size):  # reading past its end would end the process
         database.close()
-        raise RuntimeError(_by_hand(folder, f"is truncated, {there:,} of {size:,} bytes"))
+        raise LitGANRuntimeError(_by_hand(folder, f"is truncated, {there:,} of {size:,} bytes"))
     return database
 
 

@@ -4,6 +4,7 @@ from abc import abstractmethod
 
 from torch import Tensor
 
+from lit_gan._utils.errors import LitGANError
 from lit_gan.data.base import ImageDataModule, Split
 
 __all__ = ["MappedSet"]
@@ -67,7 +68,7 @@ class MappedSet(ImageDataModule):
         """Return the last pictures as :meth:`_tail` does, a share of them all."""
         n = len(self._map("train")[0])
         if not 0 < round(held_out * n) < n:
-            raise ValueError(
+            raise LitGANError(
                 f"{n} pictures in {where} cannot be split at held_out={held_out}: "
                 "training and held-out data need one at least"
             )

@@ -17,8 +17,9 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 from tqdm import tqdm
 
+from lit_gan._utils.errors import LitGANError, LitGANOSError
+from lit_gan._utils.files import atomic_write, cache_folder
 from lit_gan.data.pictures import Unreadable
-from lit_gan.files import beside, cache_folder
 
 __all__ = ["Pictures", "memory_map", "stamps"]
 
@@ -76,9 +77,9 @@ def memory_map(
         with notes.open("rb") as file, np.load(file) as arrays:
             targets, skipped = torch.from_numpy(arrays["targets"]), dict(arrays["skipped"].tolist())
     except Exception as error:  # numpy and zipfile raise whatever comes to them on a damaged file
-        raise ValueError(f"{path} or {notes.name} is damaged: remove them, to decode {what} again") from error
+        raise LitGANError(f"{path} or {notes.name} is damaged: remove them, to decode {what} again") from error
     if skipped and unreadable == "refuse":
-        raise ValueError(_unread(skipped, what, way_out))
+        raise LitGANError(_unread(skipped, what, way_out))
     if skipped:
         warnings.warn(_unread(skipped, what, "they are left out"), stacklevel=2)
     return images, targets
@@ -96,15 +97,17 @@ def _write(pictures: Pictures, path: Path, notes: Path, shape: Shape, what: str,
     """
     n = len(pictures.names)
     if not n:
-        raise ValueError(f"{what} holds no pictures: is it whole?")
+        raise LitGANError(f"{what} holds no pictures: is it whole?")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"{path.parent} can be no folder for decoded pictures ({error.strerror}): set cache=") from error
+        raise LitGANOSError(
+            f"{path.parent} can be no folder for decoded pictures ({error.strerror}): set cache="
+        ) from error
     _check_room(n * prod(shape), path.parent, what)
     rank_zero_info(f"Decoding {n} pictures of {what} into {path}, once")
     skipped: dict[int, str] = {}
-    with beside(path, f".{os.getpid()}") as partial, partial.open("wb") as file:
+    with atomic_write(path, f".{os.getpid()}") as partial, partial.open("wb") as file:
         _write_header(file, (n, *shape))
         for number, image in enumerate(tqdm(_decoded(pictures), total=n, unit="pic")):
             if isinstance(image, str):
@@ -113,12 +116,12 @@ def _write(pictures: Pictures, path: Path, notes: Path, shape: Shape, what: str,
                 file.write(image.tobytes())
         named = {pictures.names[number]: why for number, why in skipped.items()}
         if len(skipped) == n:
-            raise ValueError(f"none of {n} pictures in {what} can be read: {_some(named)}")
+            raise LitGANError(f"none of {n} pictures in {what} can be read: {_some(named)}")
         if skipped and refused is not None:
-            raise ValueError(_unread(named, what, refused))
+            raise LitGANError(_unread(named, what, refused))
         file.seek(0)
         _write_header(file, (n - len(skipped), *shape))
-    with beside(notes, f".{os.getpid()}") as partial, partial.open("wb") as file:
+    with atomic_write(notes, f".{os.getpid()}") as partial, partial.open("wb") as file:
         targets = np.delete(pictures.targets, list(skipped), axis=0)
         np.savez(file, targets=targets, skipped=np.array(list(named.items()), dtype=np.str_).reshape(-1, 2))
 
@@ -140,7 +143,7 @@ def _decoded(pictures: Pictures) -> Iterator[np.ndarray | str]:
 def _check_room(needed: int, folder: Path, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise OSError(
+        raise LitGANOSError(
             f"{what} decoded takes {needed / 1e9:,.1f} GB and {folder} has {free / 1e9:,.1f} GB free: take a smaller "
             "image_size, or set cache= (or LIT_GAN_CACHE) to a folder on a larger disk"
         )

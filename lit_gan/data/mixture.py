@@ -6,9 +6,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lit_gan.arguments import at_least, at_least_one, positive
+from lit_gan._utils.arguments import at_least, at_least_one, positive
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.randomness import Stream, derive_seed
 from lit_gan.data.base import Split, TensorDataModule
-from lit_gan.randomness import mix
 from lit_gan.theory import Mixture
 
 __all__ = ["GaussianMixture"]
@@ -78,10 +79,10 @@ class GaussianMixture(TensorDataModule):
         self.modes, self.size, self.std, self.means, self.weights = modes, size, std, means, weights
         self.seed = seed
         if kind not in _MODES:
-            raise ValueError(f"kind={kind!r} is none of {', '.join(_MODES)}")
+            raise LitGANError(f"kind={kind!r} is none of {', '.join(_MODES)}")
         if means is not None:
             if kind != "line":
-                raise ValueError(
+                raise LitGANError(
                     f'means={means} are places on a line, and kind={kind!r}: give kind="line", or no means'
                 )
             _refuse(f"means={means}", setting=setting, modes=modes, size=size)
@@ -94,7 +95,9 @@ class GaussianMixture(TensorDataModule):
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
         """Return the points of a split and their modes; the same at each call."""
         n = self.train_size if split == "train" else self.held_out_size
-        rng = torch.Generator().manual_seed(mix(5, self.seed, ("train", "val", "test").index(split)))
+        rng = torch.Generator().manual_seed(
+            derive_seed(Stream.MIXTURE, self.seed, ("train", "val", "test").index(split))
+        )
         return self.mixture.sample(n, rng)
 
 
@@ -106,7 +109,7 @@ def _measures(
         return 1.0 if size is None else size, std
     if (setting, kind) not in _SETTINGS:
         known = ", ".join(f"{s} of a {k}" for s, k in _SETTINGS)
-        raise ValueError(f"there is no setting {setting!r} of a {kind}: take {known}")
+        raise LitGANError(f"there is no setting {setting!r} of a {kind}: take {known}")
     _refuse(f"setting={setting!r}", modes=modes, size=size, std=std)
     return _SETTINGS[setting, kind]
 
@@ -114,7 +117,7 @@ def _measures(
 def _refuse(given: str, **others: object) -> None:
     for name, value in others.items():
         if value is not None:
-            raise ValueError(f"{given} decides what {name}={value!r} does as well: give one of them")
+            raise LitGANError(f"{given} decides what {name}={value!r} does as well: give one of them")
 
 
 def _places(kind: Kind, modes: int, size: float) -> Tensor:
@@ -127,5 +130,5 @@ def _places(kind: Kind, modes: int, size: float) -> Tensor:
     if kind == "line":
         return ticks[:, None]
     if side**2 != modes:
-        raise ValueError(f"modes={modes} is no square number: a grid takes {side**2} or {(side + 1) ** 2}")
+        raise LitGANError(f"modes={modes} is no square number: a grid takes {side**2} or {(side + 1) ** 2}")
     return torch.cartesian_prod(ticks, ticks)

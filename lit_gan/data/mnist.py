@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from lit_gan.arguments import at_least, at_least_one
+from lit_gan._utils.arguments import at_least, at_least_one
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.randomness import Stream, derive_seed
 from lit_gan.data.base import Split
+from lit_gan.data.images import resize
 from lit_gan.data.official import OfficialSet, Part, Source
-from lit_gan.images import resize
-from lit_gan.randomness import mix
 
 __all__ = ["EMNIST", "KMNIST", "MNIST", "FashionMNIST", "StackedMNIST"]
 
@@ -156,7 +157,7 @@ class EMNIST(_IdxSet):
     ) -> None:
         super().__init__(root, image_size, batch_size, horizontal_flip, num_workers, download, class_balanced)
         if split not in _EMNIST_CLASSES:
-            raise ValueError(f"split={split!r} is none of {', '.join(_EMNIST_CLASSES)}")
+            raise LitGANError(f"split={split!r} is none of {', '.join(_EMNIST_CLASSES)}")
         self.split, self.num_classes = split, _EMNIST_CLASSES[split]
 
     def _options(self, part: Part) -> dict[str, Any]:
@@ -220,6 +221,8 @@ class StackedMNIST(MNIST):
         digits, labels = super().load(split)
         digits = resize(digits, self.image_size or 28)[:, 0]  # before they are stacked: fewer
         n = self.train_size if split == "train" else self.held_out_size
-        rng = torch.Generator().manual_seed(mix(6, self.seed, ("train", "val", "test").index(split)))
+        rng = torch.Generator().manual_seed(
+            derive_seed(Stream.STACKED_DIGITS, self.seed, ("train", "val", "test").index(split))
+        )
         chosen = torch.randint(len(digits), (n, 3), generator=rng)
         return digits[chosen], (labels[chosen] * torch.tensor([100, 10, 1])).sum(1)

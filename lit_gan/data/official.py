@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from lit_gan._utils.errors import LitGANRuntimeError
+from lit_gan._utils.extras import optional
 from lit_gan.data.base import ImageDataModule, Split
-from lit_gan.extras import optional
 
 __all__ = ["OfficialSet", "Part", "Source", "one_line"]
 
@@ -42,7 +43,7 @@ class Source:
             return self.dataset(root=root, download=download, **options)
         except Exception as error:  # readers raise whatever comes to them on damaged files
             how = " and could not be fetched or read" if download else ""
-            raise RuntimeError(
+            raise LitGANRuntimeError(
                 f"{who} is missing or damaged in {root}{how} ({one_line(error)}): put {self.files} into "
                 f"{Path(root) / self.folder}, from {self.url}"
             ) from error

@@ -6,7 +6,8 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, ImageOps
 
-from lit_gan.arguments import within
+from lit_gan._utils.arguments import within
+from lit_gan._utils.errors import LitGANError
 
 __all__ = ["MAX_PIXELS", "Crop", "Unreadable", "check_options", "decode", "square"]
 
@@ -37,7 +38,7 @@ def decode(file: Path | BinaryIO, size: int, channels: int, crop: Crop, max_pixe
     with Image.open(file) as image:
         width, height = image.size
         if width * height > max_pixels:
-            raise ValueError(f"{width}×{height} pixels are more than max_pixels={max_pixels}")
+            raise LitGANError(f"{width}×{height} pixels are more than max_pixels={max_pixels}")
         mode = "L" if channels == 1 else "RGB"
         if not isinstance(crop, int):
             image.draft(mode, (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
@@ -70,15 +71,15 @@ def check_options(
         ValueError: names the option and its range.
     """
     if channels not in (1, 3):
-        raise ValueError(f"channels={channels} must be 1 (grey) or 3 (colour)")
+        raise LitGANError(f"channels={channels} must be 1 (grey) or 3 (colour)")
     within("(0, 1)", held_out=held_out)
     most = 2 * (Image.MAX_IMAGE_PIXELS or max_pixels)
     if not 0 < max_pixels <= most:
-        raise ValueError(f"max_pixels={max_pixels} must lie in [1, {most}]: raise PIL.Image.MAX_IMAGE_PIXELS first")
+        raise LitGANError(f"max_pixels={max_pixels} must lie in [1, {most}]: raise PIL.Image.MAX_IMAGE_PIXELS first")
     if crop not in ("center", "none") and not (isinstance(crop, int) and crop >= 1):
-        raise ValueError(f'crop={crop!r} must be "center", "none" or a number of pixels from 1 on')
+        raise LitGANError(f'crop={crop!r} must be "center", "none" or a number of pixels from 1 on')
     if unreadable not in ("skip", "refuse"):
-        raise ValueError(f'unreadable={unreadable!r} must be "skip" or "refuse"')
+        raise LitGANError(f'unreadable={unreadable!r} must be "skip" or "refuse"')
 
 
 def _center(image: Image.Image, side: int) -> Image.Image:
@@ -89,7 +90,7 @@ def _center(image: Image.Image, side: int) -> Image.Image:
 def _flat(image: Image.Image) -> Image.Image:
     """Lay transparency on white, and bring 16-bit grey to 8 bits, which Pillow's own conversion would clip."""
     if image.mode == "F":
-        raise ValueError("a picture of floating-point numbers has no known range")
+        raise LitGANError("a picture of floating-point numbers has no known range")
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:

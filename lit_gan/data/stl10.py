@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision import datasets
 
+from lit_gan._utils.errors import LitGANError
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
@@ -72,7 +73,7 @@ class STL10(MappedSet):
     ) -> None:
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
         if class_balanced and unlabeled:
-            raise ValueError("class_balanced=True needs labels and unlabeled=True has none: set one of them to False")
+            raise LitGANError("class_balanced=True needs labels and unlabeled=True has none: set one of them to False")
         self.root, self.unlabeled, self.download = root, unlabeled, download
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
@@ -101,7 +102,9 @@ class STL10(MappedSet):
 
     def _pictures(self, data: Any, part: Split) -> Pictures:
         if len(data.labels) != len(data):
-            raise ValueError(f"STL10 has {len(data)} images and {len(data.labels)} labels in {self.root}: is it whole?")
+            raise LitGANError(
+                f"STL10 has {len(data)} images and {len(data.labels)} labels in {self.root}: is it whole?"
+            )
         order = np.arange(len(data)) if part == "test" else _held_out_last(len(data), _HELD_OUT_EVERY)
 
         def decode(number: int) -> np.ndarray:

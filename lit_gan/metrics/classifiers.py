@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from lit_gan.images import to_float
+from lit_gan.data.images import to_float
 from lit_gan.networks import MLPDiscriminator
 from lit_gan.theory import cross_entropy
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError
 
 __all__ = ["CopyingTest", "Nearest", "copying_test", "nearest_neighbours"]
 
@@ -43,7 +44,7 @@ def nearest_neighbours(samples: Tensor, real: Iterable[Tensor], k: int = 1) -> N
     for block in real:
         vectors = _vectors(block, samples.device)
         if vectors.shape[1] != samples.shape[1]:
-            raise ValueError(
+            raise LitGANError(
                 f"samples of {samples.shape[1]} numbers and real ones of {vectors.shape[1]}: give one size"
             )
         own = torch.arange(seen, seen + len(vectors), device=samples.device).expand(len(samples), -1)
@@ -52,7 +53,7 @@ def nearest_neighbours(samples: Tensor, real: Iterable[Tensor], k: int = 1) -> N
         distances, order = distances.topk(min(k, seen), largest=False)
         numbers = numbers.gather(1, order)
     if seen < k:
-        raise ValueError(f"k={k} neighbours of {seen} real samples: take fewer")
+        raise LitGANError(f"k={k} neighbours of {seen} real samples: take fewer")
     return Nearest(distances, numbers)
 
 
@@ -101,7 +102,7 @@ def copying_test(generated: Tensor, held_out: Tensor) -> CopyingTest:
     m, n = generated.numel(), held_out.numel()
     pooled = torch.cat([generated.flatten(), held_out.flatten()]).double()
     if not m or not n or pooled.isnan().any():
-        raise ValueError(f"{m} distances of samples and {n} of held-out data: give some of both, and no NaN")
+        raise LitGANError(f"{m} distances of samples and {n} of held-out data: give some of both, and no NaN")
     _, place, ties = pooled.unique(return_inverse=True, return_counts=True)
     ranks = (ties.cumsum(0) - (ties - 1) / 2)[place]
     u = float(ranks[:m].sum()) - m * (m + 1) / 2

@@ -7,18 +7,20 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from lit_gan.arguments import instance_of
-from lit_gan.metrics.features import check_width, features_of, keeping_types
+from lit_gan._utils.arguments import instance_of
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import as_arguments
+from lit_gan.extractors.features import check_width, features_of, keeping_types
 from lit_gan.metrics.gaussians import distance_of_equals, frechet_distance
 from lit_gan.metrics.moments import Statistics, merged, no_moments, statistics, with_samples
-from lit_gan.representation import as_arguments
+from lit_gan.metrics.named import NamedMetric
 
 __all__ = ["FrechetDistance", "frechet_distance"]
 
 _FEWEST = 2
 
 
-class FrechetDistance(Metric):
+class FrechetDistance(NamedMetric, Metric):
     """The Fréchet distance of real and generated samples' features, which is the FID where Inception-v3 makes them.
 
     ‖μ_r − μ_g‖² + tr(Σ_r + Σ_g − 2(Σ_rΣ_g)^½), of the means and covariances (over n − 1) of both kinds' features: 0
@@ -34,7 +36,7 @@ class FrechetDistance(Metric):
 
     Args:
         feature: network that maps samples to features ``(N, D)``, used in evaluation mode and float32, such as those
-            in :mod:`lit_gan.metrics.extractors`; None where features themselves are given.
+            in :mod:`lit_gan.extractors`; None where features themselves are given.
 
     Raises:
         TypeError: ``feature`` is no network.
@@ -51,11 +53,13 @@ class FrechetDistance(Metric):
     real: Tensor
     fake: Tensor
     extra_repr = as_arguments
+    score_name = "fid"
+    names_scores = True
 
     def __init__(self, feature: nn.Module | None = None) -> None:
         super().__init__()
         if feature is not None:
-            instance_of("feature", feature, nn.Module, "lit_gan.metrics.extractors.InceptionV3()")
+            instance_of("feature", feature, nn.Module, "lit_gan.extractors.InceptionV3()")
         self.feature = feature
         dimensions = getattr(feature, "num_features", None) or 0
         for kind in ("real", "fake"):
@@ -88,14 +92,14 @@ class FrechetDistance(Metric):
 
         Returns:
             ``fid``; with the name of the extractor behind it where it is one of
-            :mod:`lit_gan.metrics.extractors` and not Inception-v3: ``fid_lite0``.
+            :mod:`lit_gan.extractors` and not Inception-v3: ``fid_lite0``.
 
         Raises:
             ValueError: fewer than two samples of a kind.
         """
         real, fake = statistics(self.real.cpu()), statistics(self.fake.cpu())
         if min(real.n, fake.n) < _FEWEST:
-            raise ValueError(
+            raise LitGANError(
                 f"there are {real.n} real and {fake.n} generated samples: covariances need {_FEWEST} of each at least, "
                 "and more than there are features to be of use"
             )

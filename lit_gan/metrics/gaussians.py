@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lit_gan._utils.errors import LitGANError
+
 __all__ = ["distance_of_equals", "frechet_distance"]
 
 _EPSILON = torch.finfo(torch.float64).eps
@@ -43,7 +45,7 @@ def frechet_distance(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor, r
     mean1, covariance1 = _checked("1", mu1, sigma1)
     mean2, covariance2 = _checked("2", mu2, sigma2)
     if len(mean1) != len(mean2):
-        raise ValueError(f"mu1 has {len(mean1)} features and mu2 {len(mean2)}: both must come from one extractor")
+        raise LitGANError(f"mu1 has {len(mean1)} features and mu2 {len(mean2)}: both must come from one extractor")
     trace1, trace2 = covariance1.trace(), covariance2.trace()
     both = (covariance1.diagonal() > 0) & (covariance2.diagonal() > 0)
     if not both.all():  # where one covariance is 0, so is the product
@@ -74,17 +76,17 @@ def distance_of_equals(variances: Tensor, n1: int, n2: int) -> float:
 
 def _checked(which: str, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)) or not len(mean):
-        raise ValueError(
+        raise LitGANError(
             f"mu{which} is {tuple(mean.shape)} and sigma{which} {tuple(covariance.shape)}: give (D,) and (D, D)"
         )
     mean, covariance = mean.detach().cpu().double(), covariance.detach().cpu().double()
     difference, variances = (covariance - covariance.T).abs_().max(), covariance.diagonal()
     if not (difference.isfinite() and mean.isfinite().all()):
-        raise ValueError(f"mu{which} or sigma{which} holds NaN or infinity: leave out the samples that have them")
+        raise LitGANError(f"mu{which} or sigma{which} holds NaN or infinity: leave out the samples that have them")
     if difference > _ASYMMETRIC * variances.abs().max():
-        raise ValueError(f"sigma{which} is not symmetric, so no covariance")
+        raise LitGANError(f"sigma{which} is not symmetric, so no covariance")
     if (variances < 0).any() or covariance[variances == 0].any():
-        raise ValueError(f"sigma{which} has a variance of {float(variances.min()):.3g}, so it is no covariance")
+        raise LitGANError(f"sigma{which} has a variance of {float(variances.min()):.3g}, so it is no covariance")
     return mean, (covariance + covariance.T) / 2 if difference > 0 else covariance
 
 
@@ -113,7 +115,7 @@ def _factor(covariance: Tensor) -> Tensor:
         return lower
     variances, axes = torch.linalg.eigh(covariance)
     if variances[0] < _NEGATIVE * variances[-1].abs():
-        raise ValueError(f"a covariance has the eigenvalue {float(variances[0]):.3g}, and none may be negative")
+        raise LitGANError(f"a covariance has the eigenvalue {float(variances[0]):.3g}, and none may be negative")
     kept = variances > negligible * variances[-1]
     return axes[:, kept] * variances[kept].sqrt()
 

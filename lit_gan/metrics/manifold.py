@@ -5,15 +5,17 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from lit_gan.arguments import at_least_one, instance_of
-from lit_gan.metrics.features import check_width, checked, features_of
-from lit_gan.metrics.neighbours import centred, radii, squared_distances
-from lit_gan.representation import as_arguments
+from lit_gan._utils.arguments import at_least_one, instance_of
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import as_arguments
+from lit_gan.extractors.features import check_width, checked, features_of
+from lit_gan.metrics.distances import centred, radii, squared_distances
+from lit_gan.metrics.named import NamedMetric
 
 __all__ = ["DensityCoverage", "PrecisionRecall"]
 
 
-class _Manifolds(Metric):
+class _Manifolds(NamedMetric, Metric):
     """Keeps the features of real and of fake samples.
 
     Args:
@@ -27,6 +29,7 @@ class _Manifolds(Metric):
     real: list[Tensor]
     fake: list[Tensor]
     extra_repr = as_arguments
+    names_scores = True
 
     def __init__(self, feature: nn.Module | None, k: int) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class _Manifolds(Metric):
         """Return all features, real and fake, centred in float64."""
         real, fake = (dim_zero_cat(kind) if len(kind) else torch.empty(0, 0) for kind in (self.real, self.fake))
         if len(real) <= self.k or len(fake) < fewest_fake:
-            raise ValueError(
+            raise LitGANError(
                 f"there are {len(real)} real and {len(fake)} fake samples, and k={self.k} takes {self.k + 1} real and "
                 f"{fewest_fake} fake ones at least"
             )
@@ -97,6 +100,8 @@ class PrecisionRecall(_Manifolds):
 
     Reference: Kynkäänniemi et al. 2019, arXiv:1904.06991, equations 1 and 2.
     """
+
+    score_name = "precision_recall"
 
     def __init__(self, feature: nn.Module | None = None, k: int = 3) -> None:
         super().__init__(feature, k)
@@ -148,6 +153,8 @@ class DensityCoverage(_Manifolds):
 
     Reference: Naeem et al. 2020, arXiv:2002.09797, section 3.
     """
+
+    score_name = "density_coverage"
 
     def __init__(self, feature: nn.Module | None = None, k: int = 5) -> None:
         super().__init__(feature, k)

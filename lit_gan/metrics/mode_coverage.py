@@ -4,15 +4,17 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lit_gan.arguments import instance_of
+from lit_gan._utils.arguments import instance_of
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import as_arguments
 from lit_gan.data import GaussianMixture
-from lit_gan.representation import as_arguments
+from lit_gan.metrics.named import NamedMetric, Setting, Takes
 from lit_gan.theory import Mixture, kl_divergence
 
 __all__ = ["ModeCoverage"]
@@ -33,7 +35,7 @@ _REACH = 3  # standard deviations
 _FEWEST_EXPECTED = 20  # by strict, near the rarest mode: a perfect generator misses such a one in 0.5 % of all cases
 
 
-class ModeCoverage(Metric):
+class ModeCoverage(NamedMetric, Metric):
     """How many modes of a known mixture are caught, and how far the modes' frequencies are from the mixture's.
 
     A sample x belongs to the mode k of the smallest ‖x − μₖ‖/σₖ, and is of high quality where that is 3 at the most,
@@ -65,6 +67,15 @@ class ModeCoverage(Metric):
     real_counts: Tensor
     fake_counts: Tensor
     extra_repr = as_arguments
+    score_name = "mode_coverage"
+    takes: ClassVar[Takes] = "samples"
+
+    @classmethod
+    def for_scores(cls, setting: Setting) -> Metric:
+        """Return the coverage of the modes of the data; refused if these are no GaussianMixture."""
+        if not isinstance(setting.data, GaussianMixture):
+            raise LitGANError("metrics: 'mode_coverage' counts the modes of a GaussianMixture, and the data is none")
+        return cls(setting.data)
 
     def __init__(self, data: GaussianMixture, protocols: Sequence[Protocol] = ("veegan", "strict")) -> None:
         super().__init__()
@@ -72,7 +83,7 @@ class ModeCoverage(Metric):
         self.data, self.protocols = copy.copy(data), tuple(protocols)
         self.data.trainer = None  # a copy without it: a Trainer cannot be pickled
         if not self.protocols or not set(self.protocols) <= set(_PROTOCOLS):
-            raise ValueError(f"protocols={list(protocols)}: take some of {', '.join(_PROTOCOLS)}")
+            raise LitGANError(f"protocols={list(protocols)}: take some of {', '.join(_PROTOCOLS)}")
         _check_mixture(self.data.mixture, apart=any(_PROTOCOLS[name].no_mode for name in self.protocols))
         for counts in ("real_counts", "fake_counts"):  # of each mode, and of none
             self.add_state(counts, torch.zeros(len(data.mixture.means) + 1, dtype=torch.int64), dist_reduce_fx="sum")
@@ -89,7 +100,7 @@ class ModeCoverage(Metric):
         """
         dimensions = self.data.mixture.means.shape[1]
         if samples.ndim != 2 or samples.shape[1] != dimensions:
-            raise ValueError(f"samples of shape {tuple(samples.shape)}: the mixture's are (N, {dimensions})")
+            raise LitGANError(f"samples of shape {tuple(samples.shape)}: the mixture's are (N, {dimensions})")
         counts = _count(samples.detach().cpu().double(), self.data.mixture).to(self.device)
         if real:  # not in place: a state reset in inference mode could not be changed outside it
             self.real_counts = self.real_counts + counts
@@ -111,7 +122,7 @@ class ModeCoverage(Metric):
             ValueError: no generated samples; so few that ``strict`` expects fewer than 20 near the rarest mode.
         """
         if not self.fake_counts.any():
-            raise ValueError("there are 0 generated samples: call update(samples, real=False) before compute()")
+            raise LitGANError("there are 0 generated samples: call update(samples, real=False) before compute()")
         scores = {"modes_total": float(len(self.data.mixture.means))}
         for prefix, counts in (("", self.fake_counts), ("real_", self.real_counts)):
             if counts.any():
@@ -159,7 +170,7 @@ def _score(counts: Tensor, mixture: Mixture, protocol: Protocol) -> dict[str, Te
 
 def _check_enough(n: Tensor, rarest: Tensor) -> None:
     if rarest < _FEWEST_EXPECTED:
-        raise ValueError(
+        raise LitGANError(
             f"of {n:.0f} samples {rarest:.1f} would be near the rarest mode, and strict needs {_FEWEST_EXPECTED}: "
             f'give {(n * _FEWEST_EXPECTED / rarest).ceil():.0f} samples, or protocols=["veegan"]'
         )
@@ -167,12 +178,12 @@ def _check_enough(n: Tensor, rarest: Tensor) -> None:
 
 def _check_mixture(mixture: Mixture, apart: bool) -> None:
     if not mixture.weights.all():
-        raise ValueError(f"weights={mixture.weights.tolist()}: a mode of weight 0 cannot be caught, leave it out")
+        raise LitGANError(f"weights={mixture.weights.tolist()}: a mode of weight 0 cannot be caught, leave it out")
     reach = _REACH * (mixture.stds[:, None] + mixture.stds)
     overlap = (torch.cdist(mixture.means, mixture.means) < reach).triu(1)
     if apart and overlap.any():
         i, j = overlap.nonzero()[0].tolist()
-        raise ValueError(
+        raise LitGANError(
             f"modes {i} and {j} are {(mixture.means[i] - mixture.means[j]).norm():.4g} apart and overlap within 3σ, "
             f'{reach[i, j]:.4g}: strict\'s probabilities would be wrong, give protocols=["veegan"]'
         )

@@ -1,15 +1,19 @@
 """ClassifierTwoSample: can a new classifier tell generated samples from real ones (arXiv:1610.06545)?"""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from lit_gan.arguments import at_least, at_least_one, within
-from lit_gan.images import to_uint8
+from lit_gan._utils.arguments import at_least, at_least_one, within
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.randomness import Stream, derive_seed, seeded
+from lit_gan._utils.representation import as_arguments
+from lit_gan.data.images import to_uint8
 from lit_gan.metrics.classifiers import Pair, classifier_for, logits_of, trained
-from lit_gan.randomness import mix, seeded
-from lit_gan.representation import as_arguments
+from lit_gan.metrics.named import NamedMetric, Setting, Takes
 from lit_gan.theory import accuracy_p_value, calibrate, jsd_interval, jsd_lower_bound, value
 
 __all__ = ["ClassifierTwoSample"]
@@ -17,7 +21,7 @@ __all__ = ["ClassifierTwoSample"]
 _SMALLEST_PART = 5
 
 
-class ClassifierTwoSample(Metric):
+class ClassifierTwoSample(NamedMetric, Metric):
     """Whether a new classifier tells real from generated samples, and how far apart they are at least.
 
     The samples are divided at random: a classifier is trained on one part, and judged on the 2n samples held out, n of
@@ -58,6 +62,13 @@ class ClassifierTwoSample(Metric):
     real: list[Tensor]
     fake: list[Tensor]
     extra_repr = as_arguments
+    score_name = "two_sample"
+    takes: ClassVar[Takes] = "samples"
+
+    @classmethod
+    def for_scores(cls, setting: Setting) -> Metric:
+        """Return the test of 2,000 samples of each kind at the most."""
+        return cls(max_samples=2000)
 
     def __init__(
         self,
@@ -107,7 +118,7 @@ class ClassifierTwoSample(Metric):
             torch.inference_mode(False),
             torch.enable_grad(),
             torch.autocast(self.device.type, enabled=False),
-            seeded(mix(6, self.seed)),
+            seeded(derive_seed(Stream.TWO_SAMPLE, self.seed)),
         ):
             training, validation, test = _standardised(self._divided())
             network = trained(classifier_for(training[0]), training, validation, self.epochs)
@@ -122,7 +133,7 @@ class ClassifierTwoSample(Metric):
         validation = round((n - test) / 4)
         sizes = [n - test - validation, validation, test]
         if min(sizes) < _SMALLEST_PART:
-            raise ValueError(
+            raise LitGANError(
                 f"{counts[0]} real and {counts[1]} fake samples, held_out={self.held_out} and "
                 f"max_samples={self.max_samples} leave {sizes} of each kind to train on, to validate and to judge by, "
                 f"and none may be below {_SMALLEST_PART}: give more samples"
@@ -135,17 +146,17 @@ def _check(samples: Tensor, before: list[Tensor]) -> None:
     shape = tuple(samples.shape)
     images = samples.ndim == 4 and samples.dtype == torch.uint8
     if not images and not (samples.ndim in (2, 4) and samples.is_floating_point()):
-        raise ValueError(
+        raise LitGANError(
             f"samples of shape {shape} and type {samples.dtype}: give vectors (N, D), float, or images (N, C, H, W), "
             "uint8 or float in [-1, 1]"
         )
     if before and before[0].shape[1:] != shape[1:]:
-        raise ValueError(
+        raise LitGANError(
             f"samples of shape {shape[1:]} each after others of {tuple(before[0].shape[1:])}: real and fake ones must "
             "have one shape"
         )
     if not samples.isfinite().all():
-        raise ValueError(
+        raise LitGANError(
             f"{int((~samples.isfinite()).sum())} numbers of the samples are NaN or infinite: leave them out"
         )
 

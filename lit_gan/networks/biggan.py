@@ -17,11 +17,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import as_arguments
 from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, required_labels, stages
 from lit_gan.networks.residual import DownBlock, ResidualDiscriminator, SelfAttention, UpBlock, attention_place
 from lit_gan.networks.spectral import SpectrallyNormalised
-from lit_gan.representation import as_arguments
 
 __all__ = ["BigGANDiscriminator", "BigGANGenerator"]
 
@@ -35,7 +36,7 @@ def _from_image(image_size: int, doublings: int, generator: bool) -> list[int]:
     """Return the channels of a player's layers in units of its width, those nearest to the image first."""
     if doublings > LARGEST:
         most = image_size // 2 ** (doublings - LARGEST)
-        raise ValueError(
+        raise LitGANError(
             f"image_size={image_size} is {doublings} doublings, BigGAN's tables end at {LARGEST}: take {most} or less"
         )
     if doublings <= 3:
@@ -151,7 +152,7 @@ class BigGANGenerator(SpectrallyNormalised):
 def _shares(length: int, parts: int) -> list[int]:
     """Return the lengths of ``parts`` parts of z, equal but for one number, the longer ones first."""
     if length < parts:
-        raise ValueError(
+        raise LitGANError(
             f"latent_dim={length}: z has {parts} parts, one for each block and one more: take {parts} or more"
         )
     return [length // parts + (i < length % parts) for i in range(parts)]

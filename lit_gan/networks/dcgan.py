@@ -6,9 +6,9 @@
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.representation import as_arguments
 from lit_gan.networks.layers import Conditioning, HeadedDiscriminator, LatentInput, LogitHead, dcgan_init, stages
-from lit_gan.representation import as_arguments
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
 

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, glu, interpolate
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.representation import as_arguments
 from lit_gan.networks.layers import LatentInput, check_images, dcgan_init, required_labels, stages
 from lit_gan.networks.spectral import SpectrallyNormalised
-from lit_gan.representation import as_arguments
 
 __all__ = ["FastGANDiscriminator", "FastGANGenerator"]
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one, within
+from lit_gan._utils.arguments import at_least_one, within
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import as_arguments
 from lit_gan.networks.layers import LatentInput
-from lit_gan.representation import as_arguments
 
 __all__ = ["GaussianGenerator"]
 
@@ -41,7 +42,7 @@ class GaussianGenerator(nn.Module):
         self.mean, self.std = mean, std
         for name, value in (("mean", mean), ("std", std)):
             if torch.as_tensor(value).numel() not in (1, features):
-                raise ValueError(f"{name}={value} for features={features}: give one number, or one for each")
+                raise LitGANError(f"{name}={value} for features={features}: give one number, or one for each")
             for number in torch.as_tensor(value, dtype=torch.float64).flatten().tolist():
                 within("(0, ∞)" if name == "std" else "(-∞, ∞)", self, **{name: number})
         self.input = LatentInput(features, None)

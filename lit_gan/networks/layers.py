@@ -6,7 +6,8 @@ from typing import Literal, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError
 
 __all__ = [
     "Conditioning",
@@ -43,7 +44,7 @@ class LatentInput(nn.Module):
     def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """Map ``z`` ``(N, latent_dim)`` and ``labels`` ``(N,)`` to features ``(N, features)``."""
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise ValueError(f"latents of shape {tuple(z.shape)}: this generator takes (N, {self.latent_dim})")
+            raise LitGANError(f"latents of shape {tuple(z.shape)}: this generator takes (N, {self.latent_dim})")
         if self.embedding is None:
             return z
         return torch.cat([z, self.embedding(required_labels(labels, self.embedding))], 1)
@@ -73,9 +74,11 @@ class LogitHead(nn.Module):
     def __init__(self, features: int, num_classes: int | None, conditioning: Conditioning = "projection") -> None:
         super().__init__()
         if conditioning not in get_args(Conditioning):
-            raise ValueError(f'conditioning={conditioning!r} is neither "projection" nor "classifier"')
+            raise LitGANError(f'conditioning={conditioning!r} is neither "projection" nor "classifier"')
         if conditioning == "classifier" and num_classes is None:
-            raise ValueError('conditioning="classifier" and num_classes=None: give the number of classes to tell apart')
+            raise LitGANError(
+                'conditioning="classifier" and num_classes=None: give the number of classes to tell apart'
+            )
         self.linear = nn.Linear(features, 1)
         self.embedding: nn.Embedding | None = None
         self.classifier: nn.Linear | None = None
@@ -99,7 +102,7 @@ class LogitHead(nn.Module):
             ValueError: there is no classifier.
         """
         if self.classifier is None:
-            raise ValueError('no classifier: give the discriminator num_classes and conditioning="classifier"')
+            raise LitGANError('no classifier: give the discriminator num_classes and conditioning="classifier"')
         classes: Tensor = self.classifier(features)
         return classes
 
@@ -132,7 +135,7 @@ class HeadedDiscriminator(nn.Module):
 def required_labels(labels: Tensor | None, embedding: nn.Embedding) -> Tensor:
     """Return ``labels``; raise ValueError, naming the classes of ``embedding``, where there are none."""
     if labels is None:
-        raise ValueError(f"this network is conditional on {embedding.num_embeddings} classes: pass labels")
+        raise LitGANError(f"this network is conditional on {embedding.num_embeddings} classes: pass labels")
     return labels
 
 
@@ -140,7 +143,7 @@ def check_images(images: Tensor, shape: Sequence[int], network: nn.Module) -> No
     """Raise ValueError, naming both, where ``images`` ``(N, ...)`` are not of ``shape``, the one ``network`` takes."""
     if tuple(images.shape[1:]) != tuple(shape):
         given, taken = ("×".join(map(str, s)) for s in (images.shape[1:], shape))
-        raise ValueError(
+        raise LitGANError(
             f"{type(network).__name__} takes {taken} inputs, it was given {given}: "
             "set image_size and channels (or features) to the same values on the data and on both networks, or, inside "
             "Packed(…, k), channels (or features) to k times as many"
@@ -162,7 +165,7 @@ def stages(image_size: int) -> tuple[int, int]:
         sizes = sorted(s * 2**k for s in (4, 5, 6, 7) for k in range(1, image_size.bit_length() + 1))
         above = next(s for s in sizes if s > image_size)
         nearest = " or ".join(map(str, [*[s for s in sizes if s < image_size][-1:], above]))
-        raise ValueError(f"image_size={image_size} is not 4, 5, 6 or 7 doubled: take {nearest}")
+        raise LitGANError(f"image_size={image_size} is not 4, 5, 6 or 7 doubled: take {nearest}")
     return start, doublings
 
 

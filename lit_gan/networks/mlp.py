@@ -7,9 +7,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import as_arguments
 from lit_gan.networks.layers import LatentInput, LogitHead, check_images
-from lit_gan.representation import as_arguments
 
 __all__ = ["MLPDiscriminator", "MLPGenerator", "Waves"]
 
@@ -21,13 +22,13 @@ def _data_shape(image_size: int | None, channels: int | None, features: int | No
     at_least_one(image_size=image_size, channels=channels, features=features)
     if features is not None:
         if image_size is not None or channels is not None:
-            raise ValueError(
+            raise LitGANError(
                 f"features={features} is for vectors, image_size={image_size} and channels={channels} are for images: "
                 "give one kind or the other"
             )
         return (features,)
     if image_size is None or channels is None:
-        raise ValueError(f"give features=, or image_size= and channels= (got {image_size} and {channels})")
+        raise LitGANError(f"give features=, or image_size= and channels= (got {image_size} and {channels})")
     return (channels, image_size, image_size)
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d
 
+from lit_gan._utils.dtypes import at_least_float32
 from lit_gan.networks.equalised import EqualisedLinear, Leaky
 from lit_gan.networks.resampling import blurred
-from lit_gan.precision import at_least_float32
 
 __all__ = ["ModulatedConv", "StyledConv"]
 

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one, instance_of
-from lit_gan.representation import as_arguments
+from lit_gan._utils.arguments import at_least_one, instance_of
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.representation import as_arguments
 
 __all__ = ["Packed"]
 
@@ -35,7 +36,7 @@ class Packed(nn.Module):
         at_least_one(k=k)
         classes = getattr(discriminator, "num_classes", None)
         if classes is not None:
-            raise ValueError(f"discriminator has num_classes={classes}, and packs are judged without: leave it out")
+            raise LitGANError(f"discriminator has num_classes={classes}, and packs are judged without: leave it out")
         self.discriminator, self.k = discriminator, k
 
     def forward(self, images: Tensor) -> Tensor:

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.representation import as_arguments
 from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
 from lit_gan.networks.resampling import Down, Up
-from lit_gan.representation import as_arguments
 
 __all__ = ["R3GANDiscriminator", "R3GANGenerator"]
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError
 from lit_gan.networks.layers import HeadedDiscriminator, glorot, required_labels
 from lit_gan.networks.spectral import SpectrallyNormalised
 
@@ -165,7 +166,7 @@ def attention_place(attention: int | None, sizes: Sequence[int], network: nn.Mod
         return None
     if attention not in sizes:
         there = ", ".join(str(size) for size in sorted(set(sizes)))
-        raise ValueError(
+        raise LitGANError(
             f"attention={attention}: the blocks of this {type(network).__name__} make features of {there} px: "
             "take one of these sizes, or None"
         )

@@ -15,10 +15,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.representation import as_arguments
 from lit_gan.networks.layers import Conditioning, LatentInput, LogitHead, glorot, stages
 from lit_gan.networks.residual import DownBlock, ResidualDiscriminator, SelfAttention, UpBlock, attention_place
-from lit_gan.representation import as_arguments
 
 __all__ = ["SNGANDiscriminator", "SNGANGenerator"]
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from typing_extensions import Self
 
-from lit_gan.representation import argument_names
+from lit_gan._utils.representation import argument_names
 
 __all__ = ["SpectrallyNormalised"]
 

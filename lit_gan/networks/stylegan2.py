@@ -20,13 +20,14 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least, at_least_one, within
+from lit_gan._utils.arguments import at_least, at_least_one, within
+from lit_gan._utils.dtypes import at_least_float32
+from lit_gan._utils.errors import LitGANTypeError
+from lit_gan._utils.representation import as_arguments
 from lit_gan.networks.equalised import EqualisedConv, EqualisedLinear, Leaky, normalised
 from lit_gan.networks.layers import LatentInput, check_images, required_labels, stages
 from lit_gan.networks.modulated import ModulatedConv, StyledConv
 from lit_gan.networks.resampling import Up
-from lit_gan.precision import at_least_float32
-from lit_gan.representation import as_arguments
 
 __all__ = ["StyleGAN2Discriminator", "StyleGAN2Generator"]
 
@@ -154,7 +155,7 @@ class StyleGAN2Generator(nn.Module):
         at_least_one(channels=channels, latent_dim=latent_dim, num_classes=num_classes, width=width)
         at_least_one(mapping_depth=mapping_depth)
         if style_mixing is None:
-            raise TypeError("style_mixing=None must be a number in [0, 1]: 0 for none")
+            raise LitGANTypeError("style_mixing=None must be a number in [0, 1]: 0 for none")
         within("[0, 1]", style_mixing=style_mixing)
         start, _ = stages(image_size)
         widths = _widths(image_size, width)[::-1]

@@ -7,8 +7,9 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
-from lit_gan.arguments import at_least_one
-from lit_gan.schedules import Schedule, always_within
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError, LitGANTypeError
+from lit_gan.schedules import Schedule, always_within, value_at
 
 __all__ = ["Penalty", "Player", "Turn"]
 
@@ -64,18 +65,18 @@ class Penalty(ABC):
     def __post_init__(self) -> None:
         """Refuse a negative weight, an interval below one, and a player that there is none of."""
         if self.weight is None:
-            raise TypeError(f"{type(self).__name__}: weight=None: leave the penalty out to go without")
+            raise LitGANTypeError(f"{type(self).__name__}: weight=None: leave the penalty out to go without")
         always_within("[0, ∞)", self, weight=self.weight)
         at_least_one(self, every=self.every)
         if self.player not in get_args(Player):
-            raise ValueError(
+            raise LitGANError(
                 f'{type(self).__name__}: player={self.player!r} is neither "discriminator" nor "generator": give each '
                 "of them a penalty of its own"
             )
 
     def weight_in(self, turn: Turn) -> float:
         """Return the factor in ``turn``."""
-        return float(self.weight(turn.images_seen) if isinstance(self.weight, Schedule) else self.weight)
+        return value_at(self.weight, turn.images_seen)
 
     def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
         """Refuse, by a ValueError before training, a game that it cannot be computed of; it refuses none by default.

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from lit_gan.labels import label_passing
+from lit_gan._utils.errors import LitGANError
 from lit_gan.penalties.base import Penalty, Player, Turn
+from lit_gan.sampling.conditions import condition_mode
 from lit_gan.schedules import Schedule
 
 __all__ = ["AuxiliaryClassifier"]
@@ -43,17 +44,17 @@ class AuxiliaryClassifier(Penalty):
     def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
         """Refuse a discriminator that tells no classes, a generator that takes none, and data without any."""
         if not hasattr(discriminator, "classify") or getattr(discriminator, "conditioning", None) == "projection":
-            raise ValueError(
+            raise LitGANError(
                 f"AuxiliaryClassifier: {type(discriminator).__name__} has no classifier: take "
                 'DCGANDiscriminator(num_classes=10, conditioning="classifier") for instance'
             )
-        if label_passing(generator) == "not at all":
-            raise ValueError(
+        if condition_mode(generator) == "not at all":
+            raise LitGANError(
                 f"AuxiliaryClassifier: {type(generator).__name__} takes no labels, so that its images have no class: "
                 "give it num_classes"
             )
         if labels is None:
-            raise ValueError("AuxiliaryClassifier: the batches carry no labels: give batches (images, labels)")
+            raise LitGANError("AuxiliaryClassifier: the batches carry no labels: give batches (images, labels)")
 
     def __call__(self, turn: Turn) -> Tensor:
         """``weight`` · E[−log P(C = y | x)]."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from lit_gan.arguments import instance_of, within
+from lit_gan._utils.arguments import instance_of, within
+from lit_gan._utils.errors import LitGANError
 from lit_gan.augment import AdaptiveAugment
 from lit_gan.penalties.base import Penalty, Turn
 from lit_gan.schedules import Schedule
@@ -45,7 +46,7 @@ class Consistency(Penalty):
         adaptive = [m for m in self.transform.modules() if isinstance(m, AdaptiveAugment)]
         waiting = [m for m in adaptive if m.target is not None or isinstance(m.p, Schedule)]
         if waiting:
-            raise ValueError(
+            raise LitGANError(
                 "Consistency: nothing tells AdaptiveAugment here how the game goes, and its p would stay at "
                 f"{float(waiting[0].probability):g}: give AdaptiveAugment(p=0.5, target=None), or DiffAugment()"
             )

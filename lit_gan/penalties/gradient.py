@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lit_gan.arguments import positive
+from lit_gan._utils.arguments import positive
+from lit_gan._utils.dtypes import at_least_float32
 from lit_gan.penalties.base import Penalty, Turn
-from lit_gan.precision import at_least_float32
 from lit_gan.schedules import Schedule
 
 __all__ = ["DRAGAN", "R1", "R2", "WGANGP", "squared_gradient_norm"]

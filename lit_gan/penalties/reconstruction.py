@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from lit_gan._utils.errors import LitGANError
 from lit_gan.penalties.base import Penalty, Turn
 from lit_gan.schedules import Schedule
 
@@ -39,7 +40,7 @@ class Reconstruction(Penalty):
     def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
         """Refuse a discriminator that makes no image again."""
         if not hasattr(discriminator, "reconstructions"):
-            raise ValueError(
+            raise LitGANError(
                 f"Reconstruction: {type(discriminator).__name__} has no reconstructions(images): take "
                 "FastGANDiscriminator, or leave the penalty out"
             )

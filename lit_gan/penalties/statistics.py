@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lit_gan.arguments import within
+from lit_gan._utils.arguments import within
+from lit_gan._utils.dtypes import at_least_float32
+from lit_gan._utils.representation import as_arguments
 from lit_gan.penalties.base import Penalty, Turn
-from lit_gan.precision import at_least_float32
-from lit_gan.representation import as_arguments
 from lit_gan.schedules import Schedule
 
 __all__ = ["LeCam", "PathLength"]

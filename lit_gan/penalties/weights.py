@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from lit_gan._utils.dtypes import at_least_float32
 from lit_gan.penalties.base import Penalty, Turn
-from lit_gan.precision import at_least_float32
 from lit_gan.schedules import Schedule
 
 __all__ = ["OrthogonalWeights"]

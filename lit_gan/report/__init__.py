@@ -1,5 +1,6 @@
-"""What a run's folder says of it, as one HTML file."""
+"""A run as one HTML page: its folder read, its charts drawn, the page written."""
 
-from lit_gan.report.command import report
+from lit_gan.report.page import page
+from lit_gan.report.run_folder import read
 
-__all__ = ["report"]
+__all__ = ["page", "read"]

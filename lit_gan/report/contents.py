@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lit_gan.report.charts import Chart, Curve
-from lit_gan.report.folder import Points, Run
+from lit_gan.report.run_folder import Points, Run
 from lit_gan.theory import EQUILIBRIUM_VALUE
 
 __all__ = ["charts", "extremes", "score_charts"]
@@ -72,7 +72,7 @@ _GROUPS: Sequence[tuple[str, str, tuple[str, ...], float | None, str]] = (
 )
 _JUDGED = {"val/value", "val/jsd_lower_bound", "val/d_accuracy"}
 _CAVEATS = {"augmented": "Of augmented samples.", "packed": "Of {:.0f} samples together."}
-"""What :attr:`lit_gan.LitGAN.caveats` logs beside what the discriminator judges, and what it means."""
+"""What :attr:`lit_gan.LitGAN.measurement_flags` logs beside what the discriminator judges, and what it means."""
 _NOT_DRAWN = ("images_seen", "epoch", "equilibrium/jsd_low", "equilibrium/jsd_high")
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from lit_gan.images import evenly
+from lit_gan.callbacks.verdict import FINE
+from lit_gan.data.images import evenly
 from lit_gan.report.charts import Chart, draw
 from lit_gan.report.contents import charts, extremes, score_charts
-from lit_gan.report.folder import Run
-from lit_gan.verdict import FINE
+from lit_gan.report.run_folder import Run
 
 __all__ = ["page"]
 

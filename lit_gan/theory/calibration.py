@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from lit_gan.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.errors import LitGANError
 from lit_gan.theory.distributions import check_logits
 
 __all__ = ["accuracy", "calibrate", "calibration_error"]
@@ -86,28 +87,34 @@ def calibrate(real_logits: Tensor, fake_logits: Tensor, iterations: int = 50) ->
     """
     n, m = real_logits.numel(), fake_logits.numel()
     if min(n, m) < 2:
-        raise ValueError(f"a calibration needs two logits of each kind, got {n} real and {m} fake: add held-out data")
+        raise LitGANError(f"a calibration needs two logits of each kind, got {n} real and {m} fake: add held-out data")
     x = torch.cat([real_logits.flatten(), fake_logits.flatten()]).cpu().double()
     mean = x.mean().clamp(x.min(), x.max())  # rounding may carry it past equal logits, which then seem to have a slope
     scale = x.std().clamp_min(1e-12)
     features = torch.stack([(x - mean) / scale, torch.ones_like(x)], 1)
     target = torch.cat([x.new_full((n,), (n + 1) / (n + 2)), x.new_full((m,), 1 / (m + 2))])
     weight = torch.cat([x.new_full((n,), 0.5 / n), x.new_full((m,), 0.5 / m)])
+    ab = _logistic_regression(features, target, weight, iterations)
+    slope = float(ab[0] / scale)
+    return slope, float(ab[1]) - slope * float(mean)
+
+
+def _logistic_regression(features: Tensor, target: Tensor, weight: Tensor, iterations: int) -> Tensor:
+    """Return the coefficients that minimise the weighted cross-entropy of ``features @ ab``, by Newton's method."""
 
     def loss(ab: Tensor) -> Tensor:
         logit = features @ ab
         return (weight * (softplus(logit) - target * logit)).sum()
 
-    ab = x.new_zeros(2)
+    ab = features.new_zeros(2)
     for _ in range(iterations):
         p = torch.sigmoid(features @ ab)
         gradient = features.T @ (weight * (p - target))
-        hessian = features.T @ (features * (weight * p * (1 - p))[:, None]) + 1e-12 * torch.eye(2, dtype=x.dtype)
+        hessian = features.T @ (features * (weight * p * (1 - p))[:, None]) + 1e-12 * torch.eye(2, dtype=features.dtype)
         step = torch.linalg.solve(hessian, gradient)
         while loss(ab - step) > loss(ab) and step.abs().max() > 1e-12:
             step = step / 2
         ab = ab - step
         if step.abs().max() <= 1e-12:
             break
-    slope = float(ab[0] / scale)
-    return slope, float(ab[1]) - slope * float(mean)
+    return ab

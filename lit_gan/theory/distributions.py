@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from lit_gan.arguments import instance_of
+from lit_gan._utils.arguments import instance_of
+from lit_gan._utils.errors import LitGANError
 
 __all__ = ["check_cell", "check_logits", "check_pair"]
 
@@ -24,7 +25,7 @@ def check_pair(p: Tensor, q: Tensor, cell: float) -> tuple[Tensor, Tensor]:
     for name, given in (("p", p), ("q", q)):
         instance_of(name, given, Tensor, "torch.tensor([0.5, 0.5])")
     if p.shape != q.shape:
-        raise ValueError(f"p has the shape {tuple(p.shape)} and q {tuple(q.shape)}: give both on the same points")
+        raise LitGANError(f"p has the shape {tuple(p.shape)} and q {tuple(q.shape)}: give both on the same points")
     check_cell(cell)
     return _checked("p", p, cell), _checked("q", q, cell)
 
@@ -32,24 +33,24 @@ def check_pair(p: Tensor, q: Tensor, cell: float) -> tuple[Tensor, Tensor]:
 def check_cell(cell: float) -> None:
     """Refuse a grid cell without a size."""
     if not 0 < cell < float("inf"):
-        raise ValueError(f"cell={cell} must be positive: the size of a grid cell, or 1 for probabilities")
+        raise LitGANError(f"cell={cell} must be positive: the size of a grid cell, or 1 for probabilities")
 
 
 def check_logits(real_logits: Tensor, fake_logits: Tensor) -> None:
     """Refuse an empty sample of a kind, whose mean would be NaN."""
     real, fake = real_logits.numel(), fake_logits.numel()
     if not (real and fake):
-        raise ValueError(f"{real} real and {fake} fake logits: give one of each at least")
+        raise LitGANError(f"{real} real and {fake} fake logits: give one of each at least")
 
 
 def _checked(name: str, p: Tensor, cell: float) -> Tensor:
     p = p if p.is_floating_point() else p.double()
     if not p.isfinite().all() or (p < 0).any():
         bad = p[~(p >= 0) | ~p.isfinite()].flatten()[0]
-        raise ValueError(f"{name} holds {float(bad):.4g}: probabilities and densities are finite and not negative")
+        raise LitGANError(f"{name} holds {float(bad):.4g}: probabilities and densities are finite and not negative")
     mass = float(p.detach().double().sum()) * cell
     if abs(mass - 1) > _TOLERANCE:
-        raise ValueError(
+        raise LitGANError(
             f"{name} sums to {mass:.6g} instead of 1: divide it by its sum, or give cell=, the size of a grid cell, "
             "for a density (and a grid wide enough)"
         )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
+from lit_gan._utils.errors import LitGANError
 from lit_gan.theory.distributions import check_pair
 
 __all__ = [
@@ -215,7 +216,7 @@ def f_divergence(p: Tensor, q: Tensor, divergence: DivergenceName, cell: float =
 def find_divergence(name: str) -> Divergence:
     """Return the divergence of that name; ValueError with the names there are for another."""
     if name not in DIVERGENCES:
-        raise ValueError(f"there is no divergence {name!r}: take one of {', '.join(DIVERGENCES)}")
+        raise LitGANError(f"there is no divergence {name!r}: take one of {', '.join(DIVERGENCES)}")
     return DIVERGENCES[name]
 
 

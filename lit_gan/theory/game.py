@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
+from lit_gan._utils.errors import LitGANError
 from lit_gan.theory.distributions import check_logits, check_pair
 
 __all__ = [
@@ -82,10 +83,10 @@ def expected_value(p_data: Tensor, p_g: Tensor, discriminator: Tensor, cell: flo
     """
     p_data, p_g = check_pair(p_data, p_g, cell)
     if discriminator.shape != p_data.shape:
-        raise ValueError(f"D has the shape {tuple(discriminator.shape)}, the distributions {tuple(p_data.shape)}")
+        raise LitGANError(f"D has the shape {tuple(discriminator.shape)}, the distributions {tuple(p_data.shape)}")
     if not ((discriminator >= 0) & (discriminator <= 1)).all():
         low, high = float(discriminator.min()), float(discriminator.max())
-        raise ValueError(f"D lies in [{low:.4g}, {high:.4g}], a probability in [0, 1]: apply a sigmoid to logits")
+        raise LitGANError(f"D lies in [{low:.4g}, {high:.4g}], a probability in [0, 1]: apply a sigmoid to logits")
     return (torch.xlogy(p_data, discriminator) + torch.xlogy(p_g, 1 - discriminator)).sum() * cell
 
 
@@ -105,10 +106,12 @@ def optimal_discriminator(p_data: Tensor, p_g: Tensor) -> Tensor:
     Reference: arXiv:1406.2661, proposition 1, equation 2.
     """
     if p_data.shape != p_g.shape:
-        raise ValueError(f"p_data has the shape {tuple(p_data.shape)} and p_g {tuple(p_g.shape)}: give the same points")
+        raise LitGANError(
+            f"p_data has the shape {tuple(p_data.shape)} and p_g {tuple(p_g.shape)}: give the same points"
+        )
     for name, p in (("p_data", p_data), ("p_g", p_g)):
         if not ((p >= 0) & p.isfinite()).all():
-            raise ValueError(
+            raise LitGANError(
                 f"{name} holds {float(p.min()):.4g} to {float(p.max()):.4g}: give finite, not negative ones"
             )
     return torch.where(p_data + p_g > 0, p_data / (p_data + p_g), 0.5)

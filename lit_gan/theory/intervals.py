@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from lit_gan.arguments import at_least_one, within
+from lit_gan._utils.arguments import at_least_one, within
+from lit_gan._utils.errors import LitGANError
 from lit_gan.theory.distributions import check_logits
 from lit_gan.theory.game import jsd_lower_bound
 
@@ -69,7 +70,7 @@ def accuracy_p_value(correct: float, n: int) -> float:
     Reference: Lopez-Paz & Oquab 2017, arXiv:1610.06545, section 3, where a normal distribution takes its place.
     """
     if not 0 <= correct <= n:
-        raise ValueError(f"correct={correct} must lie in [0, n={n}]")
+        raise LitGANError(f"correct={correct} must lie in [0, n={n}]")
     k = torch.arange(math.floor(correct), n + 1, dtype=torch.float64)
     log_choose = math.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
     return min(1.0, float((log_choose - n * math.log(2)).exp().sum()))

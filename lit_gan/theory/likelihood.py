@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from lit_gan._utils.errors import LitGANError
 from lit_gan.theory.distributions import check_cell
 
 __all__ = ["log_likelihood", "log_normaliser", "pushforward_density"]
@@ -35,7 +36,7 @@ def log_likelihood(samples: Tensor, distribution: Distribution) -> Tensor:
         return torch.full((), -math.inf, dtype=torch.result_type(samples, 0.0), device=samples.device)
     log_p = distribution.log_prob(samples)
     if log_p.shape[:1] != samples.shape[:1]:
-        raise ValueError(
+        raise LitGANError(
             f"log_prob of {tuple(samples.shape)} samples has the shape {tuple(log_p.shape)}: give (N, ...)"
         )
     return log_p.sum()
@@ -84,7 +85,7 @@ def pushforward_density(x: Tensor, inverse: Callable[[Tensor], Tensor], latent: 
         arXiv:1505.05770, equation 5.
     """
     if x.ndim != 2:
-        raise ValueError(f"points have the shape {tuple(x.shape)}: give (N, D), x[:, None] for numbers")
+        raise LitGANError(f"points have the shape {tuple(x.shape)}: give (N, D), x[:, None] for numbers")
     z = torch.func.vmap(inverse)(x)
     jacobian = torch.func.vmap(torch.func.jacrev(inverse))(x)
     possible = _possible(z, latent)
@@ -101,7 +102,7 @@ def _possible(points: Tensor, distribution: Distribution) -> Tensor:
         return flags.flatten(1) if flags.ndim > 1 else flags.reshape(-1, 1)
 
     if points.isnan().any():
-        raise ValueError(f"{int(points.isnan().sum())} numbers are nan: leave such samples out")
+        raise LitGANError(f"{int(points.isnan().sum())} numbers are nan: leave such samples out")
     try:
         support: Any = distribution.support
     except NotImplementedError:  # a distribution of the user's own need not name it

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lit_gan._utils.errors import LitGANError
+
 __all__ = ["Mixture"]
 
 
@@ -29,13 +31,13 @@ class Mixture:
     ) -> None:
         self.means = torch.as_tensor(means, dtype=torch.float64)
         if self.means.ndim != 2 or not self.means.numel() or not self.means.isfinite().all():
-            raise ValueError(f"means of shape {tuple(self.means.shape)}: give finite ones, (modes, dimensions)")
+            raise LitGANError(f"means of shape {tuple(self.means.shape)}: give finite ones, (modes, dimensions)")
         self.stds = _one_for_each("stds", stds, self.means)
         if not (self.stds > 0).all():
-            raise ValueError(f"stds={self.stds.tolist()} must be positive")
+            raise LitGANError(f"stds={self.stds.tolist()} must be positive")
         weights = _one_for_each("weights", 1.0 if weights is None else weights, self.means)
         if not (weights >= 0).all() or not weights.sum() > 0:
-            raise ValueError(f"weights={weights.tolist()} must not be negative, nor all zero")
+            raise LitGANError(f"weights={weights.tolist()} must not be negative, nor all zero")
         self.weights = weights / weights.sum()
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
@@ -67,5 +69,5 @@ def _one_for_each(name: str, values: Tensor | Sequence[float] | float, means: Te
     if numbers.ndim == 0:
         numbers = numbers.repeat(len(means))
     if numbers.shape != means.shape[:1] or not numbers.isfinite().all():
-        raise ValueError(f"{name}={numbers.tolist()} for {len(means)} modes: give one finite number for each")
+        raise LitGANError(f"{name}={numbers.tolist()} for {len(means)} modes: give one finite number for each")
     return numbers

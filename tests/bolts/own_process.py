@@ -26,10 +26,10 @@ from torch.testing import assert_close
 from torchvision.transforms import Compose, PILToTensor, Resize
 
 from lit_gan import LitGAN
+from lit_gan._utils.config import describe, rebuild
 from lit_gan.callbacks import SampleGrid
-from lit_gan.images import to_uint8
+from lit_gan.data.images import to_uint8
 from lit_gan.networks import MLPGenerator
-from lit_gan.parts import describe, rebuild
 from lit_gan.penalties import R1
 from tests import public, test_conformance
 from tests.callbacks.test_samples import Board
@@ -326,8 +326,8 @@ def test_the_way_out_gives_the_pixels_of_the_files(cls, normalize, data, tmp_pat
     seen = []
 
     class Looking(LitGAN):
-        def _real(self, batch):
-            real, labels = super()._real(batch)
+        def _read(self, batch):
+            real, labels = super()._read(batch)
             seen.append((real, batch[1]))
             return real, labels
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lit_gan.parts import rebuild
+from lit_gan._utils.config import rebuild
 from tests.data.layouts import idx_set
 
 ROOT = Path(__file__).parents[2]

@@ -11,10 +11,11 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lit_gan import LitGAN
+from lit_gan._utils.checkpoint_file import read_checkpoint
 from lit_gan.callbacks import DivergenceStop
-from lit_gan.checkpoint_files import PlainCheckpointIO, read_checkpoint
-from lit_gan.checkpoints import load_sampler
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
+from lit_gan.sampling.from_checkpoint import load_generators
+from lit_gan.training.checkpoint_io import PlainCheckpointIO
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.processes import on_ranks
 from tests.test_health import SpoilGradient
@@ -118,7 +119,7 @@ def test_the_file_of_the_best_is_taken_by_all_that_takes_weights(tmp_path):
     assert (content["global_step"], content["lit_gan_data"]) == (12, None)
     assert equal(networks(best), logged.networks[1])
     assert int(best.images_seen) == 2 * 24
-    assert torch.equal(load_sampler(path, LitGAN).sample(4, seed=1), best.sample(4, seed=1))
+    assert torch.equal(load_generators(path).sample(4, seed=1), best.sample(4, seed=1))
     warm = LitGAN(MLPGenerator(4, 1, latent_dim=3, width=8), MLPDiscriminator(4, 1, width=8), warm_start=str(path))
     assert torch.equal(warm.sample(4, seed=1, ema=False), best.sample(4, seed=1, ema=False))
     trainer(tmp_path).validate(warm, loader(DATA), ckpt_path=path, verbose=False)

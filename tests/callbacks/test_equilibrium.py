@@ -16,11 +16,12 @@ from lit_gan import LitGAN
 from lit_gan.callbacks import EquilibriumMonitor
 from lit_gan.callbacks.equilibrium import coverage
 from lit_gan.data import GaussianMixture
-from lit_gan.equilibrium import HeldOut, density_ratios
 from lit_gan.losses import FDivergence, Minimax, NonSaturating, RelativisticPaired
 from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator, Packed
 from lit_gan.optim import GANAdam
 from lit_gan.theory import js_divergence, jsd_lower_bound, value
+from lit_gan.training.held_out import HeldOut, density_ratios
+from lit_gan.training.noise import Noise
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.processes import on_ranks
 
@@ -199,8 +200,9 @@ def test_coverage_is_the_same_far_from_zero():
 
 def test_logits_on_a_gpu_are_judged():
     """Without one: torch's fake tensors have devices and nothing else."""
+    noise = Noise(3, "normal")
     with FakeTensorMode():
-        held_out = HeldOut(rank=0, world_size=1)
+        held_out = HeldOut(noise, rank=0, world_size=1)
         held_out._real = held_out._fake = [torch.empty(3, device="cuda"), torch.empty(2, device="cuda")]
         assert [len(logits) for logits in held_out.logits()] == [5, 5]
 

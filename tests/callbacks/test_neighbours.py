@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset, Weighte
 from lit_gan import LitGAN
 from lit_gan.callbacks import NearestNeighbours
 from lit_gan.data import FashionMNISTSample
-from lit_gan.evaluation import GeneratedSamples, RealSamples
-from lit_gan.evaluation.copying import Memory
 from lit_gan.metrics.copying import copying_test
+from lit_gan.metrics.evaluation import GeneratedSamples, RealSamples
+from lit_gan.metrics.evaluation.nearest import NearestImages
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.processes import on_ranks
 
@@ -93,9 +93,9 @@ def test_new_images_are_none(tmp_path):
 @pytest.mark.parametrize(("mirrored", "closer"), [(True, 1.0), (False, 0.5)])
 def test_mirror_images_are_copies_where_training_mirrors(mirrored, closer):
     train, held_out = (RealSamples(loader(images)) for images in (TRAIN, HELD_OUT))
-    memory = Memory(train, held_out, mirrored=mirrored)
+    memory = NearestImages(train, held_out, mirrored=mirrored)
     generated = GeneratedSamples(gan(Copier(mirrored=True)), 60)
-    nearest, test = memory.recall(generated, 1)
+    nearest, test = memory.search(generated, 1)
     assert test.closer == pytest.approx(closer, abs=0.15 * (closer < 1))
     if mirrored:
         assert nearest.distances.count_nonzero() == 0
@@ -128,7 +128,7 @@ def test_large_images_are_compared_at_32_pixels(monkeypatch):
     board = (torch.arange(64)[:, None] + torch.arange(64)) % 2 * 254
     images = torch.stack([board[None], torch.full((1, 64, 64), 127), torch.zeros(1, 64, 64)]).to(torch.uint8)
     train = RealSamples([images])
-    nearest, test = Memory(train).recall(RealSamples([images[:2]]), 2)
+    nearest, test = NearestImages(train).search(RealSamples([images[:2]]), 2)
     assert test is None
     assert nearest.distances.max() < 200, "32·32 pixels that differ by rounding"
     assert sorted(nearest.numbers[0].tolist()) == [0, 1]
@@ -284,9 +284,9 @@ def test_real_images_of_a_data_module(tmp_path):
     train, held_out = RealSamples(data.train_dataloader()), RealSamples(data.val_dataloader(), 400)
     order = [held_out.block(0), held_out.block(1)]
     mine, others = torch.cat(order)[::2], torch.cat(order)[1::2]
-    memory = Memory(train)
-    distances = [memory.recall(RealSamples([part]), 1)[0].distances[:, 0] for part in (mine, others)]
+    memory = NearestImages(train)
+    distances = [memory.search(RealSamples([part]), 1)[0].distances[:, 0] for part in (mine, others)]
     assert abs(copying_test(*distances).z) < 3
     noise = torch.randint(256, mine.shape, generator=RNG, dtype=torch.uint8)
-    far = memory.recall(RealSamples([noise]), 1)[0].distances[:, 0]
+    far = memory.search(RealSamples([noise]), 1)[0].distances[:, 0]
     assert copying_test(far, distances[0]).closer < 0.01

@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from lit_gan import LitGAN, plots
+from lit_gan import LitGAN
 from lit_gan.callbacks import DensityPlot, SampleGrid, ValuePlot
+from lit_gan.callbacks import figures as plots
 from lit_gan.callbacks.plots import densities
 from lit_gan.data import FashionMNISTSample, GaussianMixture
 from lit_gan.losses import RelativisticPaired

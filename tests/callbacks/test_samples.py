@@ -11,9 +11,9 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 
 from lit_gan import LitGAN
 from lit_gan.callbacks import Interpolation, SampleGrid, SampleWriter
-from lit_gan.exploring import interpolations, rows
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
+from lit_gan.sampling.grids import interpolations, rows
 from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
 
 DATA = torch.rand(24, 1, 4, 4) * 2 - 1

@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lit_gan.data import ImageDataModule
 from lit_gan.data.balance import ClassBalanced
-from lit_gan.loading import ResumableLoader, is_replayable
+from lit_gan.training.loader import ResumableLoader, is_replayable
 
 LABELS = torch.tensor([7] * 20 + [2] * 8 + [0] * 2)
 

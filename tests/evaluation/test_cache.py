@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lit_gan.evaluation.cache import read, write
-from lit_gan.files import cache_folder
+from lit_gan._utils.files import cache_folder
+from lit_gan.metrics.evaluation.cache import read, write
 from tests.processes import on_ranks
 
 KEY = {"extractor": "x", "n": 3}

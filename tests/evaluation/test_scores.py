@@ -10,9 +10,9 @@ from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from lit_gan.data import GaussianMixture
-from lit_gan.evaluation import Evaluation, RealSamples
-from lit_gan.evaluation.scores import Scorer
 from lit_gan.metrics import FrechetDistance, PrecisionRecall
+from lit_gan.metrics.evaluation import Evaluation, RealSamples
+from lit_gan.metrics.evaluation.scores import Scorer
 from lit_gan.metrics.extractors import Extractor, as_extractor
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*will save all extracted features in buffer.*")
@@ -144,7 +144,7 @@ def test_inception_score_of_objects_keeps_its_arguments():
 def test_points_are_their_own_features():
     data = GaussianMixture(train_size=2000, held_out_size=1000)
     points, others = data.load("train")[0], data.load("val")[0]
-    scores = evaluate(["fid", "mode_coverage", "precision_recall"], real=points, fake=others, mixture=data)
+    scores = evaluate(["fid", "mode_coverage", "precision_recall"], real=points, fake=others, data=data)
     assert scores["fid"] < 0.02
     assert scores["mode_coverage/modes/veegan"] == 8
     shifted = evaluate(["fid"], real=points, fake=others + torch.tensor([3.0, 4.0]))

@@ -17,9 +17,9 @@ from torch.utils.data import (
 
 from lit_gan import LitGAN
 from lit_gan.data import FashionMNISTSample
-from lit_gan.evaluation import GeneratedSamples, RealSamples
-from lit_gan.evaluation.blocks import BLOCK, in_order, on_first
-from lit_gan.evaluation.sources import fingerprint, up_to
+from lit_gan.metrics.evaluation import GeneratedSamples, RealSamples
+from lit_gan.metrics.evaluation.blocks import BLOCK, in_order, on_first
+from lit_gan.metrics.evaluation.sources import fingerprint, up_to
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
 from tests.conftest import Batches, PlainDiscriminator, PlainGenerator
 from tests.processes import on_ranks
@@ -188,12 +188,12 @@ def fails(rank_that_fails, where):
 
 def test_no_process_waits_for_one_that_failed():
     assert on_ranks(fails, 1, "making") == [
-        "RuntimeError: process 1 failed to evaluate: KeyError: 'broken'",
+        "LitGANRuntimeError: process 1 failed to evaluate: KeyError: 'broken'",
         "KeyError: 'broken'",
     ]
     assert on_ranks(fails, 0, "meeting") == [
         "ValueError: bad features",
-        "RuntimeError: process 0 failed to evaluate: ValueError: bad features",
+        "LitGANRuntimeError: process 0 failed to evaluate: ValueError: bad features",
     ]
 
 

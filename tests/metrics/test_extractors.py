@@ -16,7 +16,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from torchvision.transforms.functional import gaussian_blur
 
 from lit_gan.data import FashionMNISTSample
-from lit_gan.images import save_png
+from lit_gan.data.images import save_png
 from lit_gan.metrics import FrechetDistance
 from lit_gan.metrics.extractors import EfficientNetLite0, Extractor, InceptionV3, OwnExtractor, as_extractor
 
@@ -361,7 +361,7 @@ class TestWeightsThatCannotBeHad:
         def absent(package):
             raise ImportError(package)
 
-        monkeypatch.setattr("lit_gan.extras.import_module", absent)
+        monkeypatch.setattr("lit_gan._utils.extras.import_module", absent)
         with pytest.raises(ImportError, match=rf'{make.__name__} needs .*pip install "lit-gan\[{extra}\]"'):
             make()
 

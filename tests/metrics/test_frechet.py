@@ -13,8 +13,8 @@ from torch import nn
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 
+from lit_gan.extractors.features import keeping_types
 from lit_gan.metrics import FrechetDistance, frechet_distance
-from lit_gan.metrics.features import keeping_types
 from tests.processes import on_ranks
 
 

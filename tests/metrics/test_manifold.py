@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import nn
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from lit_gan.metrics import DensityCoverage, PrecisionRecall, neighbours
+from lit_gan.metrics import DensityCoverage, PrecisionRecall, distances
 from tests.processes import on_ranks
 
 BOTH = pytest.mark.parametrize("cls", [PrecisionRecall, DensityCoverage])
@@ -63,7 +63,7 @@ def on_a_lattice(n, d, seed=0):
     return torch.randint(0, 5, (n, d), generator=torch.Generator().manual_seed(seed)).float()
 
 
-@pytest.mark.parametrize("block", [1, 500, neighbours._BLOCK])
+@pytest.mark.parametrize("block", [1, 500, distances._BLOCK])
 @pytest.mark.parametrize(
     ("real", "fake", "k"),
     [
@@ -78,7 +78,7 @@ def on_a_lattice(n, d, seed=0):
     ],
 )
 def test_is_what_brute_force_gives(monkeypatch, real, fake, k, block):
-    monkeypatch.setattr(neighbours, "_BLOCK", block)
+    monkeypatch.setattr(distances, "_BLOCK", block)
     assert scores(real, fake, k) == pytest.approx(brute_force(real, fake, k), rel=1e-6)
 
 

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torchvision.transforms.functional import gaussian_blur
 
 from lit_gan.data import FashionMNISTSample, GaussianMixture
-from lit_gan.images import to_float
+from lit_gan.data.images import to_float
 from lit_gan.metrics import ClassifierTwoSample
 from lit_gan.metrics.two_sample import _scores
 from lit_gan.theory import accuracy_p_value, js_divergence

@@ -10,8 +10,8 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.testing import assert_close
 
 from lit_gan import LitGAN
-from lit_gan.ema import start_average, update_average
 from lit_gan.networks import SNGANDiscriminator, SNGANGenerator
+from lit_gan.optim.ema import start_average, update_average
 from lit_gan.penalties import R1
 from tests.conftest import Batches, loader
 
@@ -86,10 +86,10 @@ def test_power_iteration_runs_in_training_mode_alone():
 class Watched(LitGAN):
     """Notes whose tensors have changed after each turn."""
 
-    def _play(self, player, *args):
+    def _update(self, player, *args):
         self.turns = getattr(self, "turns", {"generator": set(), "discriminator": set()})
         before = state(self)
-        super()._play(player, *args)
+        super()._update(player, *args)
         self.turns[player] |= changed(self, before)
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from lit_gan.report import report
+from lit_gan.cli.report import report
 from tests.report.test_report import a_run
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not there")

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from lit_gan.cli import main
-from lit_gan.images import evenly, save_png
-from lit_gan.report import report
+from lit_gan.cli.report import report
+from lit_gan.data.images import evenly, save_png
 from lit_gan.report.charts import Chart, Curve, draw
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from lit_gan.equilibrium import density_ratios
 from lit_gan.losses import NonSaturating, RelativisticPaired
 from lit_gan.theory import EQUILIBRIUM_VALUE, accuracy, calibrate, calibration_error, jsd_lower_bound, value
+from lit_gan.training.held_out import density_ratios
 
 X = torch.linspace(-30, 30, 60_001, dtype=torch.float64)
 STEP = float(X[1] - X[0])

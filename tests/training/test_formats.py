@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from lit_gan.export import export
 from torch.testing import assert_close
 
 from lit_gan import LitGAN, load_generator
-from lit_gan.export import export
 from tests.processes import on_ranks
 from tests.support.formats import BATCH, BATCHES, EPOCHS, FOLDER, RUNS, train
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+from lit_gan.export import export
 
 from lit_gan import load_generator
-from lit_gan.export import export
 from lit_gan.networks import MLPGenerator
 from tests.wrong_uses.files import named, whole
 from tests.wrong_uses.use import Wrong, command

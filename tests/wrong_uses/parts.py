@@ -10,7 +10,7 @@ from lit_gan import LitGAN
 from lit_gan.augment import AdaptiveAugment, DiffAugment
 from lit_gan.callbacks import DensityPlot, DivergenceStop, EquilibriumMonitor, SampleGrid, ValuePlot
 from lit_gan.data import GaussianMixture
-from lit_gan.images import grid, points_to_image, resize, save_png, to_float
+from lit_gan.data.images import grid, points_to_image, resize, save_png, to_float
 from lit_gan.losses import FDivergence, LeastSquares, NonSaturating, RelativisticPaired
 from lit_gan.metrics import ClassifierTwoSample, DensityCoverage, ModeCoverage, PrecisionRecall
 from lit_gan.networks import (

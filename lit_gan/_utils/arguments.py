@@ -1,0 +1,104 @@
+"""Refusals of arguments that all parts share: one sentence with the name and the value."""
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+from lit_gan._utils.errors import LitGANError, LitGANTypeError
+
+__all__ = [
+    "at_least",
+    "at_least_one",
+    "each_once",
+    "instance_of",
+    "positive",
+    "prefix",
+    "shown",
+    "why_outside",
+    "within",
+]
+
+
+def at_least(minimum: int, owner: object = None, /, **values: int | None) -> None:
+    """Refuse the first of ``values``, naming it, that is no whole number from ``minimum`` on; None passes.
+
+    Args:
+        minimum: the smallest that passes.
+        owner: the part whose arguments they are, named first; None for none.
+        values: by name.
+
+    Raises:
+        TypeError: no whole number.
+        ValueError: below ``minimum``.
+    """
+    for name, value in values.items():
+        sentence = f"{prefix(owner)}{name}={value!r} must be at least {minimum}, a whole number"
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise LitGANTypeError(sentence)
+        if value is not None and value < minimum:
+            raise LitGANError(sentence)
+
+
+def at_least_one(owner: object = None, /, **values: int | None) -> None:
+    """Refuse what is no whole number from 1 on, as :func:`at_least` does."""
+    at_least(1, owner, **values)
+
+
+def within(interval: str, owner: object = None, /, **values: float | None) -> None:
+    """Refuse the first of ``values``, naming it, that is no number in ``interval``; None passes.
+
+    Args:
+        interval: ``"[0, 1)"`` for instance; ``"(0, ∞)"`` leaves out 0 and infinity.
+        owner: the part whose arguments they are, named first; None for none.
+        values: by name.
+
+    Raises:
+        TypeError: no number.
+        ValueError: outside the interval, or NaN.
+    """
+    for name, value in values.items():
+        if value is not None and (misfit := why_outside(interval, value)):
+            raise misfit(f"{prefix(owner)}{name}={value!r} must be a number in {interval}")
+
+
+def why_outside(interval: str, value: Any) -> type[LitGANError] | None:
+    """Return TypeError for what is no number, ValueError for one outside ``interval``, None for one inside."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return LitGANTypeError
+    low, high = (float(end.replace("∞", "inf")) for end in interval[1:-1].split(","))
+    number, left, right = float(value), interval[0] == "[", interval[-1] == "]"
+    inside = (low < number or (left and low == number)) and (number < high or (right and number == high))
+    return None if inside else LitGANError
+
+
+def positive(owner: object = None, /, **values: float | None) -> None:
+    """Refuse what is no positive number, as :func:`within` does."""
+    within("(0, ∞)", owner, **values)
+
+
+def instance_of(name: str, value: Any, base: type, example: str) -> None:
+    """Raise TypeError where ``value`` is no instance of ``base``; ``example`` shows the way out."""
+    if not isinstance(value, base):
+        raise LitGANTypeError(f"{name}={shown(value)} is no {base.__name__}: give an instance of one, like {example}")
+
+
+def shown(value: object, most: int = 100) -> str:
+    """Return the ``repr`` of a value in one line, without its middle where it is longer than ``most`` characters."""
+    line = " ".join(repr(value).split())
+    return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"
+
+
+def each_once(**values: Sequence[str]) -> None:
+    """Refuse the first of ``values``, lists of names, that holds one twice.
+
+    Raises:
+        ValueError: names the list.
+    """
+    for name, value in values.items():
+        if len(set(value)) < len(value):
+            raise LitGANError(f"{name}={value!r} names one twice: leave it out once")
+
+
+def prefix(owner: object) -> str:
+    """Return the name of the part that a sentence is about, with a colon; nothing for None."""
+    return "" if owner is None else f"{type(owner).__name__}: "

@@ -1,0 +1,3 @@
+"""The version of lit_gan, here alone."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,118 @@
+"""What callbacks that draw have in common: when, and where the pictures go."""
+
+from abc import ABC, abstractmethod
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, ClassVar
+
+from PIL import Image
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+
+from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.representation import in_one_line
+from lit_gan.callbacks.fixed import validating
+from lit_gan.data.images import evenly, save_movie, save_png
+from lit_gan.gan import LitGAN
+from lit_gan.training import logging
+from lit_gan.training.logging import run_folder
+
+__all__ = ["PictureCallback"]
+
+
+class PictureCallback(Callback, ABC):
+    """Draws at each ``every_n_steps``-th generator update and when fit ends, to the run's folder and to image loggers.
+
+    ``<name>/step-000500.png`` in the run's folder is the picture after 500 generator updates; the path of the last one
+    is printed. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well, and W&B the
+    movie.
+
+    Args:
+        every_n_steps: generator updates between pictures.
+        movie: whether all pictures of the run become ``<name>.gif`` when fit ends, 300 of them at the most.
+
+    Raises:
+        ValueError: ``every_n_steps`` below 1.
+    """
+
+    name: ClassVar[str]
+    __repr__ = in_one_line
+
+    def __init__(self, every_n_steps: int = 500, movie: bool = False) -> None:
+        at_least_one(every_n_steps=every_n_steps)
+        self.every_n_steps, self.movie = every_n_steps, movie
+        self._last: tuple[int, Path | None] = (-1, None)
+        self._frames: list[str] = []
+
+    @abstractmethod
+    def draw(self, model: LitGAN) -> Tensor | None:
+        """Return a uint8 picture ``(C, H, W)``, or None where there is nothing to see."""
+
+    def caption(self, model: LitGAN) -> str:
+        """Say when the picture was drawn."""
+        return f"{model.trainer.global_step} generator updates, {int(model.images_seen)} images seen"
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forget another run."""
+        self._last, self._frames = (-1, None), []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the pictures are that a movie is made of."""
+        return {"frames": self._frames} if self.movie else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the movie of a checkpoint."""
+        self._frames = list(state_dict.get("frames", []))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Do not draw again, in a discriminator's turn, what was due before the checkpoint that is resumed."""
+        if self._due(trainer):
+            self._last = (trainer.global_step, None)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draw at each ``every_n_steps``-th generator update."""
+        if self._due(trainer):
+            self._write(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the last picture: when fit ends, Lightning has taken the networks from their device."""
+        assert isinstance(pl_module, LitGAN)
+        pl_module.check_pending_losses()  # before a picture of networks that are not finite is drawn
+        self._write(trainer, pl_module)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where the last picture is, and make the movie."""
+        path = self._last[1]
+        if path is not None:
+            rank_zero_info(f"{self.name.capitalize()}: {path}")
+            if self.movie:
+                movie = _movie(self._frames, path.parent.with_suffix(".gif"))
+                rank_zero_info(f"{self.name.capitalize()}, moving: {movie}")
+                assert isinstance(pl_module, LitGAN)
+                logging.log_movie(trainer, f"{self.name}_movie", movie, int(pl_module.images_seen))
+
+    def _due(self, trainer: Trainer) -> bool:
+        return trainer.global_step > 0 and trainer.global_step % self.every_n_steps == 0
+
+    def _write(self, trainer: Trainer, model: LightningModule) -> None:
+        step, folder = trainer.global_step, run_folder(trainer)  # on every process: they agree on the folder
+        if self._last[0] == step or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        assert isinstance(model, LitGAN)
+        with validating(model) if trainer.training else nullcontext():  # a validation is undisturbed in any case
+            picture = self.draw(model) if trainer.is_global_zero else None
+        path = None
+        if picture is not None:
+            path = save_png(picture, folder / self.name / f"step-{step:06d}.png")
+            logging.log_picture(trainer, self.name, picture, self.caption(model), int(model.images_seen))
+            self._frames.append(str(path))
+        self._last = (step, path)
+
+
+def _movie(paths: list[str], movie: Path, most: int = 300) -> Path:
+    """Write pictures as a GIF, ``most`` of them at the most; the last one stays for two seconds."""
+    there = [path for path in paths if Path(path).exists()]
+    return save_movie([Image.open(path) for path in evenly(there, most)], movie, frame=200, last=2000)

@@ -1,0 +1,187 @@
+"""The pictures of ``lit-gan sample``: which kind is asked for, whether it can be made, and drawing it."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities.model_helpers import is_overridden
+from torch import Tensor, nn
+
+from lit_gan._utils.arguments import at_least, at_least_one
+from lit_gan._utils.devices import best_device
+from lit_gan._utils.errors import LitGANError
+from lit_gan.data.images import MOVIES, as_pillow, grid, have_a_picture, save_movie, save_png, to_uint8
+from lit_gan.metrics.evaluation import GeneratedSamples
+from lit_gan.metrics.evaluation.nearest import NearestImages, train_and_held_out
+from lit_gan.metrics.evaluation.sources import split_loader
+from lit_gan.sampling.from_checkpoint import SavedGenerators, load_generators
+from lit_gan.sampling.grids import class_grid, interpolations, morph, new_seed, rows, truncation_ladder
+from lit_gan.sampling.paths import PathKind
+
+__all__ = ["Options", "draw"]
+
+_TESTED = 1000  # samples, and held-out images, that the test for copies takes
+_FRAME_MILLISECONDS = 60
+
+
+class Options(NamedTuple):
+    """The options of ``lit-gan sample``, which its help describes."""
+
+    checkpoint: str
+    n: int | None
+    output: str
+    seed: int | None
+    labels: Any
+    ema: bool
+    truncation: Any
+    interpolate: Literal["linear", "spherical", "auto"] | None
+    steps: int | None
+    neighbours: int | None
+    data: LightningDataModule | None
+    extractor: nn.Module | None
+
+    @property
+    def path(self) -> Path:
+        """The output."""
+        return Path(self.output)
+
+    @property
+    def is_movie(self) -> bool:
+        """Whether the output is a file of moving pictures."""
+        return self.path.suffix.lower() in MOVIES
+
+
+def draw(options: Options) -> str:
+    """Draw what is asked for from a checkpoint, and return what was written, in words.
+
+    Raises:
+        TypeError: an option of a wrong type.
+        ValueError: options out of range, or that do not go together, or that this generator cannot serve.
+    """
+    kind = _kind(options)
+    _check_numbers(kind, options)
+    _check_neighbours(options)
+    one_file = _check_output(options.path, kind)
+    saved = load_generators(options.checkpoint)
+    if kind is not None:
+        _check_images(saved, kind, options.labels)
+    folder = options.path.parent if one_file else options.path
+    folder.mkdir(parents=True, exist_ok=True)  # known to work before anything is drawn
+    if kind == "neighbours":
+        return _draw_neighbours(saved, options)
+    return _draw_samples(saved, options) if kind is None else _draw_rows(saved, options, kind)
+
+
+def _kind(options: Options) -> str | None:
+    """Return the one kind of picture that is asked for; None for a grid of samples, or a folder."""
+    kinds = {
+        "a movie": options.is_movie,
+        "interpolate": options.interpolate is not None and not options.is_movie,
+        "labels=all": options.labels == "all",
+        "a list for truncation": isinstance(options.truncation, list),
+        "neighbours": options.neighbours is not None,
+    }
+    wanted = [name for name, is_wanted in kinds.items() if is_wanted]
+    if len(wanted) > 1:
+        raise LitGANError(f"{' and '.join(wanted)} are pictures of their own: ask for one of them")
+    return wanted[0] if wanted else None
+
+
+def _check_numbers(kind: str | None, options: Options) -> None:
+    at_least_one(n=options.n, neighbours=options.neighbours)
+    at_least(0, seed=options.seed)
+    steps = options.steps
+    if steps is not None and kind not in ("interpolate", "a movie"):
+        raise LitGANError(f"steps={steps} are those of an interpolation: give --interpolate, or an --output x.gif")
+    at_least(2 if kind == "interpolate" else 1, steps=steps)
+
+
+def _check_neighbours(options: Options) -> None:
+    neighbours, labels, truncation = options.neighbours, options.labels, options.truncation
+    if neighbours is None and (options.data is not None or options.extractor is not None):
+        what = "data" if options.extractor is None else "extractor"
+        raise LitGANError(f"{what} is for neighbours: give --neighbours 5, or leave {what} out")
+    if neighbours is not None and options.data is None:
+        raise LitGANError(f"neighbours={neighbours} are of the training data: give --data")
+    if neighbours is not None and (labels is not None or truncation != 1):
+        raise LitGANError(
+            f"labels={labels} and truncation={truncation}: neighbours are of samples as they come, leave both out"
+        )
+
+
+def _check_output(path: Path, kind: str | None) -> bool:
+    """Tell whether there will be one file; refuse a path that cannot be it."""
+    one_file = path.suffix.lower() in (".png", *MOVIES)
+    if (path.suffix and not one_file) or (one_file and path.is_dir()):
+        raise LitGANError(
+            f"output={str(path)!r} must be a file that ends in .png, for a grid, or in {' or '.join(MOVIES)}, for a "
+            "movie, or a folder, for one each"
+        )
+    if kind is not None and not one_file:
+        raise LitGANError(f"output={str(path)!r} is a folder, and {kind} makes one picture: give a file, like x.png")
+    return one_file
+
+
+def _check_images(saved: SavedGenerators, kind: str, labels: Any) -> None:
+    """Refuse a generator of points, and labels that it does not take, with one sample."""
+    first = labels[0] if isinstance(labels, list) and labels else labels if isinstance(labels, int) else None
+    shape = tuple(saved.sample(1, first, seed=0).shape[1:])
+    if len(shape) != 3:
+        raise LitGANError(f"samples of shape {shape} are no images, which {kind} shows: leave it out")
+
+
+def _draw_samples(saved: SavedGenerators, options: Options) -> str:
+    """Write a grid, or a file for each image."""
+    truncation = options.truncation
+    images = saved.sample(options.n or 64, options.labels, ema=options.ema, seed=options.seed, truncation=truncation)
+    one_grid = bool(options.path.suffix)
+    if images.ndim != 4 and not (one_grid and have_a_picture(images)):
+        raise LitGANError(f"samples of shape {tuple(images.shape[1:])} are no images: use LitGAN.sample in code")
+    if one_grid:
+        save_png(grid(images), options.path)
+    else:
+        for i, image in enumerate(images):
+            save_png(to_uint8(image), options.path / f"{i:06d}.png")
+    return f"{len(images)} images"
+
+
+def _draw_rows(saved: SavedGenerators, options: Options, kind: str) -> str:
+    """Write a picture of rows, or a movie."""
+    n, steps, labels = options.n, options.steps, options.labels
+    way: PathKind | None = None if options.interpolate == "auto" else options.interpolate
+    makers: dict[str, Callable[..., Tensor]] = {
+        "a movie": partial(morph, n=n or 16, steps=steps or 16, kind=way, labels=labels),
+        "interpolate": partial(interpolations, n=n or 8, steps=steps or 8, kind=way, labels=labels),
+        "labels=all": partial(class_grid, n=n or 8),
+        "a list for truncation": partial(truncation_ladder, n=n or 8, labels=labels),
+    }
+    images = makers[kind](saved, truncation=options.truncation, ema=options.ema, seed=options.seed)
+    if options.is_movie:
+        save_movie([as_pillow(grid(frame)) for frame in images], options.path, _FRAME_MILLISECONDS)
+    else:
+        save_png(rows(images), options.path)
+    return f"{images.shape[0]} {'frames' if options.is_movie else 'rows'} of {images.shape[1]} images"
+
+
+def _draw_neighbours(saved: SavedGenerators, options: Options) -> str:
+    """Write samples beside their nearest training images, and say whether they are too near."""
+    n, k, data, extractor = options.n or 8, options.neighbours, options.data, options.extractor
+    assert k is not None
+    assert data is not None
+    data.prepare_data()
+    others = split_loader(data, "val") if is_overridden("val_dataloader", data, LightningDataModule) else None
+    train, held_out = train_and_held_out(split_loader(data, "train"), others, _TESTED)
+    network = None if extractor is None else extractor.to(best_device())
+    nearest = NearestImages(train, held_out, network, getattr(data, "horizontal_flip", False), progress=True)
+    tested, counts = n if held_out is None else max(n, _TESTED), nearest.label_counts(len(saved.label_counts))
+    generated = GeneratedSamples(saved.to(best_device()), tested, new_seed(options.seed), options.ema, counts=counts)
+    nearest.check(generated, k)
+    found, test = nearest.search(generated, k)
+    save_png(nearest.picture(generated, found, n), options.path)
+    if held_out is None:
+        print(f"Of {train.n} training images, and none held out: no test whether samples are copies")
+    else:
+        print(f"Of {generated.n} samples, {held_out.n} held-out and {train.n} training images: {test}")
+    return f"{n} samples, each beside its {k} nearest training images,"

@@ -1,0 +1,68 @@
+"""The parser of a command, made from the arguments of its function; errors are one sentence."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from jsonargparse import ArgumentParser, auto_cli
+
+from lit_gan._utils.kinds import import_path
+from lit_gan.cli.commands import Command
+from lit_gan.cli.sentences import sentence
+
+__all__ = ["CommandParser", "OneSentence", "run_command"]
+
+
+class OneSentence:
+    """Has a parser of jsonargparse say in one sentence what is wrong, and name the parts there are."""
+
+    exit_on_error: bool
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print ``message`` as one sentence and exit with 2; a part's own parser hands it on as it is."""
+        error: Callable[..., NoReturn] = super().error  # type: ignore[misc]
+        error(sentence(message) if self.exit_on_error else message, ex)
+
+    def print_usage(self, file: Any = None) -> None:
+        """Print nothing: the sixty lines of usage would bury the sentence; ``--help`` has them."""
+
+
+class CommandParser(OneSentence, ArgumentParser):
+    """The parser of a command that is a function."""
+
+
+def run_command(name: str, command: Command, arguments: Sequence[str]) -> Any:
+    """Call a command's function with what was typed, and return what it returns.
+
+    Its parts are left out of the parser unless they are asked for: a usage error then needs neither torch nor
+    Lightning.
+    """
+    wanted = {part for part in command.parts for argument in arguments if argument.startswith(f"--{part}")}
+    if any(argument.startswith(("-h", "--help", "--config", "--print_config")) for argument in arguments):
+        wanted = set(command.parts)
+    function = _with_parts(import_path(command.function), command.parts, wanted)
+    return auto_cli(function, args=list(arguments), prog=f"lit-gan {name}", parser_class=CommandParser)
+
+
+def _with_parts(function: Callable[..., Any], parts: Mapping[str, str], wanted: set[str]) -> Callable[..., Any]:
+    """Return a function with the same arguments, without those of ``parts`` that are not ``wanted``."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    signature = inspect.signature(function)
+    types = {part: import_path(parts[part]) for part in parts if part in wanted}
+    kept = [
+        p.replace(annotation=_or_none(types[name], p.default) if name in types else p.annotation)
+        for name, p in signature.parameters.items()
+        if name not in parts or name in wanted
+    ]
+    call.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in kept} | {"return": None}
+    call.__doc__ = function.__doc__
+    return call
+
+
+def _or_none(kind: Any, default: Any) -> Any:
+    """Return the type of an argument that may be left out."""
+    return kind | None if default is None else kind

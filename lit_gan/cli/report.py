@@ -1,0 +1,38 @@
+"""``lit-gan report``: the folder of a run as one HTML file."""
+
+from pathlib import Path
+
+__all__ = ["report"]
+
+
+def report(run_folder: str, output: str | None = None, pictures: int = 40) -> Path:
+    """Write what a run logged as one HTML file, which needs neither a server nor a network.
+
+    Args:
+        run_folder: the folder of one run, ``lightning_logs/version_0`` for instance.
+        output: the file; ``report.html`` in the run's folder where it is left out.
+        pictures: of each kind at the most, evenly chosen over the run.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        FileNotFoundError: the folder holds nothing that a run logs.
+        ValueError: a damaged file in it, ``output`` that is no .html, or fewer than one picture.
+    """
+    from lit_gan._utils.arguments import at_least_one
+    from lit_gan._utils.errors import LitGANError
+    from lit_gan._utils.files import atomic_write
+    from lit_gan._utils.version import __version__
+    from lit_gan.report import page, read
+
+    at_least_one(pictures=pictures)
+    path = Path(output) if output else Path(run_folder) / "report.html"
+    if path.suffix != ".html":
+        raise LitGANError(f"output={output!r} must be a file that ends in .html")
+    html = page(read(Path(run_folder)), pictures, __version__)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as partial:
+        partial.write_text(html, encoding="utf-8")
+    print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return path

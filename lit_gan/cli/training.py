@@ -1,0 +1,119 @@
+"""``lit-gan fit``, ``validate``, ``test`` and ``predict``: LightningCLI for a LitGAN."""
+
+import json
+from typing import Any
+
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.loggers import CSVLogger, WandbLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
+
+from lit_gan._utils.checkpoint_file import read_checkpoint
+from lit_gan._utils.errors import LitGANError, MissingFileError
+from lit_gan._utils.version import __version__
+from lit_gan.callbacks import SampleGrid, SampleWriter
+from lit_gan.cli.parser import OneSentence
+from lit_gan.gan import LitGAN
+from lit_gan.training.checkpoint_io import checkpoint_folders, newest_checkpoint
+from lit_gan.training.lightning_compat import ignore_hyperparameters
+from lit_gan.training.logging import run_folder
+
+__all__ = ["LitGANCLI", "LitGANParser"]
+
+
+class SaveConfig(SaveConfigCallback):
+    """Writes the config of a run into its folder, not Lightning's ``log_dir``, and gives it to W&B."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Ask where to write, which several processes must do together."""
+        self._file = run_folder(trainer) / self.config_filename
+        super().setup(trainer, pl_module, stage)
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the config, on the first process."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self.parser.save(self.config, str(self._file), skip_none=False, overwrite=True)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_hyperparams(json.loads(self.parser.dump(self.config, format="json", skip_none=False)))
+
+
+class LitGANParser(OneSentence, LightningArgumentParser):
+    """LightningCLI's parser, whose errors are one sentence."""
+
+    def get_defaults(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the defaults, of the data only its class: jsonargparse would hand its options to any other class."""
+        defaults = super().get_defaults(*args, **kwargs)
+        if hasattr(default := defaults.get("data"), "init_args"):
+            del default["init_args"]
+        return defaults
+
+
+class LitGANCLI(LightningCLI):
+    """LightningCLI for :class:`lit_gan.LitGAN`: sample grids, a CSV log and images from ``predict`` by default."""
+
+    def __init__(self, model_class: type[LitGAN] = LitGAN, **kwargs: Any) -> None:
+        ignore_hyperparameters(self, instead=lambda: None)  # parse_arguments reads the checkpoint
+        super().__init__(
+            model_class,
+            LightningDataModule,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,  # LitGAN writes its own description into checkpoints
+            parser_class=LitGANParser,
+            save_config_callback=SaveConfig,
+            save_config_kwargs={"save_to_log_dir": False},
+            seed_everything_default=0,
+            parser_kwargs={
+                "description": "Train GANs, and measure them.",
+                "epilog": "To draw from a checkpoint: lit-gan sample CKPT --n 64 --output grid.png. To score one: "
+                "lit-gan evaluate CKPT --data CIFAR10. To hand one on: lit-gan export CKPT. To see how a run went: "
+                "lit-gan report RUN_FOLDER (each has its --help).",
+                "version": __version__,
+            },
+            **kwargs,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Take the embedded Fashion-MNIST where no data is named."""
+        parser.set_defaults({"data": "FashionMNISTSample"})
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Refuse a seed that numpy does not take, and an unreadable checkpoint or none, before anything is made."""
+        super().parse_arguments(parser, args)
+        command = str(self.config.get("subcommand"))
+        options = self.config.get(command, self.config)
+        seed, path = options.get("seed_everything"), options.get("ckpt_path")
+        if seed not in (True, False, None) and not 0 <= seed < 2**32:
+            raise LitGANError(f"seed_everything={seed} must lie in [0, {2**32 - 1}]")
+        if path and path not in ("best", "last", "hpc"):
+            read_checkpoint(path)
+        if command in ("validate", "test", "predict") and not path and not options.model.get("warm_start"):
+            raise LitGANError(f"{command} without a checkpoint would show untrained networks: give --ckpt_path")
+
+    def after_instantiate_classes(self) -> None:
+        """Take ``--ckpt_path last`` for the newest readable checkpoint of this and earlier runs, in any version folder.
+
+        Lightning looks into the new run's own folder, which is empty.
+        """
+        options = self.config_init.get(str(self.subcommand), {})
+        if options.get("ckpt_path") != "last":
+            return
+        folders = checkpoint_folders(self.trainer)
+        options["ckpt_path"], places = newest_checkpoint(*folders), ", ".join(folders)
+        if options["ckpt_path"] is None and self.subcommand != "fit":
+            raise MissingFileError(f"ckpt_path=last: there is no checkpoint in {places}: name one")
+        if options["ckpt_path"] is None:
+            rank_zero_warn(f"ckpt_path=last: no checkpoint in {places} yet, so this run starts from scratch")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add a CSV log where no logger is named, and what shows samples where the config does not."""
+        trainer_options = self.config_init.get(str(self.subcommand), self.config_init).trainer
+        if trainer_options.logger in (None, True):
+            root = trainer_options.default_root_dir
+            kwargs.setdefault("logger", CSVLogger(root or ".", name="lightning_logs"))
+        trainer = super().instantiate_trainer(**kwargs)
+        showing = {"fit": SampleGrid, "predict": SampleWriter}.get(str(self.subcommand))
+        if showing and not any(isinstance(c, showing) for c in trainer.callbacks):  # type: ignore[attr-defined]
+            trainer.callbacks.insert(0, showing())  # type: ignore[attr-defined]
+        return trainer

@@ -1,6 +1,0 @@
-"""Scores of generated samples against real ones: one pass over each, on all devices, with the protocol they are of."""
-
-from lit_gan.evaluation.engine import Evaluation, Report
-from lit_gan.evaluation.sources import GeneratedSamples, RealSamples
-
-__all__ = ["Evaluation", "GeneratedSamples", "RealSamples", "Report"]

@@ -1,0 +1,8 @@
+"""Feature extractors: uint8 images in, float32 features out, and the protocol that makes a score comparable."""
+
+from lit_gan.extractors.base import Extractor
+from lit_gan.extractors.custom import CustomExtractor, OwnExtractor, as_extractor
+from lit_gan.extractors.efficientnet import EfficientNetLite0
+from lit_gan.extractors.inception import InceptionV3
+
+__all__ = ["CustomExtractor", "EfficientNetLite0", "Extractor", "InceptionV3", "OwnExtractor", "as_extractor"]

@@ -1,0 +1,299 @@
+"""LitGAN: two networks and a game, trained by Lightning. The file to read first."""
+
+from functools import partial
+from typing import Any, cast
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lit_gan._utils.checkpoint_file import read_checkpoint
+from lit_gan._utils.representation import kept_arguments
+from lit_gan.data.images import to_float
+from lit_gan.losses import AdversarialLoss, NonSaturating
+from lit_gan.optim.ema import start_average, update_average
+from lit_gan.optim.optimizers import GANAdam, OptimizerFactory, follow_schedules, make_optimizer
+from lit_gan.penalties import Penalty, Player, Turn
+from lit_gan.sampling.conditions import call_with_condition, number_of_classes
+from lit_gan.sampling.generator import GeneratorSource, Latent, TrainedGenerator, read_latent_dim
+from lit_gan.schedules import Schedule, value_at
+from lit_gan.training import logging, step
+from lit_gan.training.batch import read_batch, unpack
+from lit_gan.training.buffers import BufferSnapshot, buffers_of
+from lit_gan.training.checkpoint import model_arguments, take_weights
+from lit_gan.training.checks import check_beta2, check_parts
+from lit_gan.training.distributed import average_gradients
+from lit_gan.training.held_out import HeldOut
+from lit_gan.training.hooks import RunHooks
+from lit_gan.training.lightning_compat import step_uncounted
+from lit_gan.training.non_finite import NonFinite
+from lit_gan.training.players import Players, condition_modes, read_logits
+
+__all__ = ["LitGAN"]
+
+
+class LitGAN(RunHooks, GeneratorSource):
+    """A generator and a discriminator that play a game, min over G and max over D of V(G, D) by default.
+
+    Each batch gives the discriminator one update on fresh real images; each ``d_steps_per_g_step``-th batch the
+    generator one, after it. ``trainer.global_step``, and so ``max_steps``, counts generator updates. For an exotic
+    game override :meth:`discriminator_loss` or :meth:`generator_loss`.
+
+    Args:
+        generator: ``generator(z, labels=None) -> images``: z ``(N, latent_dim)`` to images ``(N, C, H, W)`` float in
+            [-1, 1], or to vectors ``(N, D)``. Labels are passed where its ``forward`` names ``labels`` or requires a
+            second argument.
+        discriminator: ``discriminator(images, labels=None) -> logits``, ``(N,)`` or ``(N, 1)``, unbounded.
+        loss: the game.
+        penalties: by name, ``{"r1": R1(weight=10)}``; the name is the log key.
+        augment: applied to real and to generated images before the discriminator, in both turns: ``DiffAugment()``,
+            ``AdaptiveAugment()`` or any module.
+        generator_optimizer: takes the generator's parameters and returns an optimizer.
+        discriminator_optimizer: likewise.
+        d_steps_per_g_step: k of the paper's algorithm 1, ≥ 1, counted across epochs.
+        ema_half_life: of the generator's moving average, in images, or a schedule of it; None for no average.
+        latent_dim: length of z; read from ``generator.latent_dim`` where not given.
+        latent: ``"normal"`` for N(0, 1), ``"uniform"`` for [-1, 1].
+        micro_batches: parts that each batch is split into, one after another, to save memory. Gradients add up to
+            those of the whole batch, except where samples of a batch are coupled (batch norm).
+        gradient_clip: largest L2 norm of a player's gradient, each player for itself; None for no limit.
+        lr_schedule: factor of both learning rates by images seen; None keeps them constant.
+        beta2_schedule: Adam's β2 of both players by images seen; None keeps it constant.
+        on_non_finite: what a NaN or an infinity in a loss or gradient does: ``"stop"`` ends the run with an error that
+            names player, layer and last good step; ``"skip"`` leaves that turn out, with a warning, and reads a number
+            at each turn, for which a GPU must wait. Infinite gradients in float16 are its scaler's affair.
+        warm_start: a checkpoint whose networks to start from; its counters and optimizers are not read.
+        share_fakes: the generator's turn takes the very images that the discriminator was just shown, as in PyTorch's
+            DCGAN tutorial, and saves a pass of the generator; by default each turn draws its own, as in the paper.
+
+    Hooks that a subclass overrides must call ``super()``: clipping and counting live in them.
+
+    Raises:
+        TypeError: a part of a wrong type, a class in place of an object for instance.
+        ValueError: an argument out of its range, or ``latent_dim`` that is missing or contradicts the generator.
+        FloatingPointError: in training, a loss or gradient that is not finite (``on_non_finite``).
+
+    Reference: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        loss: AdversarialLoss = NonSaturating(),
+        penalties: dict[str, Penalty] | None = None,
+        augment: nn.Module | None = None,
+        generator_optimizer: OptimizerFactory = GANAdam,
+        discriminator_optimizer: OptimizerFactory = GANAdam,
+        d_steps_per_g_step: int = 1,
+        ema_half_life: float | Schedule | None = 10_000,
+        latent_dim: int | None = None,
+        latent: Latent = "normal",
+        micro_batches: int = 1,
+        gradient_clip: float | None = None,
+        lr_schedule: Schedule | None = None,
+        beta2_schedule: Schedule | None = None,
+        on_non_finite: NonFinite = "stop",
+        warm_start: str | None = None,
+        share_fakes: bool = False,
+    ) -> None:
+        super().__init__()
+        self.generator, self.discriminator, self.augment = generator, discriminator, augment
+        self.loss, self.penalties = loss, penalties or {}
+        self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
+        self.d_steps_per_g_step, self.micro_batches = d_steps_per_g_step, micro_batches
+        self.share_fakes = share_fakes
+        self.ema_half_life, self.gradient_clip = ema_half_life, gradient_clip
+        self.lr_schedule, self.beta2_schedule = lr_schedule, beta2_schedule
+        self.latent: Latent = latent
+        self.on_non_finite: NonFinite = on_non_finite
+        check_parts(**kept_arguments(self, LitGAN))
+        self.penalty_states = nn.ModuleDict({n: p for n, p in self.penalties.items() if isinstance(p, nn.Module)})
+        self.latent_dim = read_latent_dim(generator, latent_dim)
+        self.ema_generator = None if ema_half_life is None else start_average(generator)
+        self.condition_modes = condition_modes(generator, discriminator)
+        self.start_counting(number_of_classes(generator), self.latent_dim, latent)
+        self._metrics: dict[str, Tensor] = {}
+        if warm_start is not None:
+            take_weights(self, read_checkpoint(warm_start))
+
+    # Networks
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images of the raw generator for latents ``(N, latent_dim)`` and, if it takes them, labels."""
+        return call_with_condition(self.generator, self.condition_modes["generator"], z, labels)
+
+    def logits(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the discriminator's logits of ``images``, ``(N,)``, in float32 at least; one for each pack of k."""
+        logits = call_with_condition(self.discriminator, self.condition_modes["discriminator"], images, labels)
+        return read_logits(logits, self.discriminator, len(images))
+
+    @property
+    def players(self) -> Players:
+        """Both players, as the parts of training are handed them."""
+        parts = self.generator, self.discriminator, self.augment, self.penalties, self.condition_modes
+        return Players(*parts, generate=self, judge=self.logits)
+
+    # The training step
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Update the discriminator and, after each ``d_steps_per_g_step``-th time, the generator (algorithm 1)."""
+        real, labels = self._read(batch)
+        schedules = self.lr_schedule, self.beta2_schedule
+        self._metrics |= follow_schedules(self.trainer.optimizers, *schedules, self.progress.images_seen)
+        self.progress.count(len(real), labels)
+        generating = self.progress.generator_is_due
+        shared = self._draw_shared_fakes(real, labels) if self.share_fakes and generating else None
+        self._update("discriminator", real, labels, shared)
+        if generating:
+            self._update("generator", real, labels, shared)
+            self._update_average()
+        if logging.is_due(self):
+            self.check_pending_losses()
+            self._metrics |= self.players.augmentation_strength()
+            logging.log_step(self, self._metrics, self.progress.images_seen)
+
+    def discriminator_loss(self, turn: Turn) -> Tensor:
+        """Return the discriminator's loss without its penalties, a scalar. Override for an exotic game."""
+        assert turn.real_logits is not None
+        return self.loss.discriminator(turn.real_logits, turn.fake_logits)
+
+    def generator_loss(self, turn: Turn) -> Tensor:
+        """Return the generator's loss without its penalties, a scalar. Override for an exotic game."""
+        return self.loss.generator(turn.fake_logits, turn.real_logits)
+
+    def _update(self, player: Player, real: Tensor, labels: Tensor | None, shared: step.SharedFakes | None) -> None:
+        """Update one player on one batch; only its parameters and buffers change, and it alone has gradients."""
+        z = shared.z if shared else self.noise.latents(player, self.progress.d_steps, real, self.trainer)
+        inputs = step.TurnInputs(real, labels, z, shared)
+        optimizer = cast(list[LightningOptimizer], self.optimizers())[0 if player == "generator" else 1]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        theirs = BufferSnapshot(*self.players.modules_of("discriminator" if player == "generator" else "generator"))
+        ours = shared.before if shared and player == "generator" else self.guard.snapshot(player)
+        with self.toggled_optimizer(optimizer):
+            loss = self._add_gradients(player, inputs)
+            if self.trainer.world_size > 1:
+                average_gradients(parameters, buffers_of(self.players.modules_of(player)), loss)
+            again = partial(self._turn, player, inputs, penalised=False)
+            finite = self.guard.passes(player, self.progress.d_steps, loss, parameters, again)
+            if finite or self.guard.scaled:  # a scaler leaves out what is not finite, and learns from it
+                self._step(player, optimizer)
+            if not finite:
+                ours.restore()
+            optimizer.zero_grad()
+        theirs.restore()
+
+    def _add_gradients(self, player: Player, inputs: step.TurnInputs) -> Tensor:
+        """Add the player's gradients up over the micro-batches; return its loss with penalties, a scalar."""
+        due = self._due_penalties(player)
+        loss = inputs.real.new_zeros(())
+        means: dict[str, Tensor] = {}
+        for share, part in step.split_micro_batches(self.micro_batches, inputs):
+            with step.turn_precision(self.device.type, penalised=bool(due)):
+                turn = self._turn(player, part, penalised=bool(due))
+                game = self.discriminator_loss(turn) if player == "discriminator" else self.generator_loss(turn)
+                whole, terms = step.add_penalties(player, turn, game, due)
+                objective = share * whole
+            if player == "discriminator":
+                self.players.tell_augmentations(turn)
+            self.manual_backward(objective)
+            loss += objective.detach()
+            step.add_terms(means, share, terms)
+        self._metrics |= means
+        return loss
+
+    def _turn(self, player: Player, inputs: step.TurnInputs, penalised: bool) -> Turn:
+        """Run both networks for ``player``."""
+        seen, needs_real = self.progress.images_seen, self.loss.needs_real
+        return step.run_networks(
+            self.players, player, inputs, penalised=penalised, needs_real=needs_real, images_seen=seen
+        )
+
+    def _step(self, player: Player, optimizer: LightningOptimizer) -> None:
+        if player == "generator":
+            optimizer.step()
+        else:  # uncounted: global_step counts generator updates
+            step_uncounted(self.trainer, optimizer.optimizer)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip the active player's gradients: here they are whole, and unscaled if a scaler is used."""
+        if self.gradient_clip is not None:
+            self.clip_gradients(optimizer, self.gradient_clip, "norm")
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Return the generator's and the discriminator's optimizer, in this order."""
+        opt_g = make_optimizer("generator", self.generator_optimizer, self.generator)
+        opt_d = make_optimizer("discriminator", self.discriminator_optimizer, self.discriminator)
+        check_beta2(self.beta2_schedule, [opt_g, opt_d])
+        return [opt_g, opt_d]
+
+    def _read(self, batch: Any) -> tuple[Tensor, Tensor | None]:
+        """Return images in [-1, 1] and labels; the first batch of each stage is checked against the networks."""
+        stage, players = self.trainer.state.stage, self.players
+        images, labels = read_batch(batch, players, self.latent_dim, first=stage not in self.checked_stages)
+        self.checked_stages.add(stage)
+        return to_float(images, players.float_type), labels
+
+    def _draw_shared_fakes(self, real: Tensor, labels: Tensor | None) -> step.SharedFakes:
+        """Draw the images of both turns, with the graph that the generator's turn goes back through."""
+        before, penalised = self.guard.snapshot("generator"), bool(self._due_penalties("generator"))
+        z = self.noise.latents("generator", self.progress.d_steps, real, self.trainer).requires_grad_(penalised)
+        with step.turn_precision(self.device.type, penalised):
+            return step.SharedFakes(z, self(z, labels), before)
+
+    def _due_penalties(self, player: Player) -> dict[str, Penalty]:
+        of_player = {name: p for name, p in self.penalties.items() if p.player == player}
+        return {name: p for name, p in of_player.items() if self.progress.is_due(player, p.every)}
+
+    def _update_average(self) -> None:
+        """Move the averaged generator towards the generator, by the images seen since the last time."""
+        if self.ema_generator is not None and self.ema_half_life is not None:
+            images = self.progress.count_average()
+            half_life = value_at(self.ema_half_life, self.progress.images_seen)
+            update_average(self.ema_generator, self.generator, images, half_life)
+
+    # Held-out data
+
+    def on_validation_epoch_start(self) -> None:
+        """Reset the held-out logits."""
+        self._held_out = HeldOut(self.noise, self.trainer.global_rank, self.trainer.world_size)
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Judge held-out images and as many of the raw generator, the discriminator in evaluation mode."""
+        self._held_out.judge(self.players, *self._read(batch))
+
+    test_step = validation_step
+
+    def on_validation_epoch_end(self, stage: str = "val") -> None:
+        """Log V(G, D), its bound of the Jensen–Shannon divergence and the discriminator's accuracy."""
+        if self.trainer.sanity_checking:
+            return
+        if metrics := self._held_out.metrics(self.loss):
+            metrics |= {name: torch.tensor(number) for name, number in self.measurement_flags.items()}
+        metrics = {f"{stage}/{name}": metric for name, metric in metrics.items()}
+        logging.log_metrics(self, metrics, int(self.images_seen))
+
+    def on_test_epoch_end(self) -> None:
+        """Log the same of the test data."""
+        self.on_validation_epoch_end("test")
+
+    # Sampling
+
+    def trained_generator(self, ema: bool = True) -> TrainedGenerator:
+        """Return the averaged generator where there is one, or with ``ema=False`` the raw one, as samples need it."""
+        network = self.ema_generator if ema and self.ema_generator is not None else self.generator
+        return TrainedGenerator(network, self.latent_dim, self.latent, self.label_counts)
+
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Return as many generated images as the batch holds, of its labels where the generator takes them."""
+        images, labels = unpack(batch)
+        return self.sample(len(images), labels if self.takes_labels else None)
+
+    # Checkpoints
+
+    def plain_arguments(self) -> dict[str, Any]:
+        """Return the arguments that a checkpoint rebuilds the model from, as plain data."""
+        return model_arguments(self, LitGAN)

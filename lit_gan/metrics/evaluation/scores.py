@@ -1,0 +1,235 @@
+"""Metrics by name or as objects, fed by one pass of features through each extractor that they share."""
+
+import inspect
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from lit_gan._utils.errors import LitGANError, LitGANTypeError
+from lit_gan.extractors import Extractor, InceptionV3, as_extractor
+from lit_gan.metrics.evaluation.cache import States
+from lit_gan.metrics.evaluation.named_metrics import NAMED_METRICS, Given
+from lit_gan.metrics.evaluation.sources import Samples
+from lit_gan.metrics.named import Setting
+
+__all__ = ["MetricsByName", "ScoreName", "Scorer", "scorer_for"]
+
+ScoreName = str
+"""One of :data:`lit_gan.metrics.evaluation.named_metrics.NAMED_METRICS`."""
+MetricsByName = Sequence[ScoreName | Metric]
+"""Names, or metrics of torchmetrics or one's own."""
+
+
+class _Entry:
+    """A metric, what it is fed with, and the name of its scores."""
+
+    def __init__(
+        self, name: str, metric: Metric, extractor: Extractor | None, logits: bool = False, names_scores: bool = False
+    ) -> None:
+        self.name, self.metric, self.extractor, self.logits = name, metric, extractor, logits
+        self.names_scores = names_scores
+        self.metric.distributed_available_fn = _alone  # the first process sees everything, and computes
+        self.metric.eval()
+        self.takes_kind = "real" in inspect.signature(metric.update).parameters
+
+    @property
+    def real_states(self) -> list[str]:
+        """Name its states that only real samples change."""
+        return [name for name in self.metric._defaults if "real" in name]
+
+    @property
+    def suffix(self) -> str:
+        """Tell its scores from those of the literature's extractor."""
+        return "" if self.extractor is None else self.extractor.suffix
+
+
+def _alone() -> bool:
+    return False
+
+
+class Scorer:
+    """Metrics of one kind of samples, which see real and generated ones and are computed on the first process.
+
+    Args:
+        metrics: names, or metrics of torchmetrics or one's own, with ``update(samples, real)`` or ``update(samples)``.
+        extractor: of the features that metrics by name work on; None for samples that are vectors.
+        subset: samples in each subset of KID, the fewest there are at the most.
+        data: the data module, for ``"mode_coverage"``.
+
+    Raises:
+        TypeError: neither a name nor a metric.
+        ValueError: an unknown name, a name twice, ``"mode_coverage"`` of other data.
+    """
+
+    def __init__(
+        self,
+        metrics: Iterable[str | Metric],
+        extractor: Extractor | None,
+        subset: int = 1000,
+        data: Any = None,
+    ) -> None:
+        metrics = list(metrics)
+        setting = Setting(subset, extractor is not None and not extractor.suffix, data)
+        shared = {id(extractor): extractor}
+        self.entries = [
+            _of_object(metric, shared) if isinstance(metric, Metric) else _by_name(metric, setting, extractor)
+            for metric in metrics
+        ]
+        names = [entry.name for entry in self.entries]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice or not names:
+            raise LitGANError(f"metrics={names}: give some, each once")
+        self.can_be_cached = not any(isinstance(metric, Metric) for metric in metrics)  # an object may hold anything
+        blind = [e.name for e in self.entries if e.takes_kind and not e.real_states]
+        if blind:
+            raise LitGANError(f"metrics: {blind[0]} keeps nothing named real, so real samples cannot be kept for it")
+        self.extractors = list({id(e.extractor): e.extractor for e in self.entries if e.extractor is not None}.values())
+
+    def to(self, device: torch.device) -> "Scorer":
+        """Bring extractors to a device, and metrics where it has float64, which they need: a Mac's has not."""
+        for extractor in self.extractors:
+            extractor.to(device)
+        for entry in self.entries:
+            entry.metric.to("cpu" if device.type == "mps" else device)
+        return self
+
+    @torch.no_grad()
+    def look(self, samples: Tensor) -> dict[str, Tensor]:
+        """Return what the metrics need to see of ``samples``, on the CPU: any process may do it for the first one."""
+        wanted = {self._takes(entry) for entry in self.entries}
+        seen: dict[str, Tensor | None] = {"samples": samples}
+        for number, extractor in enumerate(self.extractors):
+            features, logits = extractor.features_and_logits(samples.to(_device(extractor)))
+            if logits is None and f"logits {number}" in wanted:
+                raise LitGANError(f"metrics: 'is' needs class logits, and {extractor.name} has none: leave it out")
+            seen |= {f"features {number}": features, f"logits {number}": logits}
+        return {name: tensor.cpu() for name, tensor in seen.items() if tensor is not None and name in wanted}
+
+    def see(self, looked: dict[str, Tensor], real: bool) -> None:
+        """Give the metrics what :meth:`look` returned."""
+        for entry in self.entries:
+            if real and not entry.real_states:
+                continue
+            samples = looked[self._takes(entry)].to(entry.metric.device)
+            samples = samples.double() if entry.extractor is not None else samples
+            entry.metric.update(samples, real=real) if entry.takes_kind else entry.metric.update(samples)
+
+    def _takes(self, entry: _Entry) -> str:
+        """Name what a metric is fed with, alike on every process."""
+        if entry.extractor is None:
+            return "samples"
+        number = next(i for i, extractor in enumerate(self.extractors) if extractor is entry.extractor)
+        return f"{'logits' if entry.logits else 'features'} {number}"
+
+    def compute(self) -> dict[str, float]:
+        """Return all scores by name."""
+        scores = {}
+        for entry in self.entries:
+            for name, value in _named(entry, entry.metric.compute()).items():
+                scores[name + entry.suffix] = float(value)
+        return scores
+
+    def start_from(self, real: States) -> None:
+        """Forget all samples, and have seen the real ones of ``real``."""
+        for entry in self.entries:
+            entry.metric.reset()
+            for name, state in real.get(entry.name, {}).items():
+                state = state.to(entry.metric.device)
+                setattr(
+                    entry.metric, name, [state] if isinstance(entry.metric._defaults[name], list) else state.clone()
+                )
+
+    def real_states(self) -> States:
+        """Return what the metrics hold of real samples, on the CPU."""
+        return {e.name: {name: _whole(getattr(e.metric, name)) for name in e.real_states} for e in self.entries}
+
+    def protocol(self) -> dict[str, Any]:
+        """Return what scores depend on, beside the samples: each metric with its arguments, and its extractor."""
+        return {
+            entry.name: {"metric": _shown(entry.metric), **(entry.extractor.protocol if entry.extractor else {})}
+            for entry in self.entries
+        }
+
+
+def scorer_for(
+    metrics: Iterable[str | Metric], extractor: nn.Module | None, real: Samples, fewest: int, data: Any
+) -> Scorer:
+    """Return the scorer of some samples: Inception makes the features of images where no extractor is given.
+
+    Args:
+        metrics: as for :class:`Scorer`.
+        extractor: any module that maps uint8 images to features, or None.
+        real: the reference.
+        fewest: samples of the smallest set that is scored.
+        data: the data module, whose modes are counted if it is a GaussianMixture.
+    """
+    metrics = list(metrics)
+    named = [NAMED_METRICS.get(metric) for metric in metrics if isinstance(metric, str)]
+    network = None
+    if any(metric is None or metric.takes != "samples" for metric in named) and real.block(0).ndim == 4:
+        network = InceptionV3() if extractor is None else as_extractor(extractor)
+    return Scorer(metrics, network, min(1000, real.n, fewest), data)
+
+
+def _by_name(metric: str, setting: Setting, own: Extractor | None) -> _Entry:
+    if not isinstance(metric, str):
+        raise LitGANTypeError(f"metrics: {metric!r} is neither a name nor a metric of torchmetrics")
+    if metric not in NAMED_METRICS:
+        raise LitGANError(f"metrics: there is no {metric!r}; take some of {', '.join(NAMED_METRICS)}, or a Metric")
+    cls = NAMED_METRICS[metric]
+    logits = cls.takes == "logits"
+    if logits and own is None:
+        raise LitGANError(f"metrics: {metric!r} needs an extractor's classes, and samples that are vectors have none")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*will save all extracted features in buffer.*")
+        made = cls.for_scores(setting)
+    return _Entry(metric, made, own if cls.takes != "samples" else None, logits, cls.names_scores)
+
+
+def _of_object(metric: Metric, shared: dict[int, Extractor | None]) -> _Entry:
+    """Return a copy of a metric without its extractor, which works for all that share it and is one of ``shared``."""
+    places = [name for name in ("inception", "feature") if isinstance(getattr(metric, name, None), nn.Module)]
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(metric).__name__).lower()
+    if not places:
+        return _Entry(name, metric.clone(), None)
+    (place,) = places
+    network = getattr(metric, place)
+    setattr(metric, place, Given())
+    try:
+        copy: Any = metric.clone()
+    finally:
+        setattr(metric, place, network)
+    copy.normalize = False  # of images, in place of which it gets features
+    if id(network) not in shared:
+        shared[id(network)] = as_extractor(network)
+    return _Entry(name, copy, shared[id(network)])
+
+
+def _named(entry: _Entry, score: Any) -> dict[str, Any]:
+    """Return a metric's result as scores by name."""
+    if isinstance(score, dict):
+        return score if entry.names_scores else {f"{entry.name}/{k}": v for k, v in score.items()}
+    if isinstance(score, (tuple, list)):
+        return {entry.name: score[0], f"{entry.name}_std": score[1]}
+    return {entry.name: score}
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(chain(network.parameters(), network.buffers(), [torch.empty(0)])).device
+
+
+def _whole(state: Tensor | list[Tensor]) -> Tensor:
+    return (torch.cat(state) if isinstance(state, list) else state).cpu()
+
+
+def _shown(metric: Metric) -> str:
+    """Return a metric's class and the numbers and words it was made with."""
+    plain = {k: v for k, v in vars(metric).items() if not k.startswith("_") and isinstance(v, (int, float, str, tuple))}
+    own = {k: v for k, v in plain.items() if k in inspect.signature(type(metric)).parameters}
+    return f"{type(metric).__name__}({', '.join(f'{k}={v!r}' for k, v in own.items())})"

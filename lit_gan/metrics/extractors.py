@@ -1,0 +1,12 @@
+"""Feature extractors by their public import path; the networks are in :mod:`lit_gan.extractors`."""
+
+from lit_gan.extractors import (
+    CustomExtractor,
+    EfficientNetLite0,
+    Extractor,
+    InceptionV3,
+    OwnExtractor,
+    as_extractor,
+)
+
+__all__ = ["CustomExtractor", "EfficientNetLite0", "Extractor", "InceptionV3", "OwnExtractor", "as_extractor"]

@@ -1,0 +1,175 @@
+"""The default optimizer of both players, and the one of the first Wasserstein GAN."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import LBFGS, Adam, Optimizer, RMSprop
+
+from lit_gan._utils.arguments import positive, within
+from lit_gan._utils.errors import LitGANError, LitGANTypeError
+from lit_gan.schedules import Schedule
+
+__all__ = ["ClippedRMSprop", "GANAdam", "OptimizerFactory", "follow_schedules", "make_optimizer"]
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+"""Makes an optimizer from a player's parameters: a class, or a class with some arguments given."""
+
+
+def make_optimizer(player: str, factory: OptimizerFactory, network: nn.Module) -> Optimizer:
+    """Return the optimizer that ``factory`` makes for a player's parameters.
+
+    Args:
+        player: for messages.
+        factory: takes parameters.
+        network: the player's.
+
+    Raises:
+        TypeError: what comes back is no optimizer, or one that a turn of a game cannot serve.
+        ValueError: it holds parameters that are not the player's, or none of the player's can be trained.
+    """
+    if not any(p.requires_grad for p in network.parameters()):
+        raise LitGANError(
+            f"the {player} ({type(network).__name__}) has no parameter that requires a gradient, so nothing of it "
+            "would train: to hold a player still give its optimizer a learning rate of 0"
+        )
+    optimizer: Any = factory(network.parameters())
+    if not isinstance(optimizer, Optimizer) or isinstance(optimizer, LBFGS):
+        raise LitGANTypeError(
+            f"{player}_optimizer makes {type(optimizer).__name__}: a turn takes one step along one gradient, "
+            "give an optimizer of torch's that does, like GANAdam"
+        )
+    own = {id(p) for p in network.parameters()}
+    foreign = sum(id(p) not in own for group in optimizer.param_groups for p in group["params"])
+    if foreign:
+        raise LitGANError(
+            f"{player}_optimizer holds {foreign} tensors that are no parameters of the {player}: "
+            "make it from those it is called with"
+        )
+    for group in optimizer.param_groups:
+        group.update({name: _plain(value) for name, value in group.items()})
+        group.setdefault("initial_lr", group["lr"])
+    return optimizer
+
+
+def follow_schedules(
+    optimizers: Iterable[Optimizer], lr_schedule: Schedule | None, beta2_schedule: Schedule | None, images_seen: int
+) -> dict[str, Tensor]:
+    """Set the learning rates and β2 that the images seen so far call for; return both by log key.
+
+    Args:
+        optimizers: of both players, made by :func:`make_optimizer`.
+        lr_schedule: factor of the learning rates they began with; None leaves them alone.
+        beta2_schedule: Adam's β2; None leaves it alone.
+        images_seen: by the discriminator so far, over all devices.
+    """
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    metrics = {}
+    if lr_schedule is not None:
+        factor = float(lr_schedule(images_seen))
+        metrics["lr_factor"] = torch.tensor(factor)
+        for group in groups:
+            group["lr"] = factor * group["initial_lr"]
+    if beta2_schedule is not None:
+        beta2 = float(beta2_schedule(images_seen))
+        metrics["beta2"] = torch.tensor(beta2)
+        for group in groups:
+            group["betas"] = (group["betas"][0], beta2)
+    return metrics
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's numbers as Python's, which a checkpoint can hold."""
+    if isinstance(value, tuple):
+        return tuple(_plain(part) for part in value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+class GANAdam(Adam):
+    """Adam with the defaults that made DCGAN train: a low β1, since the game's gradients turn round.
+
+    A class of its own, so that the command can save it in a config and change one number of it
+    (``--model.generator_optimizer.lr 1e-4``).
+
+    Args:
+        params: the player's parameters.
+        lr: learning rate.
+        betas: decay of the first and of the second moment, each in [0, 1).
+        eps: added to the root of the second moment.
+        weight_decay: L2 factor.
+        fused: one kernel for all parameters. None takes it on the CPU, where torch would loop over them, and leaves
+            the choice to torch elsewhere.
+
+    Raises:
+        TypeError, ValueError: an argument out of range, no parameters.
+
+    Reference: Radford et al. 2015, arXiv:1511.06434, section 4 (lr 0.0002, β1 0.5).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        lr: float = 2e-4,
+        betas: tuple[float, float] = (0.5, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        fused: bool | None = None,
+    ) -> None:
+        within("[0, ∞)", self, lr=lr, eps=eps, weight_decay=weight_decay)
+        if len(betas) != 2:
+            raise LitGANError(f"GANAdam: betas={betas}: give two, (β1, β2)")
+        within("[0, 1)", self, **{f"betas[{i}]": beta for i, beta in enumerate(betas)})
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with settings of their own, as torch's optimizers do."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        if group["fused"] is None and all(p.device.type == "cpu" and p.is_floating_point() for p in group["params"]):
+            group["fused"] = True
+
+
+class ClippedRMSprop(RMSprop):
+    """RMSprop, after each step of which every weight is put back into [−clip, clip]: a critic that is Lipschitz.
+
+    For the discriminator of :class:`lit_gan.losses.Wasserstein`. WGANGP took its place, because the clipped critic
+    tends to very simple functions (arXiv:1704.00028, section 3).
+
+    Args:
+        params: the player's parameters.
+        lr: learning rate.
+        alpha: decay of the second moment, in [0, 1).
+        eps: added to its root.
+        clip: the largest absolute value of a weight, c > 0.
+
+    Raises:
+        TypeError, ValueError: ``clip`` that is not positive, another argument out of range, no parameters.
+
+    Reference: Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1 (lr 0.00005, c 0.01).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        lr: float = 5e-5,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        clip: float = 0.01,
+    ) -> None:
+        within("[0, ∞)", self, lr=lr)
+        positive(self, clip=clip)
+        super().__init__(params, lr=lr, alpha=alpha, eps=eps)
+        self.defaults["clip"] = clip
+        for group in self.param_groups:
+            group["clip"] = clip
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Take RMSprop's step, then clip the weights; return what ``closure`` returns."""
+        loss = super().step(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.clamp_(-group["clip"], group["clip"])
+        return loss

@@ -1,0 +1,115 @@
+"""Classes: which networks take them and how, and which are asked for."""
+
+import inspect
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from lit_gan._utils.errors import LitGANError, LitGANTypeError
+
+__all__ = [
+    "ConditionMode",
+    "call_with_condition",
+    "condition_mode",
+    "forward_parameters",
+    "needs_labels",
+    "number_of_classes",
+    "read_labels",
+    "sample_labels",
+]
+
+ConditionMode = Literal["by keyword", "second", "not at all"]
+
+
+def condition_mode(network: nn.Module) -> ConditionMode:
+    """Tell how ``network`` takes labels: by the keyword ``labels``, as a second required argument, or not at all.
+
+    A network whose ``num_classes`` is None is unconditional, whatever its ``forward`` says.
+    """
+    if getattr(network, "num_classes", 0) is None:
+        return "not at all"
+    parameters = forward_parameters(network)
+    if any(p.name == "labels" and p.kind is not p.POSITIONAL_ONLY for p in parameters[1:]):
+        return "by keyword"
+    return "second" if sum(_is_required(p) for p in parameters) > 1 else "not at all"
+
+
+def call_with_condition(
+    network: nn.Module, mode: ConditionMode, x: Tensor, labels: Tensor | None, **options: Any
+) -> Tensor:
+    """Return ``network(x, **options)``, with ``labels`` where and how it takes them (:func:`condition_mode`)."""
+    if mode == "not at all":
+        return network(x, **options)
+    return network(x, labels=labels, **options) if mode == "by keyword" else network(x, labels, **options)
+
+
+def forward_parameters(network: nn.Module) -> list[inspect.Parameter]:
+    """Return the parameters of ``forward``; a compiled network hides its own behind *args."""
+    forward = getattr(network, "_orig_mod", network).forward
+    return list(inspect.signature(forward).parameters.values())
+
+
+def needs_labels(network: nn.Module) -> bool:
+    """Tell whether ``network`` cannot be called without labels."""
+    return condition_mode(network) != "not at all" and any(map(_is_required, forward_parameters(network)[1:]))
+
+
+def number_of_classes(generator: nn.Module) -> int:
+    """Return how many classes a generator takes labels of: its ``num_classes``; 0 where it takes or names none."""
+    classes: int | None = getattr(generator, "num_classes", None)
+    return 0 if classes is None or condition_mode(generator) == "not at all" else classes
+
+
+def _is_required(parameter: inspect.Parameter) -> bool:
+    positional = (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    return parameter.kind in positional and parameter.default is parameter.empty
+
+
+def read_labels(labels: Any, n: int) -> Tensor:
+    """Return ``labels`` as int64 ``(n,)``; refused where they are not one whole number for each of ``n`` images."""
+    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.shape != (n,):
+        kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else f"a {type(labels).__name__}"
+        raise LitGANError(f"labels are {kind}: give one class for each image, a tensor of integers of shape ({n},)")
+    return labels.long()
+
+
+def sample_labels(
+    n: int, labels: Tensor | Iterable[int] | int | None, counts: Tensor, rng: torch.Generator | None
+) -> Tensor:
+    """Return ``n`` classes, int64 ``(n,)``, to sample from a conditional generator.
+
+    Args:
+        n: how many.
+        labels: one for each, one for all, or None for classes as frequent as ``counts``.
+        counts: how often each class was seen, ``(num_classes,)``; empty where the classes are not known.
+        rng: of the draw; None for torch's own random state.
+
+    Raises:
+        TypeError: no whole numbers.
+        ValueError: a wrong number of labels, a class that is not there, or None and no counts.
+    """
+    if labels is None:
+        if not len(counts):
+            raise LitGANError("the generator takes labels and has no num_classes to draw them from: pass labels")
+        weights = counts.float() if counts.any() else torch.ones(len(counts))
+        return torch.multinomial(weights, n, replacement=True, generator=rng)
+    classes = _classes(labels)
+    classes = classes.expand(n) if classes.ndim == 0 else classes
+    if len(classes) != n:
+        raise LitGANError(f"{len(classes)} labels for {n} samples: give one, or one for each")
+    if len(counts) and not 0 <= int(classes.min()) <= int(classes.max()) < len(counts):
+        raise LitGANError(f"labels {classes.unique().tolist()} must lie in [0, {len(counts) - 1}]")
+    return classes
+
+
+def _classes(labels: Any) -> Tensor:
+    """Return one label, or many, as int64; refused where they are no whole numbers."""
+    try:
+        classes = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError):
+        classes = torch.empty(0)
+    if classes.is_floating_point() or classes.ndim > 1:
+        raise LitGANTypeError(f"labels={labels!r}: give a whole number, or one for each sample")
+    return classes.long()

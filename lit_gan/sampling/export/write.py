@@ -1,0 +1,123 @@
+"""Writing the folder of an exported generator from a checkpoint."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from lit_gan._utils.arguments import instance_of
+from lit_gan._utils.checkpoint_file import Section, read_checkpoint
+from lit_gan._utils.config import Origin, describe
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.extras import optional
+from lit_gan._utils.files import atomic_folder
+from lit_gan._utils.state_dicts import digest_of_weights
+from lit_gan._utils.version import __version__
+from lit_gan.sampling.export.card import NOT_STATED, Facts, card
+from lit_gan.sampling.export.evaluations import of_a_file, of_the_run
+from lit_gan.sampling.export.exported_folder import CARD, DESCRIPTION, FILES, ONNX, WEIGHTS, write_generator
+from lit_gan.sampling.export.onnx import PACKAGES, SIZES, write_onnx
+from lit_gan.sampling.from_checkpoint import saved_generators
+from lit_gan.sampling.generator import TrainedGenerator
+
+__all__ = ["ExportOptions", "export_checkpoint"]
+
+
+class ExportOptions(NamedTuple):
+    """What is written, and what the card says that the checkpoint does not."""
+
+    onnx: bool = True
+    ema: bool = True
+    license: str | None = None
+    data: str | None = None
+    scores: Path | None = None
+    """A file of evaluations; the one in the run's folder if it is None."""
+
+
+def export_checkpoint(
+    checkpoint: str, folder: Path, options: ExportOptions, generator: nn.Module | None, origin: Origin
+) -> Iterator[str]:
+    """Write the generator of a checkpoint to a folder; yield a line about each file.
+
+    Args:
+        checkpoint: path of the file.
+        folder: an earlier export there is replaced.
+        options: what is written.
+        generator: if its class is not lit_gan's, a network like it, which is given the weights.
+        origin: how a part is given, for errors.
+
+    Raises:
+        ImportError: a package of the extra ``export`` is not there.
+        TypeError: ``generator`` is no module.
+        ValueError: what reading the checkpoint refuses, a generator of images that are not finite, other scores.
+    """
+    for package in ("safetensors.torch", *(PACKAGES if options.onnx else ())):
+        optional(package, "export", "lit-gan export")
+    if generator is not None:
+        instance_of("generator", generator, nn.Module, "MyGenerator()")
+    held = read_checkpoint(checkpoint)
+    saved = saved_generators(held, generator, origin)
+    trained = saved.trained_generator(options.ema).eval()
+    weights = [digest_of_weights(network) for network in (saved.generator, saved.ema_generator) if network is not None]
+    of = saved.images_seen, weights
+    found = of_the_run(Path(checkpoint), *of) if options.scores is None else of_a_file(options.scores, *of)
+    facts = Facts(
+        model=held[Section.MODEL],
+        ema=options.ema and saved.ema_generator is not None,
+        step=held.get("global_step"),
+        images_seen=saved.images_seen,
+        weights=weights,
+        shape=(),
+        license=options.license,
+        data=options.data,
+        recorded_data=held.get(Section.DATA),
+        scores=found,
+        onnx=None,
+        versions={"lit_gan": __version__, "torch": torch.__version__},
+    )
+    facts = _write(trained, folder.resolve(), facts, options.onnx)
+    yield from _lines(folder, trained, facts)
+
+
+def _write(trained: TrainedGenerator, path: Path, facts: Facts, onnx: bool) -> Facts:
+    """Write all files, or none; return the facts with those that only drawing shows."""
+    with atomic_folder(path, FILES, DESCRIPTION) as folder:
+        facts = facts._replace(shape=_shape(trained))
+        facts = facts._replace(onnx=write_onnx(trained, folder / ONNX) if onnx else None)
+        write_generator(trained, folder, _about(facts))
+        (folder / CARD).write_text(card(trained, describe(trained.network), facts), encoding="utf-8")
+    return facts
+
+
+def _shape(trained: TrainedGenerator) -> tuple[int, ...]:
+    """Return the shape of an image; refused if it is not finite."""
+    image = trained.sample(1, 0 if trained.conditional else None, seed=0)
+    if not image.isfinite().all():
+        raise LitGANError(
+            f"the generator ({type(trained.network).__name__}) makes images of NaN or infinity: no export"
+        )
+    return tuple(image.shape[1:])
+
+
+def _about(facts: Facts) -> dict[str, Any]:
+    """Return what the JSON says in addition to what rebuilds the generator."""
+    names = ("ema", "step", "images_seen", "shape", "license", "data", "recorded_data", "versions")
+    return {name: getattr(facts, name) for name in names}
+
+
+def _lines(folder: Path, trained: TrainedGenerator, facts: Facts) -> Iterator[str]:
+    """Yield a line about each file, and one if nobody said what the training data are."""
+    whose = "averaged" if facts.ema else "raw"
+    remarks = {
+        WEIGHTS: f"the {whose} {type(trained.network).__name__} after {facts.images_seen:,} images",
+        CARD: f"licence {facts.license or NOT_STATED}, evaluations: {len(facts.scores)}",
+    }
+    if facts.onnx is not None:
+        remarks[ONNX] = f"at most {facts.onnx:.1e} from torch, at batch sizes {', '.join(map(str, SIZES))}"
+    for path in (folder / name for name in FILES):
+        if path.exists():
+            yield f"{path}  {path.stat().st_size / 1e6:.3f} MB  {remarks.get(path.name, '')}".rstrip()
+    if facts.data is None and facts.recorded_data is None:
+        yield "The checkpoint does not say what it was trained on, so the card does not either: give --data"

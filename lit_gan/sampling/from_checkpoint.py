@@ -1,0 +1,105 @@
+"""The generators of a checkpoint, to draw from and nothing else: without a Trainer and without a LitGAN."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from lit_gan._utils.checkpoint_file import AVERAGE, Section, check_sections, read_checkpoint
+from lit_gan._utils.config import Origin, rebuild
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.state_dicts import check_weights
+from lit_gan.optim.ema import start_average
+from lit_gan.sampling.conditions import number_of_classes
+from lit_gan.sampling.generator import GeneratorSource, Latent, TrainedGenerator, read_latent_dim
+
+__all__ = ["SavedGenerators", "load_generators", "saved_generators"]
+
+
+@dataclass(frozen=True)
+class SavedGenerators(GeneratorSource):
+    """The raw and the averaged generator of a checkpoint, and what the file says of them.
+
+    Args:
+        generator: the raw one.
+        ema_generator: the averaged one; None if the run kept none.
+        latent_dim: length of z.
+        latent: the distribution of z.
+        label_counts: how often each class was seen, int64 ``(num_classes,)``.
+        images_seen: real images that the discriminator was shown, over all devices.
+    """
+
+    generator: nn.Module
+    ema_generator: nn.Module | None
+    latent_dim: int
+    latent: Latent
+    label_counts: Tensor
+    images_seen: int
+
+    def trained_generator(self, ema: bool = True) -> TrainedGenerator:
+        """Return the averaged generator if there is one, or with ``ema=False`` the raw one."""
+        network = self.ema_generator if ema and self.ema_generator is not None else self.generator
+        return TrainedGenerator(network, self.latent_dim, self.latent, self.label_counts)
+
+    def to(self, device: torch.device) -> "SavedGenerators":
+        """Return them on a device; the networks are moved in place."""
+        for network in filter(None, (self.generator, self.ema_generator)):
+            network.to(device)
+        return replace(self, label_counts=self.label_counts.to(device))
+
+
+def load_generators(path: str | Path) -> SavedGenerators:
+    """Return the generators of a checkpoint file: of its parts only the generator is rebuilt.
+
+    Args:
+        path: of a checkpoint.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is damaged or not of LitGAN, its generator is not lit_gan's, or its weights do not fit.
+    """
+    return saved_generators(read_checkpoint(path))
+
+
+def saved_generators(
+    checkpoint: dict[str, Any], generator: nn.Module | None = None, origin: Origin = Origin()
+) -> SavedGenerators:
+    """Return the generators of a checkpoint that was read, which is left as it is.
+
+    Args:
+        checkpoint: its content.
+        generator: in the place of the file's, a network like it, which is given the weights.
+        origin: where the checkpoint is from, for errors.
+
+    Raises:
+        ValueError: what :func:`load_generators` raises.
+    """
+    check_sections(checkpoint)
+    said = checkpoint[Section.MODEL]
+    network = rebuild(said["generator"], "generator", origin) if generator is None else generator
+    latent_dim = read_latent_dim(network, rebuild(said["latent_dim"], "latent_dim", origin))
+    average = None if said["ema_half_life"] is None else start_average(network)
+    latent: Latent = rebuild(said["latent"], "latent", origin)
+    if latent not in get_args(Latent):
+        raise LitGANError(f'{origin.file}\'s latent={latent!r} is neither "normal" nor "uniform"')
+    own = {"images_seen": torch.zeros((), dtype=torch.int64)}
+    own |= {"label_counts": torch.zeros(number_of_classes(network), dtype=torch.int64)}
+    own |= {f"generator.{name}": tensor for name, tensor in network.state_dict().items()}
+    own |= {AVERAGE + name: tensor for name, tensor in ({} if average is None else average.state_dict()).items()}
+    state = {name: t for name, t in checkpoint["state_dict"].items() if name in own or name.startswith(_GENERATORS)}
+    check_weights({**checkpoint, "state_dict": state}, own, partial(_part, network))
+    for module, prefix in ((network, "generator."), (average, AVERAGE)):
+        if module is not None:
+            module.load_state_dict({n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)})
+    return SavedGenerators(network, average, latent_dim, latent, state["label_counts"], int(state["images_seen"]))
+
+
+_GENERATORS = ("generator.", AVERAGE)
+
+
+def _part(generator: nn.Module, kind: str) -> Any:
+    """Return a part to be named in an error: the generator, or the name itself."""
+    return generator if kind == "generator" else kind

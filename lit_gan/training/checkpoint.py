@@ -1,0 +1,73 @@
+"""What a checkpoint holds of a model: plain data to rebuild it from, and weights, refused where they do not fit."""
+
+import inspect
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from lit_gan._utils.checkpoint_file import AVERAGE, Section, check_sections
+from lit_gan._utils.config import describe, describe_optimizer, rebuild
+from lit_gan._utils.representation import argument_names
+from lit_gan._utils.state_dicts import check_weights
+
+__all__ = ["check_state", "model_arguments", "saved_arguments", "take_weights"]
+
+_NOT_SAVED = "warm_start"  # the weights are in the file; a name in it would have another one read
+
+
+def model_arguments(model: nn.Module, base: type) -> dict[str, Any]:
+    """Return the arguments of ``model`` by name as plain data, from which it can be rebuilt.
+
+    Args:
+        model: perhaps of a subclass of ``base``, whose own arguments are kept where they are attributes.
+        base: LitGAN.
+    """
+    own = [name for name in argument_names(type(model)) if hasattr(model, name)]
+    names = [name for name in dict.fromkeys([*argument_names(base), *own]) if name != _NOT_SAVED]
+    arguments = {name: describe(getattr(model, name)) for name in names}
+    for player in ("generator", "discriminator"):
+        factory, network = getattr(model, f"{player}_optimizer"), getattr(model, player)
+        arguments[f"{player}_optimizer"] = describe_optimizer(factory, network.parameters())
+    return arguments
+
+
+def saved_arguments(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments for ``cls`` that a checkpoint holds, rebuilt, and ``given`` ones in their place."""
+    check_sections(checkpoint)
+    parameters = inspect.signature(cls).parameters.values()
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    known = checkpoint[Section.MODEL].keys() if takes_all else argument_names(cls)
+    names = [name for name in checkpoint[Section.MODEL] if name in known and name not in (*given, _NOT_SAVED)]
+    return {**{name: rebuild(checkpoint[Section.MODEL][name], name) for name in names}, **given}
+
+
+def take_weights(model: nn.Module, checkpoint: dict[str, Any]) -> None:
+    """Give ``model`` the networks of a checkpoint and nothing else of it: counters and optimizers start anew.
+
+    Args:
+        model: of the same networks; its average starts at the file's, or at the file's generator.
+        checkpoint: what was read.
+
+    Raises:
+        ValueError: what :func:`check_state` refuses.
+    """
+    check_sections(checkpoint)
+    saved = checkpoint["state_dict"]
+    generator = {name.removeprefix("generator."): t for name, t in saved.items() if name.startswith("generator.")}
+    state = {AVERAGE + name: tensor for name, tensor in generator.items()} if model.ema_generator is not None else {}
+    players = ("generator.", "discriminator.")
+    state |= {name: tensor for name, tensor in saved.items() if name.startswith(players) or name in state}
+    state |= {name: t for name, t in model.state_dict().items() if not name.startswith((*players, AVERAGE))}
+    check_state(model, {**checkpoint, "state_dict": state})
+    model.load_state_dict(state)
+
+
+def check_state(model: nn.Module, checkpoint: dict[str, Any]) -> None:
+    """Refuse a checkpoint whose weights are not those of ``model``, naming both networks.
+
+    Raises:
+        ValueError: as it says.
+    """
+    check_sections(checkpoint)
+    check_weights(checkpoint, model.state_dict(), partial(getattr, model))

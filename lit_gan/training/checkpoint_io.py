@@ -1,0 +1,178 @@
+"""Checkpoints on disk: whole or not there, and nothing but tensors and plain data."""
+
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from fsspec.core import url_to_fs
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.strategies import Strategy
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
+
+from lit_gan._utils.checkpoint_file import NOT_READ, check_whole, read_checkpoint
+from lit_gan._utils.errors import LitGANError, LitGANOSError, LitGANTypeError
+from lit_gan._utils.files import atomic_write
+from lit_gan.training.lightning_compat import writes_pickles
+
+__all__ = [
+    "PlainCheckpointIO",
+    "checkpoint_folders",
+    "newest_checkpoint",
+    "replace_checkpoint_io",
+    "strict_checkpoint_io",
+]
+
+
+def checkpoint_folders(trainer: Trainer) -> list[str]:
+    """Return where this run and earlier ones of the same logger, or the same folder, keep their checkpoints."""
+    named = [str(c.dirpath) for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.dirpath]
+    runs = [f"{logger.save_dir or trainer.default_root_dir}/{logger.name}" for logger in trainer.loggers]
+    folders = [*named, *(runs or [f"{trainer.default_root_dir}/checkpoints"])]
+    return list(dict.fromkeys(f if "://" in f else os.path.normpath(f) for f in folders))
+
+
+def newest_checkpoint(*folders: str | Path) -> str | None:
+    """Return the newest whole checkpoint in ``folders`` and below; those that are not whole are named in a warning.
+
+    Args:
+        folders: to search, local ones or addresses that fsspec can open; one that is not there holds none.
+
+    Returns:
+        its path, or None where there are no checkpoints.
+
+    Raises:
+        ValueError: there are some, and none is whole.
+    """
+    found = {path: when for folder in folders for path, when in _checkpoints(str(folder))}
+    newest_first = sorted(found, key=lambda path: (found[path], path), reverse=True)
+    path = next((path for path in newest_first if _is_whole(path)), None)
+    if found and path is None:
+        places = ", ".join(map(str, folders))
+        raise LitGANError(f"none of the {len(found)} checkpoints in {places} can be read: remove them to start anew")
+    return path
+
+
+def _checkpoints(folder: str) -> Iterator[tuple[str, Any]]:
+    """Yield the checkpoints in ``folder`` and when each was written."""
+    files = url_to_fs(folder)[0]
+    for path in files.find(folder):
+        if path.endswith(".ckpt"):
+            yield files.unstrip_protocol(path) if "://" in folder else path, files.modified(path)
+
+
+def _is_whole(path: str) -> bool:
+    try:
+        check_whole(path)
+    except ValueError as error:
+        rank_zero_warn(f"{str(error).partition(f': {NOT_READ}')[0]}: not resumed from, the one before it is tried")
+        return False
+    return True
+
+
+def replace_checkpoint_io(strategy: Strategy) -> None:
+    """Have a Trainer write and read checkpoints by :class:`PlainCheckpointIO`, unless the user gave a plugin."""
+    if writes_pickles(strategy):
+        strategy.checkpoint_io = PlainCheckpointIO()
+    strict_checkpoint_io(strategy, True)
+
+
+def strict_checkpoint_io(strategy: Strategy, strict: bool) -> None:
+    """Set whether ``weights_only=False`` is refused: it is while a LitGAN is at work."""
+    if isinstance(strategy.checkpoint_io, PlainCheckpointIO):
+        strategy.checkpoint_io.strict = strict
+
+
+class PlainCheckpointIO(TorchCheckpointIO):
+    """Reads nothing but tensors and plain data; writes whole files, and leaves the last good one where it cannot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.strict = True  # while a LitGAN is at work
+        self._folders: set[str] = set()  # that this object has written into
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write ``checkpoint`` to ``path``.
+
+        Raises:
+            OSError: the disk is full, or the folder cannot be written to; what was at ``path`` is still there.
+            TypeError: it holds more than tensors and plain data, so that it could not be read again.
+        """
+        self._folders.add(_folder(path))
+        if "://" in str(path):
+            buffer = BytesIO()
+            torch.save(checkpoint, buffer)
+            buffer.seek(0)
+            _check_plain(buffer)
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        path = Path(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(path) as partial:
+                with partial.open("wb") as file:
+                    torch.save(checkpoint, file)
+                _check_plain(partial)
+        except (OSError, RuntimeError) as error:  # torch's writer raises the latter
+            if (reason := _reason(error)) is None:
+                raise
+            free = shutil.disk_usage(next(p for p in path.absolute().parents if p.exists())).free / 1e6
+            raise LitGANOSError(
+                f"{path} could not be written, with {free:,.0f} MB free there ({reason}); what was written "
+                "before is untouched: make room, or save elsewhere, and resume from the last checkpoint"
+            ) from error
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove a checkpoint from a folder that one was written into; ModelCheckpoint takes names from a file."""
+        is_checkpoint = str(path).endswith(".ckpt") and not url_to_fs(str(path))[0].isdir(str(path))
+        if is_checkpoint and _folder(path) in self._folders:
+            super().remove_checkpoint(path)
+        else:
+            rank_zero_warn(f"{path} is not removed: it is no checkpoint in the folder of this run")
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = lambda storage, _: storage, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Return a checkpoint's content as :func:`read_checkpoint` does, local or remote.
+
+        Raises:
+            ValueError: what :func:`read_checkpoint` raises, or ``weights_only=False``.
+        """
+        if weights_only is False and not self.strict:
+            return super().load_checkpoint(path, map_location, weights_only)
+        if weights_only is False:
+            raise LitGANError(
+                "weights_only=False would run whatever a checkpoint holds: LitGAN's need it not, leave it out"
+            )
+        return read_checkpoint(path, map_location)
+
+
+def _check_plain(file: Path | BytesIO) -> None:
+    """Refuse what :func:`read_checkpoint` would refuse; no tensor of a file is read, nor brought back to a GPU."""
+    try:
+        torch.load(file, map_location="cpu", weights_only=True, mmap=isinstance(file, Path))
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        raise LitGANTypeError(
+            f"the checkpoint would hold {found[1] if found else 'an object'}, which is not read back from a file: let "
+            "the state_dict of callbacks and data modules be tensors and plain data"
+        ) from error
+
+
+def _folder(path: Any) -> str:
+    return str(path).rpartition("/")[0] if "://" in str(path) else str(Path(path).resolve().parent)
+
+
+def _reason(error: BaseException) -> str | None:
+    """Return the first line of the system's own error, which torch's writer hides behind its own; None without one."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return None if cause is None else str(cause).splitlines()[0]

@@ -1,0 +1,137 @@
+"""What cannot work, refused in one sentence before anything is trained: parts, options, trainers."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from pytorch_lightning import Trainer
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
+from torch import nn
+from torch.nn.parameter import UninitializedParameter
+from torch.optim import Optimizer
+
+from lit_gan._utils.arguments import at_least_one, instance_of, positive, shown
+from lit_gan._utils.errors import LitGANError, LitGANTypeError
+from lit_gan.losses import AdversarialLoss
+from lit_gan.penalties import Penalty
+from lit_gan.schedules import Schedule, always_within
+from lit_gan.training.lightning_compat import averages_gradients_itself
+
+__all__ = ["check_beta2", "check_parts", "check_strategy", "check_trainer"]
+
+
+def check_parts(**arguments: Any) -> None:
+    """Refuse parts of a wrong type: a class in place of an object, a list in place of a dict.
+
+    Args:
+        arguments: of LitGAN, by name.
+
+    Raises:
+        TypeError: a part of a wrong type.
+        ValueError: an argument out of its range.
+    """
+    model = SimpleNamespace(**arguments)
+    instance_of("generator", model.generator, nn.Module, "DCGANGenerator()")
+    instance_of("discriminator", model.discriminator, nn.Module, "DCGANDiscriminator()")
+    instance_of("loss", model.loss, AdversarialLoss, "NonSaturating()")
+    if model.generator is model.discriminator:
+        raise LitGANError(f"generator and discriminator are one {type(model.generator).__name__}: make two networks")
+    for player in ("generator", "discriminator"):
+        if any(isinstance(p, UninitializedParameter) for p in getattr(model, player).parameters()):
+            raise LitGANError(f"the {player} has lazy parameters without a shape: call it once on a batch before")
+    _check_penalties(model.penalties)
+    if model.augment is not None:
+        instance_of("augment", model.augment, nn.Module, "torch.nn.Identity()")
+    _check_optimizers(model)
+    if model.latent not in ("normal", "uniform"):
+        raise LitGANError(f'latent={model.latent!r} is neither "normal" nor "uniform"')
+    if model.on_non_finite not in ("stop", "skip"):
+        raise LitGANError(f'on_non_finite={model.on_non_finite!r} is neither "stop" nor "skip"')
+    at_least_one(d_steps_per_g_step=model.d_steps_per_g_step, micro_batches=model.micro_batches)
+    instance_of("share_fakes", model.share_fakes, bool, "True")
+    if model.share_fakes and model.micro_batches > 1:
+        raise LitGANError(
+            f"share_fakes=True keeps the graph of a whole batch between the turns, micro_batches={model.micro_batches} "
+            "splits the batch to have less of it: use one or the other"
+        )
+    positive(gradient_clip=model.gradient_clip)
+    always_within("(0, ∞)", ema_half_life=model.ema_half_life)
+
+
+def _check_optimizers(model: SimpleNamespace) -> None:
+    for name, example in (
+        ("lr_schedule", "Cosine(end=0.1, images=1_000_000)"),
+        ("beta2_schedule", "Linear(0.9, 0.99)"),
+    ):
+        if getattr(model, name) is not None:
+            instance_of(name, getattr(model, name), Schedule, example)
+    always_within("[0, ∞)", lr_schedule=model.lr_schedule)
+    always_within("[0, 1)", beta2_schedule=model.beta2_schedule)
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        factory: Any = getattr(model, name)
+        if isinstance(factory, Optimizer) or not callable(factory):
+            raise LitGANTypeError(
+                f"{name}={shown(factory)} is not a way to make an optimizer from parameters: give a class, or "
+                "functools.partial(torch.optim.Adam, lr=1e-4)"
+            )
+
+
+def _check_penalties(penalties: dict[str, Penalty]) -> None:
+    instance_of("penalties", penalties, dict, '{"r1": R1(weight=10)}')
+    for name, penalty in penalties.items():
+        instance_of(f"penalties[{name!r}]", penalty, Penalty, "R1(weight=10)")
+        if not isinstance(name, str) or not name or "." in name:
+            raise LitGANError(f"penalties[{name!r}]: a name is a log key, a string without a dot, like 'r1'")
+        if isinstance(penalty, nn.Module) and sum(other is penalty for other in penalties.values()) > 1:
+            raise LitGANError(f"penalties[{name!r}] is there twice, and its averages would be: make two of them")
+
+
+def check_beta2(schedule: Schedule | None, optimizers: list[Optimizer]) -> None:
+    """Refuse a schedule of β2 for an optimizer that has none."""
+    for optimizer in optimizers:
+        if schedule is not None and any("betas" not in group for group in optimizer.param_groups):
+            raise LitGANError(
+                f"beta2_schedule={schedule} and {type(optimizer).__name__}, which has no β2: leave the schedule out, "
+                "or take GANAdam for both players"
+            )
+
+
+def check_trainer(trainer: Trainer, averages: bool) -> None:
+    """Refuse options of the Trainer that a two-player game needs on LitGAN instead, and strategies for one network.
+
+    Args:
+        trainer: about to fit.
+        averages: whether the model keeps a moving average.
+    """
+    if trainer.gradient_clip_val:
+        raise LitGANError(
+            f"Trainer(gradient_clip_val={trainer.gradient_clip_val}) cannot clip two players: "
+            f"use LitGAN(gradient_clip={trainer.gradient_clip_val}), which clips each for itself"
+        )
+    if trainer.accumulate_grad_batches != 1:
+        raise LitGANError(
+            f"Trainer(accumulate_grad_batches={trainer.accumulate_grad_batches}) cannot accumulate for two players: "
+            f"multiply the batch size by it and use LitGAN(micro_batches={trainer.accumulate_grad_batches})"
+        )
+    check_strategy(trainer.strategy)
+    if averages and trainer.precision in ("bf16-true", "16-true"):
+        raise LitGANError(
+            f"precision={trainer.precision!r} rounds the steps of the moving average away: take "
+            f"{trainer.precision.replace('true', 'mixed')!r}, or LitGAN(ema_half_life=None)"
+        )
+
+
+def check_strategy(strategy: Strategy) -> None:
+    """Refuse strategies that split one network with one optimizer over devices, and what LitGAN's averaging ignores."""
+    if isinstance(strategy, SingleDeviceStrategy):
+        return
+    name = type(strategy).__name__
+    if type(strategy) is not DDPStrategy:
+        raise LitGANError(
+            f"{name} wraps the model for one optimizer and one backward pass, and a GAN has two of each: take "
+            'Trainer(strategy="ddp"), in which each device holds both networks'
+        )
+    if averages_gradients_itself(strategy):
+        raise LitGANError(
+            f"{name}: LitGAN averages gradients itself, so ddp_comm_hook and model_averaging_period would do nothing: "
+            'take Trainer(strategy="ddp")'
+        )

@@ -1,0 +1,246 @@
+"""Lightning's hooks of a two-player module: how a run begins, validates, saves, resumes and ends."""
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from lit_gan._utils.checkpoint_file import FORMAT, Section, read_checkpoint
+from lit_gan._utils.config import describe_data
+from lit_gan._utils.errors import LitGANRuntimeError
+from lit_gan.sampling.generator import Latent
+from lit_gan.training.checkpoint import check_state, saved_arguments
+from lit_gan.training.checkpoint_io import replace_checkpoint_io, strict_checkpoint_io
+from lit_gan.training.checks import check_trainer
+from lit_gan.training.distributed import start_equal
+from lit_gan.training.lightning_compat import (
+    remove_callbacks,
+    replace_loaders_and_wrapper,
+    restore_loaders_and_wrapper,
+)
+from lit_gan.training.loader import prepare_loader
+from lit_gan.training.logging import log_hyperparameters
+from lit_gan.training.noise import Noise
+from lit_gan.training.non_finite import NonFinite, NonFiniteGuard
+from lit_gan.training.players import Players
+from lit_gan.training.progress import COUNTERS, Progress
+from lit_gan.training.resume import Resume
+from lit_gan.training.shutdown import GracefulShutdown
+
+__all__ = ["RunHooks"]
+
+
+class RunHooks(LightningModule):
+    """A LightningModule of two players whose run can end at any place, and be resumed with the same bits.
+
+    It keeps the counters, the seed and the random states, and knows nothing of the game: a subclass gives the players
+    and its arguments as plain data.
+    """
+
+    images_seen: Tensor
+    """Real images that the discriminator was shown, over all devices: int64 scalar."""
+    d_steps: Tensor
+    """Turns of the discriminator so far, skipped ones included: int64 scalar."""
+    ema_images_seen: Tensor
+    """``images_seen`` when ``ema_generator`` was last updated: int64 scalar."""
+    label_counts: Tensor
+    """Real images of each class seen, int64 ``(num_classes,)``; empty for an unconditional generator. Several processes
+    add theirs before a validation or a checkpoint and at the end."""
+    ema_generator: nn.Module | None
+    """The averaged generator, if one is kept."""
+    d_steps_per_g_step: int
+    on_non_finite: NonFinite
+    progress: Progress
+    """The counters as Python numbers, from the start of fit on."""
+    noise: Noise
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self._guard: NonFiniteGuard | None = None
+        self._resume = Resume()
+        self._fitted = self._failed = False
+        self.checked_stages: set[str | None] = set()
+        """Stages whose first batch was checked."""
+
+    def start_counting(self, classes: int, latent_dim: int, latent: Latent) -> None:
+        """Register the counters at 0, and draw the seed of the run from torch's random state."""
+        for name in COUNTERS:
+            self.register_buffer(name, torch.zeros((), dtype=torch.int64))
+        self.register_buffer("label_counts", torch.zeros(classes, dtype=torch.int64))
+        self.noise = Noise(latent_dim, latent)
+
+    @property
+    def guard(self) -> NonFiniteGuard:
+        """Finds losses and gradients that are not finite, from the start of fit on."""
+        assert self._guard is not None
+        return self._guard
+
+    @property
+    @abstractmethod
+    def players(self) -> Players:
+        """Both players."""
+
+    @property
+    def pack(self) -> int:
+        """How many samples the discriminator judges together: 1, or k of :class:`lit_gan.networks.Packed`."""
+        return self.players.pack
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether the generator is conditional."""
+        return self.players.condition_modes["generator"] != "not at all"
+
+    @property
+    def measurement_flags(self) -> dict[str, float]:
+        """Flags logged beside V(G, D), if it is not of single images as they are: ``augmented`` and ``packed``."""
+        return self.players.measurement_flags
+
+    caveats = measurement_flags  # its earlier name
+
+    @abstractmethod
+    def plain_arguments(self) -> dict[str, Any]:
+        """Return the arguments that a checkpoint rebuilds the model from, as plain data."""
+
+    # Before and after a run
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Refuse a Trainer that cannot train two players, and replace its loaders, DDP wrapper and checkpoint IO.
+
+        This is Lightning's first call into the module.
+        """
+        self.checked_stages.clear()
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            check_trainer(self.trainer, averages=self.ema_generator is not None)
+        self._resume, self._failed = Resume(), False
+        replace_checkpoint_io(self.trainer.strategy)
+        replace_loaders_and_wrapper(self.trainer.strategy, self._prepare_loader)
+        return [GracefulShutdown(self._fail)]
+
+    def _prepare_loader(self, loader: Any) -> Any:
+        return prepare_loader(loader, self.trainer, self.noise.seed)
+
+    def setup(self, stage: str) -> None:
+        """Agree with the other processes on a seed."""
+        if self.trainer.world_size > 1:
+            self.noise.agree(self.trainer.global_rank, int(self.images_seen), self.device)
+
+    def teardown(self, stage: str) -> None:
+        """Undo the changes made to the Trainer, for another model; a checkpoint is still written as a whole."""
+        restore_loaders_and_wrapper(self.trainer.strategy)
+        strict_checkpoint_io(self.trainer.strategy, False)
+        remove_callbacks(self.trainer, GracefulShutdown)
+
+    def _fail(self) -> None:
+        """Undo the changes made to the Trainer after an exception, for which Lightning has no teardown."""
+        self._failed = True
+        self.teardown("fit")
+
+    # During fit
+
+    def on_fit_start(self) -> None:
+        """Read the counters, from a checkpoint perhaps, and let all processes hold the same networks."""
+        buffers = dict(self.named_buffers(recurse=False))
+        self.progress = Progress(buffers, self.trainer.world_size, self.d_steps_per_g_step)
+        self._guard = NonFiniteGuard(self.on_non_finite, self.players, self.trainer)
+        self._fitted = True
+        if self._resume.saved is None and self.progress.d_steps:
+            self.noise.renew(self.progress.d_steps)
+        if self.trainer.world_size > 1:
+            start_equal(self)
+        log_hyperparameters(self, self.plain_arguments())
+        if self.ema_generator is not None:
+            self.ema_generator.train()  # Lightning warns of what is in evaluation mode between this hook and the next
+
+    def on_train_start(self) -> None:
+        """Restore the random states of a checkpoint, and put the averaged generator into evaluation mode."""
+        if self._resume.go_on(self.trainer, self.device):
+            self.noise.seed_process(self.trainer.global_rank, int(self.images_seen), self.device)
+        if self.ema_generator is not None:
+            self.ema_generator.eval()
+
+    def on_train_end(self) -> None:
+        """Check the pending losses for NaN, and count the labels of the last turns."""
+        self.check_pending_losses()
+        self.progress.count_labels()
+
+    def check_pending_losses(self) -> None:
+        """Raise an error if a loss or gradient that was not looked at yet is not finite."""
+        if self._guard is not None:
+            self._guard.read()
+
+    def on_validation_start(self) -> None:
+        """Check the pending losses for NaN; save the random states."""
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self.check_pending_losses()
+            self.progress.count_labels()
+        self.begin_validation()
+
+    def on_validation_end(self) -> None:
+        """Restore the random states saved before the validation."""
+        self.end_validation()
+
+    def begin_validation(self) -> None:
+        """Save the random states: nothing that is drawn until :meth:`end_validation` changes training."""
+        self._resume.begin_validation(self.device)
+
+    def end_validation(self) -> None:
+        """Restore the random states that :meth:`begin_validation` saved."""
+        self._resume.end_validation(self.device)
+
+    # Checkpoints
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path, map_location: torch.device | str = "cpu", **parts: Any
+    ) -> Self:
+        """Return the model that a checkpoint holds, rebuilt from the file alone.
+
+        Args:
+            checkpoint_path: a file that a Trainer wrote.
+            map_location: device of the model.
+            parts: arguments of LitGAN that take the place of those in the file. Parts that are neither lit_gan's nor
+                torch.optim's are not rebuilt from a file and must be given here.
+
+        Raises:
+            ValueError: the file is truncated or no checkpoint of LitGAN, a part must be given, or weights do not fit.
+        """
+        checkpoint = read_checkpoint(checkpoint_path, map_location)
+        model = cls(**saved_arguments(cls, checkpoint, parts))
+        check_state(model, checkpoint)
+        model.load_state_dict(checkpoint["state_dict"])
+        return model.to(map_location)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write the arguments as plain data, and what an exact resume needs.
+
+        Raises:
+            RuntimeError: one of several processes failed, so that not all can contribute.
+        """
+        if self._failed and self.trainer.world_size > 1:
+            raise LitGANRuntimeError(
+                "no checkpoint is written after a failure: it would need every process, and one failed"
+            )
+        self.check_pending_losses()
+        if self._fitted:
+            self.progress.count_labels()
+            checkpoint[Section.RUN] = self._resume.state(self.trainer, self.noise.seed, self.device)
+            checkpoint[Section.DATA] = describe_data(getattr(self.trainer, "datamodule", None))
+        checkpoint[Section.MODEL] = self.plain_arguments()
+        checkpoint[Section.FORMAT] = FORMAT
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse, in one sentence, weights of other networks; take the state of the run that goes on.
+
+        Raises:
+            ValueError: the weights are of other networks.
+        """
+        check_state(self, checkpoint)
+        data = getattr(self.trainer, "datamodule", None)
+        seed = self._resume.load(checkpoint, self.plain_arguments(), data)
+        self.noise.seed = self.noise.seed if seed is None else seed

@@ -1,0 +1,217 @@
+"""Batches that a seed, the epoch and their number decide: any DataLoader goes on in the middle of an epoch.
+
+Lightning counts epochs and batches and saves both, so the loaders here have no state of their own.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any, cast
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    get_worker_info,
+)
+from torch.utils.data.distributed import DistributedSampler
+
+from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.randomness import Stream, derive_seed, seed_all, seeded
+from lit_gan.training.lightning_compat import position_in_epoch, shares_samples, whole_sampler
+
+__all__ = ["Position", "ResumableLoader", "is_replayable", "prepare_loader"]
+
+Position = Callable[[], tuple[int, int]]
+"""Returns (epoch, number of the next batch in it), both from 0."""
+
+
+def is_replayable(loader: Any) -> bool:
+    """Tell whether ``loader`` is an ordinary DataLoader, whose samples can be dealt by :class:`ResumableLoader`."""
+    return (
+        type(loader) is DataLoader
+        and not isinstance(loader.dataset, IterableDataset)
+        and type(loader.batch_sampler) is BatchSampler
+        and hasattr(loader.sampler, "__len__")
+    )
+
+
+def prepare_loader(loader: Any, trainer: Trainer, seed: int) -> Any:
+    """Return a loader that can go on in the middle of an epoch, if ``loader`` is an ordinary DataLoader.
+
+    Args:
+        loader: what the user gave for the stage that begins.
+        trainer: whose processes the samples are dealt to.
+        seed: of the run.
+
+    Raises:
+        ValueError: training data that give no batch.
+    """
+    training = bool(trainer.training)
+    if training and trainer.limit_train_batches and _is_empty(loader):
+        raise LitGANError(
+            "the training data give no batch, so nothing would train: is the data set empty, or smaller than "
+            "batch_size with drop_last=True?"
+        )
+    dealt = shares_samples(trainer)  # else each process brings its own data
+    if trainer.state.fn == TrainerFn.PREDICTING or not is_replayable(loader):
+        if training and dealt:
+            _warn_of_equal_data(loader, trainer.world_size)
+        return loader
+    return ResumableLoader(
+        loader,
+        seed=seed,
+        position=(lambda: position_in_epoch(trainer)) if training else lambda: (0, 0),
+        rank=trainer.global_rank if dealt else 0,
+        world_size=trainer.world_size if dealt else 1,
+        drop_uneven=training,
+    )
+
+
+def _is_empty(loader: Any) -> bool:
+    with suppress(TypeError):  # of an iterable data set, which has no length
+        return len(loader) == 0
+    return False
+
+
+def _warn_of_equal_data(loader: Any, world_size: int) -> None:
+    """Warn if each process would read the same samples."""
+    if world_size > 1 and not isinstance(getattr(loader, "sampler", None), DistributedSampler):
+        rank_zero_warn(
+            f"a {type(loader).__name__} cannot be dealt to {world_size} processes, each reads it as it "
+            "is: let it read its own share, and set Trainer(use_distributed_sampler=False) to say that it does"
+        )
+
+
+class ResumableLoader:
+    """The batches of a DataLoader in an order that depends on (seed, epoch) alone, each process its own samples.
+
+    A batch over all processes is ``world_size · batch_size`` samples in a row of the epoch's order, of which process r
+    takes the r-th and each ``world_size``-th after it: the same samples at any number of processes. Nothing is drawn
+    from torch's global random state. In worker processes each batch has its own seed, so that random transforms are
+    the same at any number of workers, and after a resume.
+
+    Args:
+        loader: for which :func:`is_replayable` holds.
+        seed: of the order.
+        position: where to go on, asked when the first batch is asked for.
+        rank: of this process.
+        world_size: number of processes.
+        drop_uneven: leave out samples at the end of an epoch that cannot be dealt evenly: training needs as many on
+            each process.
+    """
+
+    def __init__(
+        self, loader: DataLoader[Any], seed: int, position: Position, rank: int, world_size: int, drop_uneven: bool
+    ) -> None:
+        self.dataset, self.batch_size, self.collate_fn = loader.dataset, loader.batch_size, loader.collate_fn
+        self._position = position
+        self._batches = ReplayableBatchSampler(loader, seed, rank, world_size, drop_uneven)
+        self.sampler = self._batches.sampler
+        self._loader = DataLoader(
+            _SeededInWorkers(loader.dataset),
+            batch_sampler=self._batches,
+            num_workers=loader.num_workers,
+            collate_fn=loader.collate_fn,
+            pin_memory=loader.pin_memory,
+            timeout=loader.timeout,
+            worker_init_fn=partial(_start_worker, then=loader.worker_init_fn),
+            multiprocessing_context=loader.multiprocessing_context,
+            generator=torch.Generator(),  # that the workers' base seed is drawn from: not the global one
+            prefetch_factor=loader.prefetch_factor,
+            persistent_workers=loader.persistent_workers,
+        )
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Any]:
+        self._batches.epoch, self._batches.first = self._position()
+        yield from self._loader
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: Lightning's counters are the state. That there is this method says it can be resumed."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Load nothing."""
+
+
+class ReplayableBatchSampler(Sampler[Any]):
+    """Yields (seed of the batch, numbers of this process's samples)."""
+
+    def __init__(self, loader: DataLoader[Any], seed: int, rank: int, world_size: int, drop_uneven: bool) -> None:
+        self.sampler: Any = loader.sampler if world_size == 1 else _whole(loader.sampler)
+        if isinstance(self.sampler, DistributedSampler):  # of the user's own kind: it deals itself
+            rank, world_size = 0, 1
+        self.batch_size: int = loader.batch_size or 1
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+        self.drop_uneven, self.drop_last = drop_uneven, loader.drop_last
+        self.epoch = self.first = 0
+
+    def __len__(self) -> int:
+        samples, whole = len(self.sampler), self.batch_size * self.world_size
+        rest = samples % whole
+        last = rest >= self.world_size if self.drop_uneven else rest > self.rank
+        return samples // whole + int(last and not self.drop_last)
+
+    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
+        order = self._order()
+        whole = self.batch_size * self.world_size
+        for number in range(self.first, len(self)):
+            samples = order[number * whole : (number + 1) * whole]
+            if self.drop_uneven:
+                samples = samples[: len(samples) // self.world_size * self.world_size]
+            yield (
+                derive_seed(Stream.WORKER, self.seed, self.epoch, number, self.rank),
+                samples[self.rank :: self.world_size],
+            )
+
+    def _order(self) -> list[int]:
+        """Return the sampler's order of this epoch, whatever random numbers it draws."""
+        seed = derive_seed(Stream.ORDER, self.seed, self.epoch)
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(self.epoch)
+        if isinstance(generator := getattr(self.sampler, "generator", None), torch.Generator):
+            generator.manual_seed(seed)
+        with seeded(seed):
+            return list(self.sampler)
+
+
+def _whole(sampler: Any) -> Any:
+    """Return the sampler of which an ordinary DistributedSampler, Lightning's or the user's, deals a part."""
+    sampler = whole_sampler(sampler)
+    if type(sampler) is DistributedSampler:
+        return (RandomSampler if sampler.shuffle else SequentialSampler)(cast(Any, sampler.dataset))
+    return sampler
+
+
+class _SeededInWorkers(Dataset[Any]):
+    """The samples of a data set, asked for as (seed, numbers); the seed counts in worker processes."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __getitems__(self, batch: tuple[int, list[int]]) -> Any:
+        seed, numbers = batch
+        if get_worker_info() is not None:
+            seed_all(seed)
+        if getattr(self.dataset, "__getitems__", None):
+            return self.dataset.__getitems__(numbers)
+        return [self.dataset[number] for number in numbers]
+
+
+def _start_worker(worker: int, then: Callable[[int], None] | None) -> None:
+    """Show the user's own ``worker_init_fn`` and data set the data set they know."""
+    info: Any = get_worker_info()
+    object.__setattr__(info, "dataset", info.dataset.dataset)  # it guards its own attributes
+    if then is not None:
+        then(worker)

@@ -1,0 +1,153 @@
+"""Logging against generator updates: scalars, pictures, and what a run is made of."""
+
+import platform
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
+
+from lit_gan._utils.config import describe
+from lit_gan._utils.version import __version__
+from lit_gan.training.distributed import all_reduce_sum
+from lit_gan.training.lightning_compat import batches_trained
+
+__all__ = [
+    "averaged",
+    "is_due",
+    "log_hyperparameters",
+    "log_metrics",
+    "log_movie",
+    "log_picture",
+    "log_step",
+    "log_summary",
+    "run_folder",
+]
+
+
+def is_due(module: LightningModule) -> bool:
+    """Tell whether this training step is one of ``log_every_n_steps``."""
+    trainer = module.trainer
+    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return every > 0 and (batches_trained(trainer) + 1) % every == 0
+
+
+def averaged(module: LightningModule, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the means of ``metrics`` over all processes; every process must ask, for the same names."""
+    if module.trainer.world_size == 1:
+        return metrics
+    values = torch.stack([metric.float().to(module.device) for metric in metrics.values()])
+    means = all_reduce_sum(values) / module.trainer.world_size
+    return dict(zip(metrics, means, strict=True))
+
+
+def log_step(module: LightningModule, metrics: dict[str, Tensor], images_seen: int) -> None:
+    """Log the metrics of a training step, averaged over all processes, with the images seen."""
+    seen = torch.tensor(images_seen, device=module.device)
+    log_metrics(module, {**averaged(module, metrics), "images_seen": seen}, images_seen)
+
+
+def log_metrics(module: LightningModule, metrics: dict[str, Tensor], images_seen: int) -> None:
+    """Give ``metrics`` to callbacks and the bar by Lightning, and to loggers at the number of generator updates.
+
+    During fit Lightning's own way to loggers counts batches; a metric named "step" mends that, and misnames
+    checkpoints. The losses stand in the progress bar. ``images_seen`` comes with each record, as another axis.
+
+    Args:
+        module: whose trainer is running.
+        metrics: scalars by name.
+        images_seen: by the discriminator so far, over all devices.
+    """
+    metrics = {name: metric.to(module.device, torch.float32) for name, metric in metrics.items()}  # NCCL's device
+    losses = {name: metric for name, metric in metrics.items() if name.startswith("loss/")}
+    others = {name: metric for name, metric in metrics.items() if name not in losses}
+    fitting = module.trainer.state.fn == TrainerFn.FITTING
+    module.log_dict(losses, prog_bar=True, logger=False)
+    module.log_dict(others, logger=False if fitting else None, sync_dist=module.trainer.world_size > 1)
+    if not fitting:  # what Lightning logs is also what Trainer.validate prints and returns
+        return
+    scalars = {name: float(metric) for name, metric in metrics.items()}
+    scalars["images_seen"] = float(images_seen)
+    for logger in module.loggers:
+        logger.log_metrics(scalars, step=module.trainer.global_step)
+        logger.save()
+
+
+def log_hyperparameters(module: LightningModule, arguments: dict[str, Any]) -> None:
+    """Give loggers what a run is made of: the model's ``arguments`` as plain data, its data module, its environment."""
+    data = getattr(module.trainer, "datamodule", None)
+    facts = {"model": arguments, "environment": _environment(module)}
+    for logger in module.loggers:
+        logger.log_hyperparams(facts if data is None else {**facts, "data": describe(data)})
+
+
+def _environment(module: LightningModule) -> dict[str, Any]:
+    device = module.device
+    return {
+        "lit_gan": __version__,
+        "torch": str(torch.__version__),  # of a class of its own
+        "pytorch_lightning": pytorch_lightning.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "devices": module.trainer.world_size,
+        "precision": str(module.trainer.precision),
+    }
+
+
+def log_summary(trainer: Trainer, facts: dict[str, Any]) -> None:
+    """Write facts by name into the summary of the run, where a logger keeps one (W&B)."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+            logger.experiment.summary.update(facts)
+
+
+def log_picture(trainer: Trainer, name: str, image: Tensor, caption: str, images_seen: int) -> None:
+    """Give a uint8 picture ``(C, H, W)`` to each logger that takes pictures, W&B's with its caption."""
+    step = trainer.global_step
+    for logger in trainer.loggers:
+        add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
+        pixels = image.permute(1, 2, 0).numpy()
+        if isinstance(logger, WandbLogger):
+            _log_media(logger, step, {name: [import_module("wandb").Image(pixels, caption=caption)]}, images_seen)
+        elif hasattr(logger, "log_image"):
+            logger.log_image(name, [pixels], step)
+        elif add_image is not None:
+            add_image(name, image, step)
+
+
+def log_movie(trainer: Trainer, name: str, path: Path, images_seen: int) -> None:
+    """Give a GIF to each logger that takes films (W&B)."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            video = import_module("wandb").Video(str(path), format="gif")
+            _log_media(logger, trainer.global_step, {name: [video]}, images_seen)
+
+
+def _log_media(logger: WandbLogger, step: int, media: dict[str, Any], images_seen: int) -> None:
+    """Log ``media`` at the images seen by now: W&B would take those of the last scalars."""
+    logger.log_metrics({**media, "images_seen": images_seen}, step=step)
+
+
+def run_folder(trainer: Trainer) -> Path:
+    """Return the folder of the run, the one that holds its checkpoints; every process must ask.
+
+    Not ``Trainer.log_dir``: of a logger that has none of its own, W&B's for instance, that is one for all runs.
+    """
+    return Path(trainer.strategy.broadcast(str(_folder_here(trainer))))
+
+
+def _folder_here(trainer: Trainer) -> Path:
+    root = Path(trainer.default_root_dir)
+    if not trainer.loggers:
+        return root
+    logger = trainer.loggers[0]
+    if isinstance(own := getattr(logger, "log_dir", None), str):
+        return Path(own)
+    version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"  # as ModelCheckpoint
+    return Path(logger.save_dir or root, str(logger.name), version)

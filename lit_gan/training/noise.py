@@ -1,0 +1,52 @@
+"""The random numbers of a run: one seed, from which the latents of every turn follow."""
+
+import torch
+from pytorch_lightning import Trainer
+from torch import Tensor
+
+from lit_gan._utils.randomness import Stream, derive_seed, seed_all
+from lit_gan.penalties import Player
+from lit_gan.sampling.generator import Latent, dealt_latents
+from lit_gan.training.distributed import gather
+
+__all__ = ["Noise"]
+
+
+class Noise:
+    """The seed of a run, drawn from torch's random state when a model is made, and the latents that follow from it.
+
+    Args:
+        latent_dim: length of z.
+        latent: the distribution of z.
+    """
+
+    def __init__(self, latent_dim: int, latent: Latent) -> None:
+        self.latent_dim, self.latent = latent_dim, latent
+        self.seed = int(torch.randint(2**31, ()))
+
+    def agree(self, rank: int, images_seen: int, device: torch.device) -> None:
+        """Take the first process's seed, and let each process draw other numbers: seed_everything made them equal."""
+        self.seed = gather(self.seed)[0]
+        self.seed_process(rank, images_seen, device)
+
+    def seed_process(self, rank: int, images_seen: int, device: torch.device) -> None:
+        """Seed the global random states of this process by the images seen so far."""
+        seed_all(derive_seed(Stream.PROCESS, self.seed, images_seen, rank), device)
+
+    def renew(self, d_steps: int) -> None:
+        """Take another seed, for another fit of a model that has been trained."""
+        self.seed = derive_seed(Stream.FIT, self.seed, d_steps)
+
+    def latents(self, player: Player, turn: int, real: Tensor, trainer: Trainer) -> Tensor:
+        """Return this process's z ``(N, latent_dim)`` for a turn, one for each of ``real``, of its device and type.
+
+        Seed and turn decide the latents of the whole batch, over all processes, and each takes its own of them: the
+        noise is the same at any number of processes, and whatever else draws random numbers.
+        """
+        seed = derive_seed(Stream.LATENTS, self.seed, turn, player == "generator")
+        rng = torch.Generator(real.device).manual_seed(seed)
+        return self.latents_from(rng, real, trainer.global_rank, trainer.world_size)
+
+    def latents_from(self, rng: torch.Generator, real: Tensor, rank: int, world_size: int) -> Tensor:
+        """Return this process's z ``(N, latent_dim)``, one for each of ``real``, drawn by ``rng``."""
+        return dealt_latents(len(real), self.latent_dim, self.latent, real, rng, rank, world_size)

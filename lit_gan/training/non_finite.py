@@ -1,0 +1,164 @@
+"""NaN and infinity in losses and gradients: found, named, and the turn skipped or the run stopped."""
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
+from torch import Tensor, nn
+
+from lit_gan._utils.errors import NonFiniteError
+from lit_gan.penalties import Player
+from lit_gan.training.buffers import BufferSnapshot, buffers_of
+from lit_gan.training.lightning_compat import scales_gradients
+from lit_gan.training.players import Players
+
+__all__ = ["NonFinite", "NonFiniteGuard", "first_bad_layer"]
+
+NonFinite = Literal["stop", "skip"]
+
+_CHECK_EVERY_TURNS = 50  # turns between two looks where a look would stall the device
+_MAX_SKIPPED_TURNS = 20  # turns of one player in succession
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The loss of a turn, then the norm of each parameter's gradient."""
+
+    player: Player
+    turn: int
+    last_good: int
+    parameters: list[nn.Parameter]
+    values: Tensor
+
+
+class NonFiniteGuard:
+    """Looks at a few numbers of each turn: the loss and the norm of each parameter's gradient.
+
+    Reading a number stalls a GPU. There the numbers are kept, and read together every 50 turns and before a log or a
+    checkpoint is written; the report still names the turn where it began. A turn that is to be skipped must be read at
+    once. A CPU never waits.
+
+    Args:
+        policy: what a number that is not finite does.
+        players: whose turns are watched.
+        trainer: whose run it is.
+    """
+
+    def __init__(self, policy: NonFinite, players: Players, trainer: Trainer) -> None:
+        self.policy, self.players, self.trainer = policy, players, trainer
+        self.scaled = scales_gradients(trainer)
+        self.defers = trainer.strategy.root_device.type != "cpu" and policy == "stop"
+        self._unread: list[_Numbers] = []
+        self._skipped: dict[Player, int] = {"generator": 0, "discriminator": 0}
+
+    def snapshot(self, player: Player) -> BufferSnapshot:
+        """Copy the buffers that a turn of ``player`` must leave as they were if it is skipped."""
+        return BufferSnapshot(*(self.players.modules_of(player) if self.policy == "skip" else ()))
+
+    def passes(
+        self, player: Player, turn: int, loss: Tensor, parameters: list[nn.Parameter], again: Callable[[], Any]
+    ) -> bool:
+        """Tell whether the numbers of a turn are finite, or not known yet.
+
+        Args:
+            player: whose turn it is.
+            turn: its number, counted by the discriminator's.
+            loss: with penalties, a scalar.
+            parameters: of the player, with their gradients.
+            again: runs the turn's forward pass once more, to find the layer where it began.
+
+        Raises:
+            FloatingPointError: they are not and the run is to stop, or 20 turns of a player were skipped in succession.
+        """
+        if self.scaled and self.policy == "skip":
+            return self._statistics_are_finite(player, turn)
+        numbers = self._numbers(player, turn, loss, parameters)
+        if self.defers:
+            self._unread.append(numbers)
+            if len(self._unread) >= _CHECK_EVERY_TURNS:
+                self.read()
+        elif not numbers.values.isfinite().all():
+            alone = self.trainer.world_size == 1  # else a layer may wait for other processes
+            self._report(
+                numbers, first_bad_layer(self.players.networks, again) if alone and not loss.isfinite() else None
+            )
+            return False
+        else:
+            self._skipped[player] = 0
+        return True
+
+    def _statistics_are_finite(self, player: Player, turn: int) -> bool:
+        """Judge what a scaler does not look after; buffers are equal on all processes, a loss is not."""
+        finite = all(bool(buffer.isfinite().all()) for buffer in buffers_of(self.players.modules_of(player)))
+        if not finite:
+            rank_zero_warn(f"the {player}'s buffers are not finite in its turn {turn}: they are put back")
+        return finite
+
+    def read(self) -> None:
+        """Read what was not read yet; raises what :meth:`passes` does."""
+        unread, self._unread = self._unread, []
+        if unread and not torch.cat([numbers.values for numbers in unread]).isfinite().all():
+            self._report(next(numbers for numbers in unread if not numbers.values.isfinite().all()), None)
+
+    def _numbers(self, player: Player, turn: int, loss: Tensor, parameters: list[nn.Parameter]) -> _Numbers:
+        # A scaler makes gradients infinite now and then, and looks after them.
+        parameters = [] if self.scaled else [p for p in parameters if p.grad is not None]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norms = torch._foreach_norm(gradients) if gradients else ()
+        values = torch.stack([loss.detach().float(), *(norm.float() for norm in norms)])
+        return _Numbers(player, turn, self.trainer.global_step, parameters, values)
+
+    def _report(self, numbers: _Numbers, layer: str | None) -> None:
+        """Raise, or warn of a turn that is skipped."""
+        report = (
+            f"{self._what(numbers, layer)} in the {numbers.player}'s turn {numbers.turn}; the last good step is "
+            f"generator update {numbers.last_good}"
+        )
+        if self.policy == "stop":
+            raise NonFiniteError(
+                f"{report}: lower the learning rate, set gradient_clip, or LitGAN(on_non_finite='skip')"
+            )
+        self._skipped[numbers.player] += 1
+        if self._skipped[numbers.player] >= _MAX_SKIPPED_TURNS:
+            raise NonFiniteError(
+                f"{report}, and {_MAX_SKIPPED_TURNS} turns in succession were skipped: resume from a checkpoint with a "
+                "lower learning rate or gradient_clip"
+            )
+        rank_zero_warn(f"{report}; the turn is skipped")
+
+    def _what(self, numbers: _Numbers, layer: str | None) -> str:
+        loss, *gradients = numbers.values.tolist()
+        if not math.isfinite(loss):
+            return f"the loss is {loss}" + (f", first seen in the output of {layer}," if layer else "")
+        names = {id(p): name for name, p in self.players.networks[numbers.player].named_parameters()}
+        bad = [names[id(p)] for p, g in zip(numbers.parameters, gradients, strict=True) if not math.isfinite(g)]
+        others = f" and {len(bad) - 1} layers before it" if len(bad) > 1 else ""
+        return f"the gradient of {bad[-1]}{others} is not finite"
+
+
+@torch.no_grad()
+def first_bad_layer(networks: Mapping[Player, nn.Module], again: Callable[[], Any]) -> str | None:
+    """Return the first module whose output is not finite while ``again()`` runs, ``"discriminator.net.2"`` say."""
+    found: list[str] = []
+
+    def look(name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            if not found and isinstance(output, Tensor) and not output.isfinite().all():
+                found.append(f"{name} ({type(module).__name__})")
+
+        return hook
+
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=[]))
+        for player, network in networks.items():
+            stack.callback(BufferSnapshot(network).restore)
+            for name, module in network.named_modules(prefix=player):
+                if not list(module.children()):
+                    stack.callback(module.register_forward_hook(look(name)).remove)
+        again()
+    return found[0] if found else None

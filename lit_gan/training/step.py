@@ -1,0 +1,123 @@
+"""One player's turn on one batch: what it is computed from, both networks run, the loss with its penalties."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lit_gan.penalties import Penalty, Player, Turn
+from lit_gan.training.buffers import BufferSnapshot
+from lit_gan.training.players import Players
+
+__all__ = [
+    "SharedFakes",
+    "TurnInputs",
+    "add_penalties",
+    "add_terms",
+    "run_networks",
+    "split_micro_batches",
+    "turn_precision",
+]
+
+
+class SharedFakes(NamedTuple):
+    """Generated images that both turns of a step take (``share_fakes``)."""
+
+    z: Tensor
+    images: Tensor
+    """With the generator's graph."""
+    before: BufferSnapshot
+    """The generator's buffers before it drew them, if a turn may be skipped."""
+
+
+class TurnInputs(NamedTuple):
+    """What a player's turn is computed from."""
+
+    real: Tensor
+    labels: Tensor | None
+    z: Tensor
+    shared: SharedFakes | None = None
+
+
+def split_micro_batches(parts: int, inputs: TurnInputs) -> Iterator[tuple[float, TurnInputs]]:
+    """Yield micro-batches with their shares of the whole batch, in (0, 1].
+
+    Args:
+        parts: how many; as many as there are images if they are fewer.
+        inputs: of the whole batch.
+    """
+    real, labels, z, shared = inputs
+    parts = min(parts, len(real))
+    label_parts = [None] * parts if labels is None else labels.tensor_split(parts)
+    for part, y, latents in zip(real.tensor_split(parts), label_parts, z.tensor_split(parts), strict=True):
+        yield len(part) / len(real), TurnInputs(part, y, latents, shared)
+
+
+def run_networks(
+    players: Players, player: Player, inputs: TurnInputs, *, penalised: bool, needs_real: bool, images_seen: int
+) -> Turn:
+    """Run both networks for one player's turn; the other one's work is done without gradients.
+
+    Args:
+        players: both.
+        player: whose turn it is.
+        inputs: of the turn.
+        penalised: whether penalties will differentiate with respect to the images, or to z in the generator's turn.
+        needs_real: whether the generator's loss takes the logits of real images.
+        images_seen: for the schedules of penalties.
+    """
+    generating, (real, labels, z, shared) = player == "generator", inputs
+    if shared is None:
+        z = z.detach().requires_grad_(generating and penalised)
+        with torch.set_grad_enabled(generating):
+            fake = players.generate(z, labels)
+    else:
+        z, fake = shared.z, shared.images if generating else shared.images.detach()
+    if penalised and not generating:
+        real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
+    real_logits = None
+    if not generating or needs_real:
+        with torch.set_grad_enabled(not generating):
+            real_logits = players.judge_augmented(real, labels)
+    fake_logits = players.judge_augmented(fake, labels)
+    judge, networks = players.judge_augmented, (players.generator, players.discriminator)
+    return Turn(real, fake, z, labels, real_logits, fake_logits, judge, images_seen, *networks)
+
+
+def add_penalties(
+    player: Player, turn: Turn, game: Tensor, due: Mapping[str, Penalty]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return a player's loss, the game's plus ``every`` times each penalty that is due, and its terms by log key.
+
+    Args:
+        player: whose turn it is.
+        turn: its record.
+        game: the loss of the game, a scalar.
+        due: the penalties of this turn, by name.
+    """
+    loss, terms = game, {f"loss/{player[0]}": game}
+    for name, penalty in due.items():
+        terms[f"penalty/{name}"] = penalty(turn)
+        loss = loss + penalty.every * terms[f"penalty/{name}"]
+    if player == "discriminator" and turn.real_logits is not None:
+        terms |= {"logits/real": turn.real_logits.mean(), "logits/fake": turn.fake_logits.mean()}
+    return loss, terms
+
+
+def add_terms(means: dict[str, Tensor], share: float, terms: Mapping[str, Tensor]) -> None:
+    """Add the terms of a micro-batch, ``share`` of its batch, to the means over the batch, by name."""
+    for name, term in terms.items():
+        means[name] = means.get(name, 0) + share * term.detach()
+
+
+def turn_precision(device: str, penalised: bool) -> AbstractContextManager[Any]:
+    """Leave autocast alone, or off for a turn whose gradient penalty float16 would under- or overflow.
+
+    Args:
+        device: its type.
+        penalised: whether a penalty is due.
+    """
+    half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+    return torch.autocast(device, enabled=False) if penalised and half else nullcontext()
