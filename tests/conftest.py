@@ -1,17 +1,15 @@
-"""Small networks, data and trainers that the tests share."""
+"""Fixtures and settings that all tests share."""
 
 import os
-import sys
-from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType
 
 import pytest
 import pytorch_lightning as pl
 import torch
 from hypothesis import HealthCheck, settings
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch import Tensor
+
+from tests.support.small import trainer
 
 _CACHES = TemporaryDirectory()
 os.environ |= {"HF_HOME": _CACHES.name, "HF_HUB_OFFLINE": "1"}  # read when datasets is first imported
@@ -28,71 +26,9 @@ settings.register_profile(
 settings.load_profile("lit_gan")
 
 
-class PlainGenerator(nn.Module):
-    """A generator that knows nothing of lit_gan but the length of its latent."""
-
-    def __init__(self, shape=(1, 4, 4), latent_dim=3):
-        super().__init__()
-        self.latent_dim = latent_dim
-        self.net = nn.Sequential(
-            nn.Linear(latent_dim, 8), nn.ReLU(), nn.Linear(8, int(torch.tensor(shape).prod())), nn.Tanh()
-        )
-        self.shape = shape
-
-    def forward(self, z):
-        return self.net(z).reshape(len(z), *self.shape)
-
-
-class PlainDiscriminator(nn.Module):
-    def __init__(self, shape=(1, 4, 4)):
-        super().__init__()
-        self.net = nn.Sequential(nn.Flatten(), nn.Linear(int(torch.tensor(shape).prod()), 8), nn.Softplus())
-        self.last = nn.Linear(8, 1)
-
-    def forward(self, x):
-        return self.last(self.net(x))
-
-
 @pytest.fixture
 def images() -> Tensor:
     return torch.rand(24, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
-
-
-def loader(*tensors: Tensor, batch_size: int = 4) -> DataLoader:
-    return DataLoader(TensorDataset(*tensors), batch_size=batch_size)
-
-
-class Batches:
-    """A loader that draws nothing from torch's random state, as a DataLoader does for its workers."""
-
-    def __init__(self, *tensors: Tensor, batch_size: int = 4):
-        self.batches = list(zip(*(t.split(batch_size) for t in tensors), strict=True))
-
-    def __iter__(self):
-        return iter(self.batches)
-
-    def __len__(self):
-        return len(self.batches)
-
-
-def names_of_a_module(name: str) -> dict:
-    """Return the names of a module that stays: jsonargparse imports the modules of all classes that there are."""
-    sys.modules[name] = ModuleType(name)
-    return vars(sys.modules[name])
-
-
-def trainer(folder: Path, **options) -> pl.Trainer:
-    defaults = {
-        "accelerator": "cpu",
-        "max_epochs": 1,
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "default_root_dir": folder,
-        "num_sanity_val_steps": 0,
-    }
-    return pl.Trainer(**{**defaults, **options})
 
 
 @pytest.fixture

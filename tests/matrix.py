@@ -27,7 +27,7 @@ from lit_gan.losses import AdversarialLoss, FDivergence
 from lit_gan.networks import Packed
 from lit_gan.penalties import AuxiliaryClassifier, Consistency, Penalty, Player
 from lit_gan.theory import DIVERGENCES
-from tests.conftest import Batches, trainer
+from tests.support.small import Batches, trainer
 
 Case = tuple[str, ...]
 

@@ -12,7 +12,7 @@ from lit_gan.augment import AdaptiveAugment, Augmentation, DiffAugment, sampled
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.penalties import R1
 from lit_gan.schedules import Linear
-from tests.conftest import Batches, loader, trainer
+from tests.support.small import Batches, loader, trainer
 
 IMAGES = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 AUGMENTATIONS = [

@@ -1,7 +1,7 @@
 """Every public part is made, shown, saved and documented alike: a new one joins by being public.
 
-One that has required arguments, or arguments that go only together, needs a line in ``tests/public.py``. That games,
-penalties, networks and augmentations train is in ``tests/test_matrix.py``.
+One that has required arguments, or arguments that go only together, needs a line in ``tests/support/public.py``.
+That games, penalties, networks and augmentations train is in ``tests/test_matrix.py``.
 """
 
 import copy
@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from lit_gan import LitGANError, augment, callbacks, data, losses, metrics, penalties, schedules
 from lit_gan._utils.config import describe, describe_optimizer, rebuild
 from lit_gan.data import HuggingFaceImages, ImageFolder
-from tests.public import KINDS, PARTS, REQUIRED, made, parameters, variants
+from tests.support.public import KINDS, PARTS, REQUIRED, made, parameters, variants
 
 NOT_STORED = (callbacks, data, metrics)  # a checkpoint of LitGAN holds what the model is made of
 FORMULAS = {augment: " ~ | ← ", losses: r"E\[", penalties: r"E[\[‖]|Σ ‖", schedules: r"f\(n\) = "}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import names_of_a_module
+from tests.support.small import names_of_a_module
 from tests.test_readme import commands, some_pictures
 
 ROOT = Path(__file__).parents[1]

@@ -21,7 +21,7 @@ from examples import (
 from lit_gan import LitGAN
 from lit_gan.data.images import save_png, to_uint8
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
-from tests.conftest import trainer
+from tests.support.small import trainer
 
 QUICK = {
     "max_epochs": 1,

@@ -17,7 +17,7 @@ from lit_gan.losses import (
     Wasserstein,
 )
 from lit_gan.theory import DIVERGENCES, value
-from tests.strategies import alike, at_most, tensors
+from tests.support.strategies import alike, at_most, tensors
 
 PRACTICAL, MINIMAX = ([FDivergence(name, minimax) for name in DIVERGENCES] for minimax in (False, True))
 RELATIVISTIC = [RelativisticPaired(), RelativisticAverage()]

@@ -18,7 +18,7 @@ from benchmarks import evaluation as costs
 from benchmarks.mode_coverage import summary
 from benchmarks.scaling import lines
 from lit_gan.cli import main
-from tests.conftest import names_of_a_module
+from tests.support.small import names_of_a_module
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -17,9 +17,9 @@ from lit_gan.callbacks import EquilibriumMonitor, GenerativeMetrics, SampleGrid,
 from lit_gan.cli import main
 from lit_gan.losses import Hinge
 from tests.callbacks.test_generative import IMAGES, Tiny
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
-from tests.processes import on_ranks
-from tests.test_cli import NETWORKS, QUICK
+from tests.cli.test_cli import NETWORKS, QUICK
+from tests.support.processes import on_ranks
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
 wandb = pytest.importorskip("wandb", reason="the extra wandb is not there")
 

@@ -55,7 +55,10 @@ def replace_loaders_and_wrapper(strategy: Strategy, loader: Callable[[Any], Any]
 
 
 def restore_loaders_and_wrapper(strategy: Strategy) -> None:
-    """Undo :func:`replace_loaders_and_wrapper`, for another model of the same Trainer."""
+    """Undo :func:`replace_loaders_and_wrapper`.
+
+    Why: the Trainer keeps its strategy, and may be given another model.
+    """
     for name in ("process_dataloader", "configure_ddp"):
         vars(strategy).pop(name, None)
 

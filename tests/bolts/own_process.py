@@ -31,10 +31,10 @@ from lit_gan.callbacks import SampleGrid
 from lit_gan.data.images import to_uint8
 from lit_gan.networks import MLPGenerator
 from lit_gan.penalties import R1
-from tests import public, test_conformance
 from tests.callbacks.test_samples import Board
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
-from tests.data.layouts import cifar, idx_set
+from tests.support import public, test_conformance
+from tests.support.layouts import cifar, idx_set
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
 NETWORKS = {
     bolts.Generator: (basic.Generator, {"latent_dim": 5, "img_shape": (2, 3, 4), "hidden_dim": 8}),

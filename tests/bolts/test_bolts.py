@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lit_gan._utils.config import rebuild
-from tests.data.layouts import idx_set
+from tests.support.layouts import idx_set
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bolts.md").read_text()

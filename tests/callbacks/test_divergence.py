@@ -16,9 +16,9 @@ from lit_gan.callbacks import DivergenceStop
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from lit_gan.sampling.from_checkpoint import load_generators
 from lit_gan.training.checkpoint_io import PlainCheckpointIO
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
-from tests.processes import on_ranks
-from tests.test_health import SpoilGradient
+from tests.support.processes import on_ranks
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.training.test_non_finite import SpoilGradient
 
 NAN, INF = math.nan, math.inf
 DATA = torch.rand(24, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1

@@ -22,8 +22,8 @@ from lit_gan.optim import GANAdam
 from lit_gan.theory import js_divergence, jsd_lower_bound, value
 from lit_gan.training.held_out import HeldOut, density_ratios
 from lit_gan.training.noise import Noise
-from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
+from tests.support.small import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
 
 NUMBERS = {
     *("value", "value_train", "memorising_gap", "jsd_lower_bound", "jsd_low", "jsd_high", "d_accuracy"),

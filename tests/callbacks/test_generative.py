@@ -15,8 +15,8 @@ from lit_gan import LitGAN
 from lit_gan.callbacks import GenerativeMetrics
 from lit_gan.data import FashionMNISTSample, GaussianMixture
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
 IMAGES = torch.randint(0, 256, (120, 1, 4, 4), generator=torch.Generator().manual_seed(0)).byte()
 

@@ -18,8 +18,8 @@ from lit_gan.data import FashionMNISTSample
 from lit_gan.metrics.copying import copying_test
 from lit_gan.metrics.evaluation import GeneratedSamples, RealSamples
 from lit_gan.metrics.evaluation.nearest import NearestImages
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
 RNG = torch.Generator().manual_seed(0)
 TRAIN, HELD_OUT = torch.randint(256, (2, 60, 1, 4, 4), generator=RNG, dtype=torch.uint8)

@@ -18,7 +18,7 @@ from lit_gan.losses import RelativisticPaired
 from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator, Packed
 from lit_gan.optim import GANAdam
 from lit_gan.theory import Mixture, js_divergence, optimal_discriminator
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
 BLANK = torch.zeros(3, 4, 4, dtype=torch.uint8)
 

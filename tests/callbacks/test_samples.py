@@ -14,7 +14,7 @@ from lit_gan.callbacks import Interpolation, SampleGrid, SampleWriter
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
 from lit_gan.sampling.grids import interpolations, rows
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
 DATA = torch.rand(24, 1, 4, 4) * 2 - 1
 

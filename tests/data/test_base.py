@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lit_gan.data import FashionMNIST, FashionMNISTSample, ImageDataModule
-from tests.conftest import PlainDiscriminator, PlainGenerator, trainer
-from tests.data.layouts import idx_set
+from tests.support.layouts import idx_set
+from tests.support.small import PlainDiscriminator, PlainGenerator, trainer
 
 
 class Numbers(ImageDataModule):

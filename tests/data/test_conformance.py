@@ -10,8 +10,8 @@ from lit_gan import LitGAN, data
 from lit_gan.data import ImageDataModule
 from lit_gan.data.base import TensorDataModule
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
-from tests.conftest import trainer
-from tests.data.layouts import celeba, cifar, emnist, idx_set, lsun, parquet, pictures, stl10, svhn
+from tests.support.layouts import celeba, cifar, emnist, idx_set, lsun, parquet, pictures, stl10, svhn
+from tests.support.small import trainer
 
 MODULES = [name for name in data.__all__ if name != "ImageDataModule"]
 OF_IMAGES = [name for name in MODULES if issubclass(getattr(data, name), ImageDataModule)]

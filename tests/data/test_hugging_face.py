@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lit_gan.data import HuggingFaceImages
-from tests.data.layouts import hugging_face, parquet
+from tests.support.layouts import hugging_face, parquet
 
 datasets = pytest.importorskip("datasets", reason="datasets, of the extra hf, is not installed")
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lit_gan.data import LSUN
-from tests.data.layouts import lsun
+from tests.support.layouts import lsun
 
 
 def scenes(folder, classes="bedroom", **options):

@@ -11,8 +11,8 @@ import torch
 from lit_gan import data
 from lit_gan.data import EMNIST, MNIST, STL10, SVHN, CelebA, StackedMNIST
 from lit_gan.data.celeba import ATTRIBUTES
-from tests.data.layouts import celeba, cifar, emnist, idx_set, stl10, svhn
 from tests.data.test_conformance import OPTIONS, make
+from tests.support.layouts import celeba, cifar, emnist, idx_set, stl10, svhn
 
 whole = pytest.mark.usefixtures("any_checksum")
 OFFICIAL = [name for name in OPTIONS if "MNIST" in name or name in ("CIFAR10", "CIFAR100", "CelebA", "STL10", "SVHN")]

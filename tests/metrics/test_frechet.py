@@ -15,7 +15,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lit_gan.extractors.features import keeping_types
 from lit_gan.metrics import FrechetDistance, frechet_distance
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
 
 
 def normal(*shape, seed=0):

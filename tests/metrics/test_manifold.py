@@ -10,7 +10,7 @@ from torch import nn
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from lit_gan.metrics import DensityCoverage, PrecisionRecall, distances
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
 
 BOTH = pytest.mark.parametrize("cls", [PrecisionRecall, DensityCoverage])
 

@@ -12,8 +12,8 @@ from lit_gan import LitGAN
 from lit_gan.data import GaussianMixture
 from lit_gan.metrics import ModeCoverage
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
-from tests.conftest import trainer
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
+from tests.support.small import trainer
 
 NEAR = 1 - math.exp(-4.5)  # P(χ²₂ ≤ 9)
 LINE = GaussianMixture("line", means=[0.0, 8.0], std=[1.0, 0.5], weights=[3.0, 1.0])

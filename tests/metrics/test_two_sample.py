@@ -13,7 +13,7 @@ from lit_gan.data.images import to_float
 from lit_gan.metrics import ClassifierTwoSample
 from lit_gan.metrics.two_sample import _scores
 from lit_gan.theory import accuracy_p_value, js_divergence
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
 
 
 @pytest.fixture(autouse=True, scope="module")

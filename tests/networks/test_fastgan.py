@@ -16,7 +16,7 @@ from lit_gan.networks import FastGANDiscriminator, FastGANGenerator
 from lit_gan.networks.fastgan import GatedConvolution, SkipExcitation
 from lit_gan.networks.spectral import SpectrallyNormalised
 from lit_gan.penalties import Reconstruction
-from tests.conftest import Batches
+from tests.support.small import Batches
 
 # Channels at 256 px in the authors' code: of G at 4, 8, … px; of D from 256 to 8 px, and of its second look from 64 px.
 GENERATOR = [1024, 512, 256, 128, 128, 64, 32]

@@ -9,7 +9,7 @@ from lit_gan import LitGAN
 from lit_gan.callbacks import EquilibriumMonitor
 from lit_gan.data import GaussianMixture
 from lit_gan.networks import DCGANDiscriminator, MLPDiscriminator, MLPGenerator, Packed
-from tests.conftest import trainer
+from tests.support.small import trainer
 
 
 class Sum(nn.Module):

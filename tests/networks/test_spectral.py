@@ -13,7 +13,7 @@ from lit_gan import LitGAN
 from lit_gan.networks import SNGANDiscriminator, SNGANGenerator
 from lit_gan.optim.ema import start_average, update_average
 from lit_gan.penalties import R1
-from tests.conftest import Batches, loader
+from tests.support.small import Batches, loader
 
 IMAGES = torch.rand(16, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 LABELS = torch.arange(16) % 3

@@ -12,7 +12,7 @@ from lit_gan import LitGAN
 from lit_gan.networks import DCGANDiscriminator, StyleGAN2Discriminator, StyleGAN2Generator
 from lit_gan.networks.stylegan2 import DECAY
 from lit_gan.penalties import R1, PathLength, Turn
-from tests.conftest import trainer
+from tests.support.small import trainer
 
 IMAGES = torch.rand(24, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 

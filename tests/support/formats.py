@@ -161,7 +161,7 @@ def train(name: str, folder: Path, save: Path | None = None, resume: Path | None
 
 def write(name: str, folder: Path) -> None:
     """Write ``<name>.ckpt``, in the midst of a run, and ``<name>_end.ckpt``, its end, with 4 samples of each."""
-    from tests.processes import on_ranks
+    from tests.support.processes import on_ranks
 
     folder.mkdir(parents=True, exist_ok=True)
     on_ranks(train, name, folder, folder / f"{name}.ckpt", world_size=RUNS[name].world_size)

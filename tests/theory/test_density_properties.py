@@ -10,7 +10,7 @@ from torch.distributions import Categorical, Distribution, Exponential, Normal, 
 from torch.testing import assert_close
 
 from lit_gan.theory import Mixture, kl_divergence, log_likelihood, log_normaliser, pushforward_density
-from tests.strategies import alike, at_most, doubles, frequencies, played, tensors
+from tests.support.strategies import alike, at_most, doubles, frequencies, played, tensors
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
 NORMAL = Normal(doubles(0.0), doubles(1.0))

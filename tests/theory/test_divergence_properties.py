@@ -14,7 +14,7 @@ from lit_gan.theory import (
     training_criterion,
     variational_bound,
 )
-from tests.strategies import ANY_PAIR, alike, at_most, doubles, frequencies, played, together
+from tests.support.strategies import ANY_PAIR, alike, at_most, doubles, frequencies, played, together
 from tests.theory.test_divergences import CLOSED, NAMES, SMOOTH, logits_of
 
 LEAST = {name: -math.log(4) if name == "gan" else 0.0 for name in NAMES}

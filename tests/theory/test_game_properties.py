@@ -19,7 +19,7 @@ from lit_gan.theory import (
     value,
     variational_bound,
 )
-from tests.strategies import ANY_PAIR, SAMPLES, alike, at_most, frequencies, played, tensors, together
+from tests.support.strategies import ANY_PAIR, SAMPLES, alike, at_most, frequencies, played, tensors, together
 
 
 @given(ANY_PAIR)

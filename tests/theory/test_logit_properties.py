@@ -18,7 +18,7 @@ from lit_gan.theory import (
     jsd_lower_bound,
     value,
 )
-from tests.strategies import LOGITS, SAMPLES, alike, at_most, doubles, tensors
+from tests.support.strategies import LOGITS, SAMPLES, alike, at_most, doubles, tensors
 
 WITH_OUTLIERS = tensors(LOGITS | st.integers(-(10**6), 10**6), 2, 10)
 

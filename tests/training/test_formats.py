@@ -6,8 +6,8 @@ from lit_gan.export import export
 from torch.testing import assert_close
 
 from lit_gan import LitGAN, load_generator
-from tests.processes import on_ranks
 from tests.support.formats import BATCH, BATCHES, EPOCHS, FOLDER, RUNS, train
+from tests.support.processes import on_ranks
 
 KEPT = [pytest.param(folder, name, id=f"{folder.name}-{name}") for folder in sorted(FOLDER.iterdir()) for name in RUNS]
 ROUNDING = {"rtol": 1e-4, "atol": 1e-6}  # of another processor, or another torch

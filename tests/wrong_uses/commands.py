@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from tests.test_cli import NETWORKS, QUICK
+from tests.cli.test_cli import NETWORKS, QUICK
 from tests.wrong_uses.files import whole
 from tests.wrong_uses.use import Wrong, command
 

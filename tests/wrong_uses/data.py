@@ -23,8 +23,8 @@ from lit_gan.data import (
     StackedMNIST,
 )
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
-from tests.conftest import trainer
-from tests.data.layouts import cifar, idx_set
+from tests.support.layouts import cifar, idx_set
+from tests.support.small import trainer
 from tests.wrong_uses.use import Wrong
 
 OPTIONS = {

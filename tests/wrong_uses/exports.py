@@ -121,7 +121,7 @@ COMMAND = {
         command("export", "x.ckpt"),
         SystemExit,
         r"PlainGenerator, which is not rebuilt from a file: give it in code, export\(.*, or --generator and its class",
-        named("tests.conftest.PlainGenerator", None),
+        named("tests.support.small.PlainGenerator", None),
     ),
     "of a class for a generator": Wrong(
         lambda: export("whole.ckpt", generator=MLPGenerator), TypeError, r"is no Module: give an .* MyGenerator\(\)"

@@ -8,7 +8,7 @@ import torch
 from lit_gan import LitGAN
 from lit_gan.losses import Hinge
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
-from tests.conftest import Batches, loader, trainer
+from tests.support.small import Batches, loader, trainer
 from tests.wrong_uses.parts import gan
 from tests.wrong_uses.training import GOOD
 from tests.wrong_uses.use import Wrong
@@ -115,8 +115,8 @@ CASES = {
     "a part of one's own": Wrong(
         load(),
         ValueError,
-        r"generator is a tests.conftest.PlainGenerator, which is not rebuilt from a file: .*generator=",
-        named("tests.conftest.PlainGenerator", None),
+        r"generator is a tests.support.small.PlainGenerator, which is not rebuilt from a file: .*generator=",
+        named("tests.support.small.PlainGenerator", None),
     ),
     "a part that is a command": Wrong(
         load(),

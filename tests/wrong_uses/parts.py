@@ -39,7 +39,7 @@ from lit_gan.theory import (
     optimal_discriminator,
     value,
 )
-from tests.conftest import PlainDiscriminator, PlainGenerator
+from tests.support.small import PlainDiscriminator, PlainGenerator
 from tests.wrong_uses.use import Wrong
 
 NAN, INF = math.nan, math.inf

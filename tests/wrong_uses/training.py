@@ -13,7 +13,7 @@ from lit_gan.augment import AdaptiveAugment, DiffAugment
 from lit_gan.callbacks import DensityPlot
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.penalties import Consistency
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.wrong_uses.parts import gan
 from tests.wrong_uses.use import Wrong
 

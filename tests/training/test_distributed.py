@@ -30,8 +30,8 @@ from lit_gan.networks import (
     StyleGAN2Generator,
 )
 from lit_gan.penalties import R1, R2, Consistency, PathLength
-from tests.conftest import trainer
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
+from tests.support.small import trainer
 
 SAMPLES, WHOLE = 48, 16
 CASES = {
@@ -340,6 +340,6 @@ def test_a_process_that_fails_takes_the_run_down(tmp_path, rank, how):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     command = [sys.executable, str(script), str(rank), how, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
     assert done.returncode != 0
     assert ("this is why" in done.stderr) == (how == "raise")

@@ -15,7 +15,7 @@ from lit_gan.metrics.evaluation.nearest import NearestImages
 from lit_gan.networks import MLPDiscriminator, MLPGenerator, StyleGAN2Generator
 from lit_gan.sampling.grids import class_grid, interpolations, morph, rows, truncation_ladder
 from lit_gan.sampling.paths import interpolate
-from tests.conftest import PlainDiscriminator, loader, trainer
+from tests.support.small import PlainDiscriminator, loader, trainer
 from tests.test_readme import commands
 
 
@@ -229,7 +229,7 @@ def test_the_command_draws_classes_as_frequent_as_among_held_out_data(conditiona
 
 def test_the_commands_of_the_page(conditional, capsys):
     """On small images: what docs/sampling.md says, as it stands there."""
-    text = (Path(__file__).parents[1] / "docs" / "sampling.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "sampling.md").read_text()
     assert not re.search(r"^lit-gan .*(?<!\")[\[*?]", text, re.MULTILINE), "shells look for files by such names"
     for arguments in commands(text):
         small = ["--data.image_size=8"] if "--data" in arguments else []

@@ -21,8 +21,8 @@ from lit_gan.metrics.evaluation import GeneratedSamples, RealSamples
 from lit_gan.metrics.evaluation.blocks import BLOCK, in_order, on_first
 from lit_gan.metrics.evaluation.sources import fingerprint, up_to
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
-from tests.conftest import Batches, PlainDiscriminator, PlainGenerator
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
+from tests.support.small import Batches, PlainDiscriminator, PlainGenerator
 
 IMAGES = torch.arange(600 * 4, dtype=torch.uint8).reshape(600, 1, 2, 2)
 

@@ -10,7 +10,7 @@ from lit_gan import LitGAN
 from lit_gan._utils.config import describe_optimizer, rebuild
 from lit_gan.losses import Wasserstein
 from lit_gan.optim import ClippedRMSprop, GANAdam
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
 
 def parameter(device: str = "cpu", dtype: torch.dtype = torch.float64) -> torch.nn.Parameter:

@@ -23,7 +23,7 @@ from lit_gan.sampling.conditions import sample_labels
 from lit_gan.sampling.generator import draw_latents
 from lit_gan.schedules import Linear
 from lit_gan.theory import accuracy, value
-from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.support.small import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
 
 SGD = functools.partial(torch.optim.SGD, lr=0.1)
 

@@ -14,9 +14,9 @@ from lit_gan import LitGAN
 from lit_gan.cli import main
 from lit_gan.losses import RelativisticPaired
 from lit_gan.optim import GANAdam
-from tests.data.layouts import cifar
+from tests.support.layouts import cifar
 
-CONFIGS = sorted((Path(__file__).parents[1] / "examples" / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "examples" / "configs").glob("*.yaml"))
 NETWORKS = [
     f"--model.{player}={player_class}"
     for player, player_class in (("generator", "MLPGenerator"), ("discriminator", "MLPDiscriminator"))

@@ -18,7 +18,7 @@ from lit_gan.optim import GANAdam
 from lit_gan.penalties import R1, R2, LeCam
 from lit_gan.sampling.from_checkpoint import load_generators
 from lit_gan.schedules import Cosine
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
 IMAGES = torch.rand(8, 1, 16, 16) * 2 - 1
 OPTIONS = {
@@ -126,7 +126,8 @@ def test_parts_of_ones_own_must_be_passed(save):
     shape = (1, 16, 16)
     path = save(LitGAN(PlainGenerator(shape), PlainDiscriminator(shape)))
     with pytest.raises(
-        ValueError, match=r"generator is a tests.conftest.PlainGenerator.*load_from_checkpoint\(path, generator=\.\.\."
+        ValueError,
+        match=r"generator is a tests.support.small.PlainGenerator.*load_from_checkpoint\(path, generator=\.\.\.",
     ):
         LitGAN.load_from_checkpoint(path)
     again = LitGAN.load_from_checkpoint(path, generator=PlainGenerator(shape), discriminator=PlainDiscriminator(shape))
@@ -198,7 +199,7 @@ def test_a_sampler_needs_no_more_than_the_generator(save):
     sampler = load_generators(save(model))
     assert torch.equal(sampler.sample(3, seed=0), model.sample(3, seed=0))
     assert torch.equal(sampler.sample(3, seed=0, ema=False), model.sample(3, seed=0, ema=False))
-    with pytest.raises(ValueError, match=r"generator is a tests.conftest.PlainGenerator.*give it in code"):
+    with pytest.raises(ValueError, match=r"generator is a tests.support.small.PlainGenerator.*give it in code"):
         load_generators(save(LitGAN(PlainGenerator(shape), PlainDiscriminator(shape))))
 
 
@@ -304,7 +305,7 @@ def test_a_hostile_pickle_is_not_run(tmp_path):
         "lit_gan.metrics.extractors.InceptionV3",  # which downloads, or opens a file
         "lit_gan.losses.Hinge",
         "torch.optim.SGD",
-        "tests.conftest.PlainGenerator",
+        "tests.support.small.PlainGenerator",
         7,
         None,
     ],

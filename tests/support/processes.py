@@ -8,7 +8,7 @@ import traceback
 from multiprocessing.connection import Connection, wait
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["torch", "pytorch_lightning", "lit_gan", "lit_gan.data", "tests.conftest"])
+_context.set_forkserver_preload(["torch", "pytorch_lightning", "lit_gan", "lit_gan.data", "tests.support.small"])
 
 
 def on_ranks(function, *args, world_size=2, timeout=120):

@@ -17,9 +17,9 @@ from lit_gan._utils.checkpoint_file import read_checkpoint
 from lit_gan._utils.files import atomic_write
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from lit_gan.training.checkpoint_io import PlainCheckpointIO, checkpoint_folders, newest_checkpoint
-from tests.conftest import loader, trainer
-from tests.processes import result, start
-from tests.test_checkpoints import Hostile
+from tests.support.processes import result, start
+from tests.support.small import loader, trainer
+from tests.training.test_checkpoint import Hostile
 
 BEFORE = {"state_dict": {"a": torch.arange(100_000)}, "lit_gan": {}}
 AFTER = {"state_dict": {"a": torch.arange(100_000) + 1}, "lit_gan": {}}

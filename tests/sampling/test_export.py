@@ -31,9 +31,9 @@ from lit_gan.sampling.export.onnx import TOLERANCE, write_onnx
 from lit_gan.sampling.generator import TrainedGenerator
 from tests.callbacks.test_divergence import Scores
 from tests.callbacks.test_samples import ByLabel
-from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.cli.test_cli import NETWORKS, QUICK, checkpoint
 from tests.matrix import FAMILIES, IMAGES, LABELS
-from tests.test_cli import NETWORKS, QUICK, checkpoint
+from tests.support.small import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.test_readme import commands
 
 CASES = [(family, classes) for family in FAMILIES for classes in (None, 3)]
@@ -238,12 +238,12 @@ def test_a_generator_of_ones_own(images):
     torch.testing.assert_close(drawn_by_onnxruntime("generator", z, None), generator(z))
     card = Path("generator/README.md").read_text()
     assert 'load_generator(".", generator=TiedGenerator(...))' in card
-    assert "`tests.test_export.TiedGenerator` must be at hand" in card
+    assert "`tests.sampling.test_export.TiedGenerator` must be at hand" in card
 
 
 def test_a_generator_of_ones_own_by_its_import_path(images):
     path = save(plain(), images)
-    main(["export", path, "--generator=tests.conftest.PlainGenerator", "--generator.latent_dim=3", "--onnx=false"])
+    main(["export", path, "--generator=tests.support.small.PlainGenerator", "--generator.latent_dim=3", "--onnx=false"])
     assert load_generator("generator", PlainGenerator()).sample(2).shape == (2, 1, 4, 4)
 
 
@@ -293,10 +293,10 @@ def test_an_export_is_replaced_as_a_whole(images):
 
 
 def test_the_command_of_its_page(images):
-    page = (Path(__file__).parents[1] / "docs" / "export.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
     ((command, _, *options),) = commands(page)
     assert command == "export"
-    main(["export", save(plain(), images), *options, "--generator=tests.conftest.PlainGenerator"])
+    main(["export", save(plain(), images), *options, "--generator=tests.support.small.PlainGenerator"])
     assert files("generator") == FILES == set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE)) - {"z", "labels"}
 
 
@@ -363,8 +363,8 @@ def test_scores_are_those_of_the_checkpoint_or_before(capsys):
     assert " (this one: after 4 updates and 256 images), in val, " in card
     assert "averaged weights, which are not those in this folder" in card
 
-    Path("tiny.py").write_text("from tests.test_export import Tiny\n")
-    options = ["--data=FashionMNISTSample", "--data.image_size=8", "--extractor=tests.test_export.Tiny"]
+    Path("tiny.py").write_text("from tests.sampling.test_export import Tiny\n")
+    options = ["--data=FashionMNISTSample", "--data.image_size=8", "--extractor=tests.sampling.test_export.Tiny"]
     main(["evaluate", last, *options, "--n_fake=40", "--n_real=50"])
     assert "Of this generator, after 256 images, averaged weights:" in card_of(last, scores="evaluation.json")
     with pytest.raises(ValueError, match=r"is of another generator, after 256 images, .* one after 128: evaluate this"):
@@ -387,7 +387,7 @@ def test_no_generator_is_credited_with_anothers_scores(capsys):
         assert "Of this generator, after 4 updates and 256 images, in val, averaged weights:" in card
     assert "None are known." in card_of(second), "its folder has no scores"
 
-    options = ["--data=FashionMNISTSample", "--data.image_size=8", "--extractor=tests.test_export.Tiny"]
+    options = ["--data=FashionMNISTSample", "--data.image_size=8", "--extractor=tests.sampling.test_export.Tiny"]
     main(["evaluate", second, *options, "--n_fake=40", "--n_real=50", "--ema=false"])
     with pytest.raises(
         ValueError, match=r"evaluation.json is of another generator, after 256 images, .* after 256: ev"
@@ -477,7 +477,7 @@ def test_a_checkpoint_names_its_data_and_nothing_private():
     fitted.fit(plain(), Mushrooms("secret"))
     fitted.save_checkpoint("x.ckpt")
     said = torch.load("x.ckpt", weights_only=True)["lit_gan_data"]
-    assert said == {"class_path": "tests.test_export.Mushrooms", "init_args": None}
+    assert said == {"class_path": "tests.sampling.test_export.Mushrooms", "init_args": None}
     Path("at_home").mkdir()
     arguments = describe_data(ImageFolder(str(Path("at_home").resolve()), channels=1, cache="there"))["init_args"]
     assert not {"folder", "cache"} & arguments.keys()

@@ -417,7 +417,7 @@ class TestOwn:
 
     def test_says_what_it_is(self, own):
         assert (own.name, own.suffix) == ("Means", "_Means")
-        assert own.protocol["class"] == "tests.metrics.test_extractors.Means"
+        assert own.protocol["class"] == "tests.extractors.test_extractors.Means"
 
     def test_knows_its_features_when_told_or_when_it_has_seen_images(self):
         assert as_extractor(Means(), 5).num_features == 5

@@ -35,7 +35,7 @@ from lit_gan.penalties import (
     Turn,
 )
 from lit_gan.schedules import Linear
-from tests.conftest import Batches, PlainDiscriminator, PlainGenerator, trainer
+from tests.support.small import Batches, PlainDiscriminator, PlainGenerator, trainer
 
 PENALTIES = [
     cls

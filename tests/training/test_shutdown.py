@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.soak import differing
 from lit_gan import LitGAN
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
-from tests.conftest import trainer
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
+from tests.support.small import trainer
 
 
 class Terminate(Callback):

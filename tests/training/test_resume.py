@@ -23,8 +23,8 @@ from lit_gan.data import FashionMNISTSample
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.penalties import R1
 from lit_gan.schedules import Cosine
-from tests.conftest import trainer
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
+from tests.support.small import trainer
 
 SIZE, BATCH = 44, 8  # 5 batches an epoch, and a rest
 

@@ -6,7 +6,7 @@ import torch
 
 from lit_gan._utils.files import cache_folder
 from lit_gan.metrics.evaluation.cache import read, write
-from tests.processes import on_ranks
+from tests.support.processes import on_ranks
 
 KEY = {"extractor": "x", "n": 3}
 STATES = {"fid": {"real": torch.arange(6.0).double().reshape(3, 2)}, "kid": {"real_features": torch.ones(2, 2)}}

@@ -13,7 +13,7 @@ from lit_gan.callbacks import GenerativeMetrics
 from lit_gan.cli import main
 from lit_gan.data import FashionMNISTSample
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator
-from tests.conftest import trainer
+from tests.support.small import trainer
 
 EXTRACTOR = """
 import torch

@@ -11,8 +11,8 @@ from lit_gan.networks import MLPGenerator
 from lit_gan.sampling.conditions import condition_mode
 from lit_gan.training.batch import unpack
 from lit_gan.training.checks import check_strategy, check_trainer
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
-from tests.test_module import weights
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.test_gan import weights
 from tests.wrong_uses.parts import gan
 from tests.wrong_uses.training import GOOD, IMAGES_16, LABELS, NAN, dcgan
 

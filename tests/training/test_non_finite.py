@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from lit_gan import LitGAN
 from lit_gan.losses import NonSaturating
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
-from tests.conftest import PlainDiscriminator, PlainGenerator, loader, trainer
-from tests.processes import on_ranks
-from tests.test_module import weights
+from tests.support.processes import on_ranks
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
+from tests.test_gan import weights
 
 BAD = [float("nan"), float("inf"), -float("inf")]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lit_gan.data.images import grid, points_to_image, resize, save_png, to_float, to_uint8
-from tests.strategies import tensors
+from tests.support.strategies import tensors
 
 EVERY = torch.arange(256, dtype=torch.uint8)
 HALF = 1 / 255  # of the 2/255 between two levels

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-PAGE = (Path(__file__).parents[1] / "docs" / "scaling.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text()
 HERE = {
     "--nnodes": "1",
     "--nproc-per-node": "2",
