@@ -31,8 +31,9 @@ from lit_gan.callbacks import SampleGrid
 from lit_gan.data.images import to_uint8
 from lit_gan.networks import MLPGenerator
 from lit_gan.penalties import R1
+from tests import test_conformance
 from tests.callbacks.test_samples import Board
-from tests.support import public, test_conformance
+from tests.support import public
 from tests.support.layouts import cifar, idx_set
 from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 

@@ -4,16 +4,16 @@ import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from types import ModuleType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
-from pytorch_lightning import Callback, LightningDataModule
 from torch import nn
 from torch.optim import Optimizer
-from torchmetrics import Metric
 
-from lit_gan import augment, callbacks, data, losses, metrics, networks, optim, penalties, schedules
+from lit_gan._utils import kinds
+from lit_gan._utils.kinds import import_path
 from lit_gan.augment import Augmentation, DiffAugment
 from lit_gan.data import LSUN, GaussianMixture, HuggingFaceImages, ImageDataModule, ImageFolder
 from lit_gan.losses import AdversarialLoss
@@ -23,16 +23,12 @@ from lit_gan.optim import OptimizerFactory
 from lit_gan.penalties import Consistency, Penalty, Turn
 from lit_gan.schedules import Linear, Schedule
 
+_IN_CONFIGS = {"optimizer": OptimizerFactory}  # asked for by another type than their base
+_SKIPPED = ("extractor", "logger")  # they download, or are Lightning's
 KINDS: dict[ModuleType, Any] = {
-    augment: nn.Module,
-    callbacks: Callback,
-    data: LightningDataModule,
-    losses: AdversarialLoss,
-    metrics: Metric,
-    networks: nn.Module,
-    optim: OptimizerFactory,
-    penalties: Penalty,
-    schedules: Schedule,
+    import_module(kind.modules[0]): _IN_CONFIGS.get(name, import_path(kind.base))
+    for name, kind in kinds.KINDS.items()
+    if name not in _SKIPPED
 }
 """Where parts are, and the type by which a config asks for one."""
 

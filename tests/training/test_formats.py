@@ -5,7 +5,8 @@ import torch
 from lit_gan.export import export
 from torch.testing import assert_close
 
-from lit_gan import LitGAN, load_generator
+from lit_gan import LitGAN, LitGANError, load_generator
+from lit_gan._utils.checkpoint_file import FORMAT
 from tests.support.formats import BATCH, BATCHES, EPOCHS, FOLDER, RUNS, train
 from tests.support.processes import on_ranks
 
@@ -42,3 +43,17 @@ def resumed(name, folder, path):
 def test_it_resumes(folder, name, tmp_path):
     counts = on_ranks(resumed, name, tmp_path, folder / f"{name}.ckpt", world_size=RUNS[name].world_size)
     assert min(counts) > 10
+
+
+def test_what_is_written_now_says_its_format():
+    checkpoint = torch.load(FOLDER / f"format_{FORMAT}" / "minimax.ckpt", weights_only=True)
+    assert checkpoint["lit_gan_format"] == FORMAT
+    assert {folder.name for folder in FOLDER.iterdir()} == {f"format_{number}" for number in range(FORMAT + 1)}
+
+
+@pytest.mark.parametrize("number", [FORMAT + 1, "2", None])
+def test_a_later_format_is_refused(tmp_path, number):
+    checkpoint = torch.load(FOLDER / f"format_{FORMAT}" / "minimax.ckpt", weights_only=True)
+    torch.save({**checkpoint, "lit_gan_format": number}, tmp_path / "later.ckpt")
+    with pytest.raises(LitGANError, match=rf"{number!r}.*{FORMAT}"):
+        LitGAN.load_from_checkpoint(tmp_path / "later.ckpt")
