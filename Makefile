@@ -7,7 +7,7 @@ ifeq ($(DEVICE),cpu)
 SPEED += data_path start watching sampling evaluation
 endif
 
-.PHONY: demo test lint bench measure matrix docs dist clean
+.PHONY: demo test test-fast test-extended lint lock bench measure matrix docs dist clean
 
 demo: .venv/installed  ## train on the embedded Fashion-MNIST for at most five minutes, and show what it drew
 	@rm -rf runs/demo
@@ -17,14 +17,27 @@ demo: .venv/installed  ## train on the embedded Fashion-MNIST for at most five m
 	@$(BIN)/lit-gan report runs/demo/version_0 --output runs/demo/report.html
 	@echo "Open runs/demo/samples.png: what the generator draws. runs/demo/report.html: how the game went."
 
-test: .venv/installed  ## run the tests, a process for each of up to four cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-lint: .venv/installed  ## style, types, and the layers that import-linter holds
+test: .venv/installed  ## run the tests, a process for each of up to four cores
+	$(PYTEST) -m "not extended"
+
+test-fast: .venv/installed  ## run those that take seconds: 8 minutes of a slow core
+	$(PYTEST) -m "not extended and not slow"
+
+test-extended: .venv/installed  ## run those that prove a thing once more, or take long
+	$(PYTEST) -m extended
+
+lint: .venv/installed  ## style, types, layers (import-linter) and words
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/plain_words.py
+
+lock: .venv/installed  ## write the versions of CI's newest job
+	@{ sed -n '/^#/p' .github/newest.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' | grep -viE '^(lightning-bolts|sweeps)=='; } > .github/newest.new
+	@mv .github/newest.new .github/newest.txt
 
 bench: .venv/installed  ## speed, side by side, in under 20 minutes; DEVICE=cuda: what there is to measure on a GPU
 	@for part in $(SPEED); do echo; echo "$$part"; DEVICE=$(DEVICE) $(BIN)/python -m benchmarks.$$part || exit 1; done
