@@ -9,6 +9,7 @@ writing as it comes, and started again with ``--ckpt_path last``. Memory (RSS) a
 is let alone, from a tenth of its way on, and 600 updates at the least.
 """
 
+import ctypes
 import json
 import os
 import random
@@ -26,6 +27,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from benchmarks.clock import PRESETS, resident, results, write
 
 _CHECKPOINT_EACH = 5.0  # seconds
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _WARM = 600  # updates, after the first validation, grid and measurement
 _NOT_OURS = (".loops.fit_loop.epoch_progress", ".loops.fit_loop.epoch_loop.val_loop")
 """Parts of a checkpoint in which Lightning counts what it has begun: no state of the game."""
@@ -87,7 +89,15 @@ def start(folder: Path, steps: int, each: int) -> subprocess.Popen[bytes]:
     paths = os.pathsep.join(filter(None, [str(PRESETS.parents[1]), os.environ.get("PYTHONPATH", "")]))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
     with (folder / "log").open("ab") as log:
-        return subprocess.Popen(command(steps, each), cwd=folder, env=environment, stdout=log, stderr=log)
+        return subprocess.Popen(
+            command(steps, each), cwd=folder, env=environment, stdout=log, stderr=log, preexec_fn=_end_with_parent
+        )
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process when the one that started it ends, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def looks(folder: Path) -> list[dict[str, float]]:
