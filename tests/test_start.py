@@ -125,3 +125,19 @@ def test_debug_shows_the_traceback(capsys, debug):
     with pytest.raises(FileNotFoundError if debug else SystemExit, match=r"none\.ckpt" if debug else "2"):
         main(arguments)
     assert ("none.ckpt" in capsys.readouterr().err) is not debug
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_short_names_of_parts_are_known_to_a_command_alone(command, tmp_path):
+    """In a process that has imported nothing else: jsonargparse knows imported classes alone."""
+    examples = {"data": "FashionMNISTSample", "extractor": "EfficientNetLite0", "generator": "MLPGenerator"}
+    parts = [f"--{part}={examples[part]}" for part in COMMANDS[command].parts if part in examples]
+    given = [
+        command,
+        "none.ckpt",
+        *parts,
+        *(["--generator.features=2"] if "generator" in COMMANDS[command].parts else []),
+    ]
+    run = subprocess.run([sys.executable, "-m", "lit_gan", *given], capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 2
+    assert "none.ckpt" in run.stderr or "neighbours" in run.stderr, "the parts are understood, and what follows is not"

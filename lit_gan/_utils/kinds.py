@@ -7,7 +7,7 @@ the tests over all parts go through is read from here.
 from importlib import import_module
 from typing import Any, NamedTuple
 
-__all__ = ["KINDS", "KIND_OF_ARGUMENT", "Kind", "allowed_kinds", "import_path", "public_classes"]
+__all__ = ["KINDS", "KIND_OF_ARGUMENT", "Kind", "allowed_kinds", "import_parts", "import_path", "public_classes"]
 
 
 class Kind(NamedTuple):
@@ -34,7 +34,7 @@ KINDS: dict[str, Kind] = {
     "callback": Kind("pytorch_lightning.Callback", ("lit_gan.callbacks",), from_files=False),
     "metric": Kind("torchmetrics.Metric", ("lit_gan.metrics",), from_files=False),
     "extractor": Kind("torch.nn.Module", ("lit_gan.metrics.extractors",), from_files=False),
-    "logger": Kind("pytorch_lightning.loggers.Logger", ("pytorch_lightning.loggers",), from_files=False),
+    "logger": Kind("lightning_fabric.loggers.Logger", ("pytorch_lightning.loggers",), from_files=False),
 }
 
 KIND_OF_ARGUMENT = {
@@ -66,6 +66,12 @@ def import_path(path: str) -> Any:
     """Return what an import path names, ``torch.nn.Module`` for instance."""
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)
+
+
+def import_parts(*names: str) -> None:
+    """Import the parts of some kinds: jsonargparse knows the short names of imported classes alone."""
+    for name in names:
+        import_module(KINDS[name].modules[0])
 
 
 def public_classes(kind: Kind) -> list[type]:

@@ -13,23 +13,15 @@ class Command(NamedTuple):
     function: str
     """Import path of the function. Its module is imported for a usage error, so it imports torch only when it runs."""
     parts: Mapping[str, str] = MappingProxyType({})
-    """Arguments that are parts, by name, with the import path of their base, for which torch must be imported."""
+    """Arguments that are parts, by name, with their kind (``lit_gan._utils.kinds``): for these torch is imported."""
 
 
 COMMANDS = {
-    "sample": Command(
-        "lit_gan.cli.sample.sample",
-        {"data": "pytorch_lightning.LightningDataModule", "extractor": "torch.nn.Module"},
-    ),
+    "sample": Command("lit_gan.cli.sample.sample", {"data": "data", "extractor": "extractor"}),
     "evaluate": Command(
-        "lit_gan.cli.evaluate.evaluate",
-        {
-            "data": "pytorch_lightning.LightningDataModule",
-            "metrics": "lit_gan.metrics.evaluation.scores.MetricsByName",
-            "extractor": "torch.nn.Module",
-        },
+        "lit_gan.cli.evaluate.evaluate", {"data": "data", "metrics": "metric", "extractor": "extractor"}
     ),
-    "export": Command("lit_gan.cli.export.export", {"generator": "torch.nn.Module"}),
+    "export": Command("lit_gan.cli.export.export", {"generator": "network"}),
     "report": Command("lit_gan.cli.report.report"),
 }
 TRAINING = ("fit", "validate", "test", "predict")

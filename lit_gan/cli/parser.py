@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, auto_cli
 
-from lit_gan._utils.kinds import import_path
+from lit_gan._utils.kinds import KINDS, import_parts, import_path
 from lit_gan.cli.commands import Command
 from lit_gan.cli.sentences import sentence
 
@@ -51,9 +51,8 @@ def _with_parts(function: Callable[..., Any], parts: Mapping[str, str], wanted: 
         return function(*args, **kwargs)
 
     signature = inspect.signature(function)
-    types = {part: import_path(parts[part]) for part in parts if part in wanted}
     kept = [
-        p.replace(annotation=_or_none(types[name], p.default) if name in types else p.annotation)
+        p.replace(annotation=_type_of(parts[name], p.default)) if name in parts else p
         for name, p in signature.parameters.items()
         if name not in parts or name in wanted
     ]
@@ -63,6 +62,8 @@ def _with_parts(function: Callable[..., Any], parts: Mapping[str, str], wanted: 
     return call
 
 
-def _or_none(kind: Any, default: Any) -> Any:
-    """Return the type of an argument that may be left out."""
-    return kind | None if default is None else kind
+def _type_of(kind: str, default: Any) -> Any:
+    """Return the type of an argument that is a part, or, if its default is a tuple, several parts or their names."""
+    import_parts(kind)
+    base = import_path(KINDS[kind].base)
+    return Sequence[str | base] if isinstance(default, tuple) else base | None  # type: ignore[valid-type]

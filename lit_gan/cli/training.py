@@ -10,6 +10,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
 from lit_gan._utils.checkpoint_file import read_checkpoint
 from lit_gan._utils.errors import LitGANError, MissingFileError
+from lit_gan._utils.kinds import KINDS, import_parts
 from lit_gan._utils.version import __version__
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.cli.parser import OneSentence
@@ -19,6 +20,8 @@ from lit_gan.training.lightning_compat import ignore_hyperparameters
 from lit_gan.training.logging import run_folder
 
 __all__ = ["LitGANCLI", "LitGANParser"]
+
+import_parts(*KINDS)  # LightningCLI knows the short names of imported classes alone
 
 
 class SaveConfig(SaveConfigCallback):

@@ -3,7 +3,7 @@
 import inspect
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -18,12 +18,10 @@ from lit_gan.metrics.evaluation.named_metrics import NAMED_METRICS, Given
 from lit_gan.metrics.evaluation.sources import Samples
 from lit_gan.metrics.named import Setting
 
-__all__ = ["MetricsByName", "ScoreName", "Scorer", "scorer_for"]
+__all__ = ["ScoreName", "Scorer", "scorer_for"]
 
 ScoreName = str
 """One of :data:`lit_gan.metrics.evaluation.named_metrics.NAMED_METRICS`."""
-MetricsByName = Sequence[ScoreName | Metric]
-"""Names, or metrics of torchmetrics or one's own."""
 
 
 class _Entry:
