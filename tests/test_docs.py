@@ -118,7 +118,7 @@ def typed(tmp_path):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_commands_for_own_pictures(typed, tmp_path):
     some_pictures(tmp_path / "pictures", 200)
     lines = commands(PAGES["own_pictures.md"])

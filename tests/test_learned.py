@@ -11,7 +11,7 @@ QUIET = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dimensions", [1, 2])
+@pytest.mark.parametrize("dimensions", [1, pytest.param(2, marks=pytest.mark.extended)])
 def test_d_learns_the_optimal_discriminator(dimensions):
     """Mean |D − D*| ≤ 0.02 under either density, and V(G, D) within 0.01 of −log 4 + 2·JSD, from below."""
     numbers = optimal_discriminator.main(dimensions, pictures=False, **QUIET)
@@ -31,7 +31,10 @@ def test_the_game_ends_at_its_equilibrium():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("divergence", "mean", "std"),
-    [("kl", 0.0, (4 + 0.36) ** 0.5), ("reverse_kl", 1.997, 0.605)],  # moments; a numerical minimum
+    [
+        ("kl", 0.0, (4 + 0.36) ** 0.5),  # moments
+        pytest.param("reverse_kl", 1.997, 0.605, marks=pytest.mark.extended),  # a numerical minimum
+    ],
 )
 def test_one_mode_goes_where_the_divergence_sends_it(divergence, mean, std):
     generator = kl_directions.train(divergence, seed=0, **QUIET)

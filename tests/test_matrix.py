@@ -7,6 +7,8 @@ import pytest
 
 from tests.matrix import AXES, cover, pairs, play
 
+pytestmark = pytest.mark.slow
+
 CASES = cover()
 
 

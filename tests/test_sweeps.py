@@ -86,6 +86,7 @@ def test_each_parameter_is_an_argument_and_changes_the_config(name, capsys):
     assert all(any(f"{key}.".startswith(f"{parameter}.") for key in changed) for parameter in low)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SWEEPS)
 def test_the_goal_is_logged_under_its_name(name):
     sweep = SWEEPS[name]
@@ -182,7 +183,7 @@ def test_the_table_is_what_the_sweep_gave():
     assert float(cost[1]) == pytest.approx(record["core_seconds_a_run"], rel=0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_sweep_from_end_to_end(tmp_path):
     """W&B's own programs start real runs; one fails, the others log, and the best of them is the search's best."""
     sweep = {**SWEEPS["modes"], "method": "grid"}

@@ -52,7 +52,7 @@ def test_against_the_real_package():
 
 
 @with_bolts
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_page_runs(tmp_path):
     """The script after, the rest of the page, and then its checkpoint in a process that knows nothing of bolts."""
     idx_set(tmp_path, "FashionMNIST")

@@ -302,7 +302,7 @@ def test_scores_of_lite0_are_those_of_torch_fidelity_on_the_same_pictures(lite, 
     assert theirs[2] > 2
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.filterwarnings(SAVES_FEATURES, FEW)
 def test_scores_of_inception_are_those_of_torch_fidelity_on_the_same_images(inception, weights):
     real, fake = noise(10, 3, 6, 6), noise(10, 3, 9, 9, seed=1)

@@ -108,6 +108,7 @@ def test_every_family_draws_what_its_checkpoint_draws(name, classes):
     assert generator.latent_dim == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "classes"), [pytest.param(*c, marks=[] if c in QUICK_TO_TRACE else pytest.mark.slow) for c in CASES]
 )

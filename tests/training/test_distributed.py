@@ -33,6 +33,8 @@ from lit_gan.penalties import R1, R2, Consistency, PathLength
 from tests.support.processes import on_ranks
 from tests.support.small import trainer
 
+pytestmark = pytest.mark.slow
+
 SAMPLES, WHOLE = 48, 16
 CASES = {
     "plain": {},
@@ -333,8 +335,15 @@ Trainer(
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("rank", "how"), [(0, "raise"), (1, "raise"), (0, "kill"), (1, "kill")])
+@pytest.mark.parametrize(
+    ("rank", "how"),
+    [
+        (0, "raise"),
+        (1, "kill"),
+        pytest.param(1, "raise", marks=pytest.mark.extended),
+        pytest.param(0, "kill", marks=pytest.mark.extended),
+    ],
+)
 def test_a_process_that_fails_takes_the_run_down(tmp_path, rank, how):
     """The real launcher, and a callback that saves after a failure, for which it would need the others."""
     script = tmp_path / "script.py"

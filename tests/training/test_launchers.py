@@ -67,7 +67,7 @@ def test_torchrun(folder):
     check(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_slurm(folder):
     """Without a cluster: each task is given what SLURM would give it."""
     with socket.socket() as free:

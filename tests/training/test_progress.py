@@ -18,6 +18,8 @@ from lit_gan.schedules import Linear
 from tests.support.processes import on_ranks
 from tests.support.small import trainer
 
+pytestmark = pytest.mark.slow
+
 EPOCHS, BATCHES, WHOLE, SAVED = 4, 3, 8, 4  # twelve turns; the run that is resumed was saved in its second epoch
 TABLE = list(product([1, 3, 5], [1, 2], [1, 3], [False, True]))  # k, micro_batches, every, resumed
 

@@ -26,6 +26,8 @@ from lit_gan.schedules import Cosine
 from tests.support.processes import on_ranks
 from tests.support.small import trainer
 
+pytestmark = pytest.mark.slow
+
 SIZE, BATCH = 44, 8  # 5 batches an epoch, and a rest
 
 
@@ -210,8 +212,10 @@ def train_on(folder, turns, how, resume=False, validate_before_saving=False, val
 
 
 @pytest.mark.parametrize("how", ["max_steps", "should_stop"])
-@pytest.mark.parametrize("turns", [1, 4, 6, 7, 12])
-@pytest.mark.parametrize("saved_by", ["hand", "ModelCheckpoint", "hand after validating"])
+@pytest.mark.parametrize("turns", [4, 6, *(pytest.param(n, marks=pytest.mark.extended) for n in (1, 7, 12))])
+@pytest.mark.parametrize(
+    "saved_by", ["hand", "ModelCheckpoint", pytest.param("hand after validating", marks=pytest.mark.extended)]
+)
 @pytest.mark.parametrize("val", [False, True])
 def test_a_run_that_was_stopped_goes_on(folder, tmp_path, how, turns, saved_by, val):
     """Lightning calls an epoch finished in which it stops; an epoch has six batches."""

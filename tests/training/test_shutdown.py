@@ -89,7 +89,7 @@ data: {class_path: FashionMNISTSample, init_args: {image_size: 8}}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.extended)])
 def test_the_command_goes_on_after_any_end(tmp_path, how):
     """Ended from outside once it has written a checkpoint; the second run goes on where the first one was."""
     (tmp_path / "config.yaml").write_text(CONFIG)

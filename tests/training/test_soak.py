@@ -11,7 +11,7 @@ import pytest
 from benchmarks.soak import soak
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_run_killed_at_random_ends_as_one_let_alone(tmp_path):
     """A minute of training, some more with all that is started again, as other tests run beside."""
     found = soak(minutes=1.0, kills=5, seed=2026, folder=tmp_path)
