@@ -1,4 +1,4 @@
-"""Data modules, one file per kind; batches are ``(images, labels)``."""
+"""Data modules for real images and points; their batches are ``(samples, labels)``."""
 
 from lit_gan.data.base import ImageDataModule
 from lit_gan.data.celeba import CelebA

@@ -1,4 +1,4 @@
-"""Each class equally often in training, whatever its share of the data."""
+"""Sampling of each class equally often in training, whatever its share of the data."""
 
 from collections.abc import Iterator
 
@@ -12,13 +12,14 @@ __all__ = ["ClassBalanced"]
 
 
 class ClassBalanced(Sampler[int]):
-    """Numbers of the samples of an epoch, as many as there are samples, of which N/K in each of the K classes.
+    """Sampler that draws N indices an epoch from N samples, N/K of each of the K classes.
 
-    Where K does not divide N, some classes at random have one more. In a class each sample comes before one comes
-    again. The order is drawn from torch's random state, which LitGAN seeds by the epoch: a resumed run goes on in it.
+    If K does not divide N, some classes, chosen at random, have one more. No sample is drawn again in an epoch before
+    all others of its class. The order is drawn from torch's random state, which LitGAN seeds by the epoch, so that a
+    resumed run continues in the same order.
 
     Args:
-        labels: whole numbers ``(N,)``; a class is a number that is among them.
+        labels: whole numbers ``(N,)``; each number that occurs is a class.
 
     Raises:
         ValueError: all labels are the same.
@@ -45,6 +46,6 @@ class ClassBalanced(Sampler[int]):
 
 
 def _some(members: Tensor, n: int) -> Tensor:
-    """Return ``n`` of the members in random order, each once before one comes again."""
+    """Return ``n`` members in random order, none of them again before all others; ``n`` may exceed their number."""
     rounds = -(-n // len(members))
     return torch.cat([members[torch.randperm(len(members))] for _ in range(rounds)] or [members])[:n]

@@ -1,4 +1,4 @@
-"""Data in one tensor: a batch is one indexing operation; images stay uint8 until they are on the device."""
+"""Base classes of data modules that hold each split in one tensor; images stay uint8 until they are on the device."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Literal
@@ -21,10 +21,10 @@ Batch = tuple[Tensor, Tensor]
 
 
 class TensorSamples(Dataset[Batch]):
-    """Samples and labels in one tensor each; a batch is one indexing operation, not a loop over its samples.
+    """Data set of samples and labels in one tensor each, so that a batch is one indexing operation.
 
     Args:
-        samples: ``(N, ...)``; a memory map serves as well.
+        samples: ``(N, ...)``; a memory-mapped tensor is accepted.
         labels: int64 ``(N,)``.
     """
 
@@ -40,26 +40,26 @@ class TensorSamples(Dataset[Batch]):
         return self.samples[index], self.labels[index]
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """Return a whole batch; a DataLoader asks for it in one call."""
+        """Return a whole batch, for which a DataLoader calls this once."""
         index = torch.as_tensor(indices)
         return self.samples[index], self.labels[index]
 
 
 def batch_as_it_is(batch: Any) -> Any:
-    """Return ``batch``: the ``collate_fn`` of data sets that give whole batches."""
+    """Return ``batch`` unchanged: the ``collate_fn`` for data sets that return whole batches."""
     return batch
 
 
 class TensorDataModule(LightningDataModule, ABC):
-    """Batches ``(samples, labels)`` from sets that fit in one tensor.
+    """Data module with batches ``(samples, labels)`` from splits that fit in one tensor each.
 
     Args:
-        batch_size: samples per batch and device. Training leaves out the last, smaller batch.
+        batch_size: samples per batch and device. Training drops the last, smaller batch.
         num_workers: processes that load batches. 0 is fastest here: a batch is one indexing operation.
 
     Raises:
         ValueError: ``batch_size`` below 1, ``num_workers`` below 0; at setup, fewer training samples than
-            ``batch_size``, or none held out.
+            ``batch_size``, or no held-out or test samples.
     """
 
     __repr__ = in_one_line
@@ -80,7 +80,7 @@ class TensorDataModule(LightningDataModule, ABC):
         """
 
     def setup(self, stage: str | None = None) -> None:
-        """Load the splits that ``stage`` needs, once."""
+        """Load the splits that ``stage`` needs and that are not loaded yet."""
         needed: dict[str | None, tuple[Split, ...]] = {
             "fit": ("train", "val"),
             "validate": ("val",),
@@ -103,7 +103,7 @@ class TensorDataModule(LightningDataModule, ABC):
         return TensorSamples(samples, labels)
 
     def _sampler(self, labels: Tensor) -> Sampler[int] | None:
-        """Return the order of an epoch's training samples; None for each once."""
+        """Return the sampler of training samples; None shuffles them, each once an epoch."""
         return None
 
     def _loader(self, split: Split) -> DataLoader[Batch]:
@@ -122,39 +122,39 @@ class TensorDataModule(LightningDataModule, ABC):
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled training batches."""
+        """Return the loader of shuffled training batches."""
         return self._loader("train")
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Held-out batches in order, on which V(G, D) is measured."""
+        """Return the loader of held-out batches in order, on which V(G, D) is measured."""
         return self._loader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Test batches in order."""
+        """Return the loader of test batches in order."""
         return self._loader("test")
 
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """Test batches: ``predict`` generates one sample for each of theirs."""
+        """Return the loader of test batches: ``predict`` generates one sample for each test sample."""
         return self._loader("test")
 
 
 class ImageDataModule(TensorDataModule):
-    """Batches ``(images, labels)``: uint8 ``(N, C, H, W)`` and int64 ``(N,)``, from sets that fit in one tensor.
+    """Data module with batches ``(images, labels)``, uint8 ``(N, C, H, W)`` and int64 ``(N,)``.
 
-    A data set of your own is a subclass that implements :meth:`load`. LitGAN scales the images to [-1, 1] on the
-    device.
+    For your own data set, write a subclass that implements :meth:`load`; each split must fit in one tensor, which
+    may be memory-mapped. LitGAN scales the images to [-1, 1] on the device.
 
     Args:
-        image_size: height and width that images are resized to, in pixels; None leaves them as they are.
-        batch_size: images per batch and device. Training leaves out the last, smaller batch.
+        image_size: height and width that images are resized to, in pixels; None keeps their size.
+        batch_size: images per batch and device. Training drops the last, smaller batch.
         horizontal_flip: mirror each training image with probability ½, on the device. Not for letters or digits.
         num_workers: processes that load batches. 0 is fastest here: a batch is one indexing operation.
-        class_balanced: train on each class equally often, whatever its share of the data: an epoch has as many images
-            as before, those of large classes left out in turn and those of small ones repeated.
+        class_balanced: train on each class equally often, whatever its share of the data: an epoch keeps its number
+            of images; those of large classes are left out at random, those of small classes are repeated.
 
     Raises:
         ValueError: ``image_size`` or ``batch_size`` below 1, ``num_workers`` below 0; at setup, fewer training images
-            than ``batch_size``, none held out, or ``class_balanced`` and one class alone.
+            than ``batch_size``, no held-out or test images, or ``class_balanced`` and only one class.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class ImageDataModule(TensorDataModule):
     def _load(self, split: Split) -> TensorSamples:
         whole = super()._load(split)
         if self.class_balanced and split == "train":
-            ClassBalanced(whole.labels)  # refuses what it cannot balance, before training starts
+            ClassBalanced(whole.labels)  # raises if there is only one class, before training starts
         return whole if self.image_size is None else TensorSamples(resize(whole.samples, self.image_size), whole.labels)
 
     def _sampler(self, labels: Tensor) -> Sampler[int] | None:

@@ -1,4 +1,4 @@
-"""CelebA: faces of famous people, with forty attributes each."""
+"""Data module of CelebA, faces of famous people with forty binary attributes each."""
 
 from pathlib import Path
 from typing import Any
@@ -40,33 +40,33 @@ Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_L
 Wearing_Necktie Young
 """
 ATTRIBUTES = tuple(_NAMES.split())
-"""Names of the forty, in the order of the file."""
+"""Names of the forty attributes, in the order of ``list_attr_celeba.txt``."""
 
 
 class CelebA(MappedSet):
-    """Aligned faces: 162,770 images to train on, 19,867 to validate on and 19,962 to test on, with no person in two.
+    """Aligned faces: 162,770 training, 19,867 held-out and 19,962 test images, with no person in two of the splits.
 
-    Images are cropped, resized and decoded once, into a memory map in the cache folder.
+    Images are decoded, cropped and resized once, into a memory map in the cache folder.
 
     Args:
         root: folder that holds, or will hold, ``celeba/`` with ``img_align_celeba/`` and five tables.
         image_size: height and width of the images, in pixels.
         batch_size: images per batch.
-        crop: side of the square that is cut out of the centre of the 178×218 pictures before it is resized, in
-            [1, 178] pixels. 178 is the whole width; 148, 140 and 108 are common too, and scores of different crops
-            do not compare.
-        attributes: what the labels tell: one attribute, of 2 classes, 1 where the picture has it; or a list of k,
-            of 2^k classes, the binary number that they make, the first one its highest digit. All labels are 0
-            without. The names are those of the table, like ``Male``, ``Smiling`` or ``Eyeglasses``.
+        crop: side of the square that is cut out of the centre of the 178×218 pictures before they are resized, in
+            [1, 178] pixels. 178 is the whole width; 148, 140 and 108 are common too. Scores of different crops are not
+            comparable.
+        attributes: attributes that make the labels: one gives 2 classes, 1 if the picture has it; a list of k gives
+            2^k classes, the binary number of the k attributes, the first one its highest digit; None labels all
+            images 0. The names are those of the table, like ``Male``, ``Smiling`` or ``Eyeglasses``.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing; needs gdown, and Google Drive often refuses.
+        download: fetch the files if they are missing; needs gdown, and Google Drive often denies access.
         class_balanced: train on each class of ``attributes`` equally often.
-        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if None.
 
     Raises:
         OSError: the disk has no room for the memory map.
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an unknown attribute, an argument out of range, ``class_balanced`` without ``attributes``, or
             pictures that cannot be read.
@@ -104,7 +104,7 @@ class CelebA(MappedSet):
         self.num_classes = 2 ** len(self._asked)
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
-        """Return the memory map of an official split, and the classes that ``attributes`` make."""
+        """Return the images of an official split, a memory map, and the classes made from ``attributes``."""
         images, has = self._map(split)
         labels = torch.zeros(len(images), dtype=torch.int64)
         for name in self._asked:

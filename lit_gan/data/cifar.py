@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: 32×32 colour photographs."""
+"""Data modules of CIFAR-10 and CIFAR-100: 32×32 colour photographs."""
 
 from typing import Any
 
@@ -14,10 +14,11 @@ _URL = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
 class CIFAR10(OfficialSet):
-    """Small photographs of ten kinds: 45,000 images to train on, 5,000 held out of them, 10,000 to test on.
+    """Small photographs of ten classes: 45,000 training, 5,000 held-out and 10,000 test images.
 
-    Every tenth training image, from the first on, is held out. Published scores are often of models trained on all
-    50,000, and count real images of the training or of the test files: compare protocols before scores.
+    Every tenth image of the training files, from the first on, is held out. Published scores are often of
+    models trained on all 50,000 images, with real images from the training or from the test files: compare protocols
+    before scores.
 
     Args:
         root: folder that holds, or will hold, ``cifar-10-batches-py/``.
@@ -25,11 +26,11 @@ class CIFAR10(OfficialSet):
         batch_size: images per batch.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing.
+        download: fetch the files if they are missing.
         class_balanced: train on each class equally often.
 
     Raises:
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
@@ -63,9 +64,9 @@ class CIFAR10(OfficialSet):
 
 
 class CIFAR100(CIFAR10):
-    """Small photographs of a hundred kinds: 45,000 images to train on, 5,000 held out of them, 10,000 to test on.
+    """Small photographs of a hundred classes: 45,000 training, 5,000 held-out and 10,000 test images.
 
-    Every tenth training image, from the first on, is held out. The labels are the hundred fine classes.
+    Every tenth image of the training files, from the first on, is held out. The labels are the hundred fine classes.
 
     Args:
         root: folder that holds, or will hold, ``cifar-100-python/``.
@@ -73,11 +74,11 @@ class CIFAR100(CIFAR10):
         batch_size: images per batch.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing.
+        download: fetch the files if they are missing.
         class_balanced: train on each class equally often.
 
     Raises:
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 

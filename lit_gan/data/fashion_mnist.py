@@ -1,4 +1,4 @@
-"""A sample of Fashion-MNIST that lies in the package (arXiv:1708.07747)."""
+"""A sample of Fashion-MNIST (arXiv:1708.07747) that is installed with lit_gan."""
 
 import lzma
 from pathlib import Path
@@ -13,20 +13,20 @@ __all__ = ["FashionMNISTSample"]
 
 
 class FashionMNISTSample(ImageDataModule):
-    """10,000 real Fashion-MNIST images that come with the package: 900 of each class to train on, 100 held out.
+    """10,000 Fashion-MNIST images that are installed with lit_gan: per class, 900 training and 100 held-out images.
 
     Args:
         image_size: height and width that the 28×28 images are resized to, in pixels.
         batch_size: images per batch.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
-        class_balanced: train on each class equally often in every epoch; over the epochs they are without.
+        class_balanced: train on each class equally often; in this sample the classes are equally frequent without it.
 
     Raises:
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
-    Reference: Xiao et al. 2017, arXiv:1708.07747; MIT licence, see FASHION_MNIST.md beside this file.
+    Reference: Xiao et al. 2017, arXiv:1708.07747; MIT licence, see FASHION_MNIST.md next to this file.
     """
 
     num_classes = 10

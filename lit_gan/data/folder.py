@@ -1,4 +1,4 @@
-"""ImageFolder: any folder of pictures, decoded once into a memory map."""
+"""Data module of a folder of pictures, decoded once into a memory map."""
 
 import hashlib
 from pathlib import Path
@@ -19,39 +19,39 @@ _SUFFIXES = {
     f".{ending}"
     for ending in "avif bmp gif heic heif jfif jp2 jpeg jpg jxl pgm png ppm tga tif tiff webp".split()  # noqa: SIM905
 }
-"""Of pictures, those too that Pillow needs a plug-in for: where it is not there they are named."""
+"""Suffixes of picture files. Some formats need a plug-in of Pillow: without it they count as unreadable."""
 
 
 class ImageFolder(MappedSet):
-    """Pictures of a folder and its sub-folders, of any size, as square images.
+    """Pictures of any size in a folder and its sub-folders, as square images.
 
-    Each picture is turned upright, laid on white where it is transparent, resized so that its shorter side is
-    ``image_size``, and cropped. All are decoded once, into a memory map in the cache folder; changing, adding or
-    removing a picture, or an option that decoding depends on, decodes again.
+    Each picture is turned upright, laid on white if it is transparent, resized so that its shorter side is
+    ``image_size``, and cropped. All are decoded once, into a memory map in the cache folder. They are decoded again if
+    a picture is changed, added or removed, or if an option on which decoding depends is changed.
 
     Args:
-        folder: where the pictures are.
+        folder: path of the folder of pictures.
         image_size: height and width of the images, in pixels.
         channels: 3 for colour, 1 for grey.
         batch_size: images per batch.
         classes: take each sub-folder of ``folder`` as a class, in alphabetical order; all labels are 0 otherwise.
         crop: ``"center"`` cuts the longer side; ``"none"`` squeezes the picture into a square; a number cuts a square
-            of so many pixels out of the centre, of a smaller picture all that is square.
+            of that side, in pixels, out of the centre, or the largest square if a picture is smaller.
         unreadable: ``"skip"`` leaves out files that cannot be decoded and names them in a warning; ``"refuse"``
             raises an error that names them.
-        held_out: share of the pictures kept from training, in (0, 1); chosen by their names.
+        held_out: share of the pictures that is not trained on, in (0, 1); chosen by the hashes of their names.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
-        max_pixels: larger pictures count as unreadable, which keeps decompression bombs out; at most twice Pillow's
-            own ``Image.MAX_IMAGE_PIXELS``.
-        class_balanced: train on each class equally often, where ``classes`` are taken.
-        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+        max_pixels: pixels of a file above which it counts as unreadable, against decompression bombs; at most twice
+            Pillow's own ``Image.MAX_IMAGE_PIXELS``.
+        class_balanced: train on each class equally often; needs ``classes``.
+        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if None.
 
     Raises:
         FileNotFoundError: the folder is missing, or holds no pictures.
         TypeError: an argument of a wrong type.
-        ValueError: an option out of range, ``class_balanced`` without ``classes``, no readable picture, or unreadable
-            ones that are refused.
+        ValueError: an option out of range, ``class_balanced`` without ``classes``, no readable picture, or
+            unreadable ones with ``unreadable="refuse"``.
     """
 
     parts = ("train",)
@@ -82,7 +82,7 @@ class ImageFolder(MappedSet):
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
         """Return the last ``held_out`` of the pictures for ``"val"`` and ``"test"``, the others for ``"train"``.
 
-        Both are views of the memory map: nothing is read before it is used.
+        Both are views of the memory map: an image is read from disk when it is used.
         """
         return self._share(split, self.held_out, self.folder)
 
@@ -115,10 +115,12 @@ class ImageFolder(MappedSet):
 
 
 def picture_files(where: str) -> list[Path]:
-    """Return the pictures in a folder and below, in the order of their names' hashes, a random one without a seed.
+    """Return the picture files in a folder and its sub-folders, in the order of the hashes of their names.
+
+    The order is as good as random, and the same in each call.
 
     Raises:
-        FileNotFoundError: there is no such folder, or no picture in it.
+        FileNotFoundError: the folder is missing, or holds no pictures.
     """
     folder = Path(where).expanduser()
     if not folder.is_dir():

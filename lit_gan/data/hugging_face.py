@@ -1,4 +1,4 @@
-"""HuggingFaceImages: a column of pictures of a ``datasets`` set, from the hub or from files."""
+"""Data module of a Hugging Face data set with a column of pictures, from the hub or from files."""
 
 import io
 from itertools import product
@@ -24,42 +24,44 @@ _FORMATS = {".parquet": "parquet", ".arrow": "arrow"}
 
 
 class HuggingFaceImages(MappedSet):
-    """Pictures of a set of the Hugging Face hub, or of files as ``datasets`` keeps them, as square images.
+    """Pictures of a data set on the Hugging Face hub, or of files that ``datasets`` reads, as square images.
 
-    They are decoded once, into a memory map in the cache folder, and prepared as those of :class:`ImageFolder`.
-    No code of a set is run.
+    They are decoded once, into a memory map in the cache folder, and made square as those of :class:`ImageFolder`.
+    Code that comes with a data set is not run.
 
     Args:
         path: name on the hub, like ``uoft-cs/cifar10``; a folder of parquet, arrow or picture files; a folder that
-            ``save_to_disk`` wrote; or a ``.parquet`` or ``.arrow`` file, whose one split is ``train``.
-        column: of the pictures, or of their encoded bytes.
-        label_column: of the classes, whole numbers from 0 on; all labels are 0 where it is None.
-        split: to train on; a part of it too, like ``train[:10000]``, where ``save_to_disk`` did not write it.
-        held_out_split: to validate and test on; a share of ``split`` where it is None. Two parts of one split must not
-            overlap.
-        held_out: that share, in (0, 1); its rows are chosen at random, the same each time.
-        config: which configuration of the set, where it has several.
-        revision: commit or tag on the hub; the newest where it is None.
+            ``save_to_disk`` wrote; or a ``.parquet`` or ``.arrow`` file, whose only split is ``train``.
+        column: name of the column of pictures, or of their encoded bytes.
+        label_column: name of the column of classes, whole numbers from 0 on; if None, all labels are 0.
+        split: name of the split to train on, or a part of it, like ``train[:10000]``; a part is not possible if
+            ``save_to_disk`` wrote the folder.
+        held_out_split: name of the split to validate and test on; if None, a share of ``split`` is held out. Two parts
+            of one split must not overlap.
+        held_out: the share of ``split`` to hold out if ``held_out_split`` is None, in (0, 1); its rows are chosen at
+            random, the same each time.
+        config: name of the data set's configuration, if it has several.
+        revision: commit or tag on the hub; the newest if None.
         image_size: height and width of the images, in pixels.
         channels: 3 for colour, 1 for grey.
         batch_size: images per batch.
         crop: ``"center"`` cuts the longer side; ``"none"`` squeezes the picture into a square; a number cuts a square
-            of so many pixels out of the centre.
+            of that side, in pixels, out of the centre.
         unreadable: ``"skip"`` leaves out pictures that cannot be decoded and names their rows in a warning;
             ``"refuse"`` raises an error that names them.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
-        max_pixels: larger pictures count as unreadable, which keeps decompression bombs out; at most twice Pillow's
-            own ``Image.MAX_IMAGE_PIXELS``.
+        max_pixels: pixels of a picture above which it counts as unreadable, against decompression bombs; at most twice
+            Pillow's own ``Image.MAX_IMAGE_PIXELS``.
         class_balanced: train on each class of ``label_column`` equally often.
-        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if None.
 
     Raises:
-        ImportError: datasets is not there; the extra ``hf`` brings it.
+        ImportError: datasets is not installed; the extra ``hf`` installs it.
         OSError: the disk has no room for the memory map.
-        RuntimeError: the set is missing, or cannot be fetched; says how to get it by hand.
+        RuntimeError: the data set is missing, or cannot be fetched; the message says how to get it by hand.
         TypeError: an argument of a wrong type.
-        ValueError: an option out of range, a column that is missing or holds something else, ``class_balanced``
+        ValueError: an option out of range, a column that is missing or of another type, ``class_balanced``
             without ``label_column``, or pictures that cannot be read.
     """
 
@@ -113,7 +115,7 @@ class HuggingFaceImages(MappedSet):
 
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         tables = {"train": self._table(self.split)}
-        if self.held_out_split is not None:  # looked at before the first is decoded
+        if self.held_out_split is not None:  # check both splits before decoding one
             tables["val"] = self._table(self.held_out_split)
         for table in tables.values():
             self._check_columns(table)
@@ -131,7 +133,7 @@ class HuggingFaceImages(MappedSet):
     def _table(self, split: str) -> Any:
         try:
             return _load(self.path, split, self.config, self.revision)
-        except Exception as error:  # datasets, the hub and pyarrow raise whatever comes to them
+        except Exception as error:  # datasets, the hub and pyarrow raise errors of many types
             fetch = f"hf download {self.path} --repo-type dataset --local-dir FOLDER"
             way = f"where there is network, run {fetch}, and give the folder as path"
             if Path(self.path).expanduser().exists():
@@ -185,13 +187,13 @@ def _load(path: str, split: str, config: str | None, revision: str | None) -> An
         if str(table.split or "train") != split:
             raise LitGANError(f"save_to_disk wrote no split but {table.split or 'train'!s}")
         return table
-    if local.suffix in _FORMATS and local.is_file():  # one split, "train" to datasets
+    if local.suffix in _FORMATS and local.is_file():  # datasets calls its only split "train"
         return datasets.load_dataset(_FORMATS[local.suffix], data_files=str(local), split=split)
     return datasets.load_dataset(str(local) if local.exists() else path, config, split=split, revision=revision)
 
 
 def _kind(feature: Any) -> str:
-    """Tell whether a column may hold pictures or classes."""
+    """Return ``"pictures"``, ``"classes"`` or ``"something else"``, which a column of this type may hold."""
     name = type(feature).__name__
     dtype = str(getattr(feature, "dtype", ""))
     if name == "Image" or dtype in ("binary", "large_binary"):
@@ -200,6 +202,10 @@ def _kind(feature: Any) -> str:
 
 
 def _within_one(split: str, other: str) -> bool:
-    """Tell whether two splits share one, or a part of one, as ``train[:100]`` and ``train+extra`` do with ``train``."""
+    """Tell whether two splits name the same split, or one of them a part of the other.
+
+    ``train[:100]`` and ``train+extra`` do with ``train``. Two parts that overlap, like ``train[:100]`` and
+    ``train[50:]``, are not recognised.
+    """
     pairs = product(split.split("+"), other.split("+"))
     return any(a == b or a == b.partition("[")[0] or b == a.partition("[")[0] for a, b in pairs)

@@ -1,4 +1,4 @@
-"""Images as numbers: uint8 for storage and scores, float in [-1, 1] for networks, grids and PNG for people."""
+"""Conversions of images: uint8 for storage and scores, float in [-1, 1] for networks, grids and files to look at."""
 
 import math
 import zlib
@@ -32,21 +32,21 @@ __all__ = [
 
 T = TypeVar("T")
 MOVIES = (".gif", ".webp")
-"""What files of moving pictures end in."""
+"""Suffixes of the file formats of moving pictures."""
 
 
 def to_float(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return uint8 images as float in [-1, 1], x/127.5 − 1; float images unchanged but for ``dtype``.
+    """Return uint8 images as float in [-1, 1], x/127.5 − 1; only cast float images to ``dtype``.
 
     Args:
         images: any shape, uint8 in [0, 255] or float.
         dtype: a float type.
 
     Raises:
-        TypeError: another type of integer.
+        TypeError: integers other than uint8.
     """
     if images.dtype == torch.uint8:
-        return images.to(dtype).sub_(127.5).div_(127.5)  # the difference is exact, in bfloat16 too: one rounding
+        return images.to(dtype).sub_(127.5).div_(127.5)  # exact difference, in bfloat16 too: one rounding
     if not images.is_floating_point():
         raise LitGANTypeError(f"images are {images.dtype}: lit_gan takes uint8 in [0, 255] or float in [-1, 1]")
     return images.to(dtype)
@@ -56,7 +56,7 @@ def to_uint8(images: Tensor) -> Tensor:
     """Return float images in [-1, 1] as uint8, rounded and clamped: the inverse of :func:`to_float`.
 
     Args:
-        images: any shape, float; what lies outside [-1, 1] becomes 0 or 255. uint8 images come back unchanged.
+        images: any shape, float; values outside [-1, 1] become 0 or 255. uint8 images are returned unchanged.
     """
     if images.dtype == torch.uint8:
         return images
@@ -64,12 +64,12 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def resize(images: Tensor, size: int, chunk: int = 4096) -> Tensor:
-    """Return square images at another size, bilinear with antialiasing.
+    """Return images resized to a square by bilinear interpolation with antialiasing.
 
     Args:
         images: uint8 ``(N, C, H, W)``.
         size: height and width of the result, in pixels, ≥ 1.
-        chunk: images at a time, which bounds the memory.
+        chunk: number of images resized at a time, which bounds the memory in use.
     """
     at_least_one(size=size)
     if images.shape[-2:] == (size, size):
@@ -85,9 +85,9 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
     """Return one uint8 image ``(C, H', W')`` that shows all ``images`` row by row.
 
     Args:
-        images: ``(N, C, H, W)`` float in [-1, 1] or uint8, the first channel where there are neither 1 nor 3, or points
-            ``(N, 1)`` or ``(N, 2)``, drawn as one picture.
-        columns: pictures in a row, ≥ 1; the root of N by default.
+        images: ``(N, C, H, W)`` float in [-1, 1] or uint8, only the first channel if C is neither 1 nor 3; or points
+            ``(N, 1)`` or ``(N, 2)``, drawn as one image.
+        columns: images in a row, ≥ 1; √N, rounded up, by default.
 
     Raises:
         ValueError: no images, or another shape.
@@ -100,18 +100,18 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
     images = to_uint8(images).cpu()
     shown, columns = _showable(images), columns or math.ceil(math.sqrt(len(images)))
     picture = make_grid(shown, nrow=columns, padding=2, pad_value=255)
-    return picture[: shown.shape[1]]  # torchvision makes three channels of one
+    return picture[: shown.shape[1]]  # torchvision repeats one channel three times
 
 
 def points_to_image(points: Tensor, size: int = 256) -> Tensor:
-    """Return a uint8 picture ``(1, size, size)`` of how densely ``points`` lie: dark is dense; bars on a line.
+    """Return a uint8 image ``(1, size, size)`` of the density of ``points``: dark is dense; a bar chart on a line.
 
     Args:
-        points: ``(N, 1)`` or ``(N, 2)``, any range; the frame is the smallest centred one that holds them.
-        size: height and width, in pixels; of points on a line a multiple of 32.
+        points: ``(N, 1)`` or ``(N, 2)``, any range; the frame, centred on 0, extends 5 % beyond the largest.
+        size: height and width, in pixels; a multiple of 32 for points on a line.
 
     Raises:
-        ValueError: the points have more dimensions.
+        ValueError: the points have more than two dimensions.
     """
     if points.shape[1] not in (1, 2):
         raise LitGANError(f"points of {points.shape[1]} dimensions have no picture: give (N, 1) or (N, 2)")
@@ -126,7 +126,7 @@ def points_to_image(points: Tensor, size: int = 256) -> Tensor:
 
 
 def evenly(items: Sequence[T], most: int) -> list[T]:
-    """Return ``most`` of ``items`` at the most, evenly chosen: the last and, where there is room, the first too."""
+    """Return at most ``most`` of ``items``, evenly spaced: always the last one, and the first if ``most`` > 1."""
     if len(items) <= most:
         return list(items)
     return [items[-1]] if most == 1 else [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
@@ -138,16 +138,16 @@ def have_a_picture(samples: Tensor) -> bool:
 
 
 def save_png(image: Tensor, path: Path | str) -> Path:
-    """Write a uint8 image ``(C, H, W)`` as PNG, making its folder; return the path."""
+    """Write a uint8 image ``(C, H, W)`` as PNG, create its folder if needed, and return the path."""
     picture, path = as_pillow(image), Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # files as small as by default, written in half the time or less
+    # as small as with Pillow's defaults, in at most half the time
     picture.save(path, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return path
 
 
 def as_pillow(image: Tensor) -> Image.Image:
-    """Return a uint8 image ``(C, H, W)`` as one of Pillow's."""
+    """Return a uint8 image ``(C, H, W)`` as a Pillow image."""
     if image.dtype != torch.uint8 or image.ndim != 3:
         raise LitGANError(f"a picture of {image.dtype} {tuple(image.shape)}: give uint8 (C, H, W), to_uint8(image)")
     array = _showable(image[None])[0].cpu().permute(1, 2, 0).numpy()
@@ -155,13 +155,13 @@ def as_pillow(image: Tensor) -> Image.Image:
 
 
 def save_movie(frames: Sequence[Image.Image], path: Path, frame: int, last: int | None = None) -> Path:
-    """Write pictures as one that moves, over and over; return the path.
+    """Write frames as a moving picture that loops forever; return the path.
 
     Args:
-        frames: one at least, all of one size.
-        path: its suffix, one of :data:`MOVIES`, is the format. A GIF shows 64 colours.
-        frame: how long each is shown, in milliseconds.
-        last: how long the last one is; ``frame`` where it is None.
+        frames: at least one, all of the same size.
+        path: file to write; its suffix, one of :data:`MOVIES`, is the format. A GIF has 64 colours.
+        frame: duration of each frame, in milliseconds.
+        last: duration of the last frame, in milliseconds; ``frame`` if None.
     """
     palette = {"mode": "P", "palette": Image.Palette.ADAPTIVE, "colors": 64}
     first, *others = [f.convert(**palette if path.suffix.lower() == ".gif" else {"mode": "RGB"}) for f in frames]
@@ -171,5 +171,5 @@ def save_movie(frames: Sequence[Image.Image], path: Path, frame: int, last: int 
 
 
 def _showable(images: Tensor) -> Tensor:
-    """Return ``(N, C, H, W)`` with C 1 or 3, what a PNG can show: of other channel counts, the first channel."""
+    """Return images ``(N, C, H, W)`` with C 1 or 3, as PNG needs: only the first channel if C is another number."""
     return images if images.shape[1] in (1, 3) else images[:, :1]

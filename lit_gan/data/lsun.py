@@ -1,4 +1,4 @@
-"""LSUN: millions of pictures of ten kinds of scenes."""
+"""Data module of LSUN, millions of pictures of ten classes of scenes."""
 
 import io
 from contextlib import ExitStack
@@ -35,31 +35,32 @@ _CLASSES = (
 
 
 class LSUN(MappedSet):
-    """Scenes: from 126,227 (``church_outdoor``) to 3,033,042 (``bedroom``) images of a class, 300 of each held out.
+    """Scenes: 126,227 (``church_outdoor``) to 3,033,042 (``bedroom``) training images and 300 held-out ones per class.
 
-    The validation set of LSUN is ``"val"`` and ``"test"``: its test set has no labels. Pictures are cut to a square,
-    resized and decoded once, into a memory map in the cache folder: 37 GB for all bedrooms at 64 pixels. For several
-    devices, let one make it first: decoding takes hours, and the others would give up waiting.
+    LSUN's validation set is used for ``"val"`` and ``"test"``: its test set has no labels. Pictures are decoded, cut to
+    a square and resized once, into a memory map in the cache folder: 37 GB for all bedrooms at 64 pixels. Before a run
+    on several devices, call ``prepare_data`` in one process: decoding takes hours, longer than the others wait.
 
     Args:
-        root: folder that holds ``<class>_train_lmdb/`` and ``<class>_val_lmdb/``; there is no download.
+        root: folder that holds ``<class>_train_lmdb/`` and ``<class>_val_lmdb/``; they are not downloaded.
         classes: one, or a list, of ``bedroom``, ``bridge``, ``church_outdoor``, ``classroom``, ``conference_room``,
-            ``dining_room``, ``kitchen``, ``living_room``, ``restaurant`` and ``tower``; the label is the place in it.
+            ``dining_room``, ``kitchen``, ``living_room``, ``restaurant`` and ``tower``; the label is the index in
+            ``classes``.
         image_size: height and width of the images, in pixels.
         batch_size: images per batch.
-        images_per_class: take the first so many of each class to train on, in the order of their keys, which are
-            hashes: a random choice that stays; None for all.
-        unreadable: ``"refuse"`` raises an error that names pictures that cannot be decoded; ``"skip"`` leaves them
-            out and names them in a warning.
+        images_per_class: number of training images of each class, the first in the order of their keys, which are
+            hashes: a random choice that is always the same; None takes all.
+        unreadable: ``"refuse"`` raises an error that names the pictures that cannot be decoded; ``"skip"`` leaves
+            them out and names them in a warning.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
         class_balanced: train on each class equally often.
-        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if None.
 
     Raises:
-        ImportError: lmdb is not there; the extra ``lsun`` brings it.
+        ImportError: lmdb is not installed; the extra ``lsun`` installs it.
         OSError: the disk has no room for the memory map.
-        RuntimeError: the files are missing or damaged; says where to put them.
+        RuntimeError: the files are missing or damaged; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an unknown class, an argument out of range, ``class_balanced`` with one class, or pictures that
             cannot be read.
@@ -98,17 +99,17 @@ class LSUN(MappedSet):
         optional("lmdb", "lsun", "LSUN")
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
-        """Return the memory map of LSUN's training or, for ``"val"`` and ``"test"``, its validation set."""
+        """Return the memory map of LSUN's training set or, for ``"val"`` and ``"test"``, of its validation set."""
         return self._map("train" if split == "train" else "val")
 
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         root = Path(self.root).expanduser()
-        for name in self._classes:  # of both parts: decoding the first takes hours
+        for name in self._classes:  # check both parts first: decoding one takes hours
             for other in self.parts:
                 _open(root / f"{name}_{other}_lmdb").close()
         folders = [root / f"{name}_{part}_lmdb" for name in self._classes]
         limit = self.images_per_class if part == "train" else None
-        with ExitStack() as opened:  # lmdb opens a database once in a process: none outlives the decoding
+        with ExitStack() as opened:  # a process may open an lmdb database only once: close it after use
             return memory_map(
                 lambda: self._pictures(folders, limit, opened),
                 key=("LSUN", limit, stamps(folder / "data.mdb" for folder in folders)),
@@ -119,10 +120,10 @@ class LSUN(MappedSet):
             )
 
     def _pictures(self, folders: list[Path], limit: int | None, opened: ExitStack) -> Pictures:
-        # Not by torchvision's LSUN: it leaves pickled keys in the working folder, and reads those of another root.
+        # Not through torchvision's LSUN: it caches keys in the working folder, and may read those of another root.
         databases = [opened.enter_context(_open(folder)) for folder in folders]
         keys = [(key, label) for label, database in enumerate(databases) for key in _keys(database, limit)]
-        keys.sort()  # hashes: the classes are mixed
+        keys.sort()  # the keys are hashes: sorting mixes the classes
 
         def one(number: int) -> np.ndarray:
             key, label = keys[number]
@@ -135,7 +136,7 @@ class LSUN(MappedSet):
 
 
 def _open(folder: Path) -> Any:
-    """Open a database, once it is clear that it is whole."""
+    """Return the opened lmdb database of a folder; raise if it is missing, unreadable or truncated."""
     lmdb = optional("lmdb", "lsun", "LSUN")
     if not (folder / "data.mdb").exists():
         raise LitGANRuntimeError(_by_hand(folder, "has no data.mdb"))
@@ -144,7 +145,7 @@ def _open(folder: Path) -> Any:
         size = (database.info()["last_pgno"] + 1) * database.stat()["psize"]
     except lmdb.Error as error:
         raise LitGANRuntimeError(_by_hand(folder, f"cannot be read ({one_line(error)})")) from error
-    if size > (there := (folder / "data.mdb").stat().st_size):  # reading past its end would end the process
+    if size > (there := (folder / "data.mdb").stat().st_size):  # reading past the end would crash the process
         database.close()
         raise LitGANRuntimeError(_by_hand(folder, f"is truncated, {there:,} of {size:,} bytes"))
     return database
@@ -156,5 +157,6 @@ def _keys(database: Any, limit: int | None) -> list[bytes]:
 
 
 def _by_hand(folder: Path, trouble: str) -> str:
+    """Return an error message that says how to download a folder by hand."""
     archive = f"http://dl.yf.io/lsun/scenes/{folder.name}.zip"
     return f"{folder} {trouble}: fetch {archive} and unpack it in {folder.parent}"

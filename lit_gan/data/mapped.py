@@ -1,4 +1,4 @@
-"""Sets too large for memory, or slow to read: decoded once into a memory map."""
+"""Base class of data modules whose images are decoded once into a memory map."""
 
 from abc import abstractmethod
 
@@ -13,7 +13,9 @@ Map = tuple[Tensor, Tensor]
 
 
 class MappedSet(ImageDataModule):
-    """Images and what is known of them in memory maps, one for each of ``parts``: several splits may be views of one.
+    """Data module of images and targets in memory maps, for data sets that are too large for memory or slow to decode.
+
+    There is one memory map for each of ``parts``; several splits may be views of one map.
 
     Args:
         image_size: height and width of the images, in pixels.
@@ -21,7 +23,7 @@ class MappedSet(ImageDataModule):
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
         class_balanced: train on each class equally often.
-        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if None.
     """
 
     parts: tuple[Split, ...] = ("train", "val", "test")
@@ -41,7 +43,7 @@ class MappedSet(ImageDataModule):
         self._maps: dict[Split, Map] = {}
 
     def prepare_data(self) -> None:
-        """Fetch what is missing and can be fetched, and decode the pictures into the cache, on one process."""
+        """Download missing files if possible, and decode the pictures into the cache, on one process."""
         for part in self.parts:
             self._map(part, fetch=True)
 
@@ -52,12 +54,12 @@ class MappedSet(ImageDataModule):
 
     @abstractmethod
     def _decode(self, part: Split, fetch: bool) -> Map:
-        """Return a part's :func:`memory_map`; fetch its files before, where they are missing and ``fetch`` is true."""
+        """Return a part's :func:`memory_map`; if its files are missing and ``fetch`` is true, download them first."""
 
     def _tail(self, split: Split, held_out: int) -> Map:
-        """Return the last ``held_out`` pictures of the training part for ``"val"`` and ``"test"``, or the others.
+        """Return the last ``held_out`` images of the training part, or all others if ``split`` is ``"train"``.
 
-        Both are views of the memory map: nothing is read before it is used.
+        Both are views of the memory map: an image is read from disk when it is used.
         """
         images, targets = self._map("train")
         first = len(images) - held_out
@@ -65,7 +67,7 @@ class MappedSet(ImageDataModule):
         return images[part], targets[part]
 
     def _share(self, split: Split, held_out: float, where: str) -> Map:
-        """Return the last pictures as :meth:`_tail` does, a share of them all."""
+        """Return what :meth:`_tail` returns, for a share of the images in (0, 1); raise if a split is empty."""
         n = len(self._map("train")[0])
         if not 0 < round(held_out * n) < n:
             raise LitGANError(

@@ -1,4 +1,4 @@
-"""Pictures decoded once into a memory map: sets larger than memory are read as they are used."""
+"""Cache of decoded pictures in memory-mapped files, for data sets larger than memory."""
 
 import hashlib
 import os
@@ -24,17 +24,18 @@ from lit_gan.data.pictures import Unreadable
 __all__ = ["Pictures", "memory_map", "stamps"]
 
 Shape = tuple[int, int, int]
-_VERSION = 2  # of the cache: raise it when decoding changes
+_VERSION = 2  # of the cache's content: increase it if decoding changes
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures that can be decoded one at a time, by several threads.
+    """Pictures to be decoded one at a time, by several threads.
 
     Args:
-        names: of each, for messages.
-        targets: whole numbers ``(N, ...)`` that belong to them.
-        decode: returns the picture of a number in [0, N), uint8 ``(C, H, W)``; whatever it raises is reported.
+        names: name of each picture, for messages.
+        targets: whole numbers ``(N, ...)`` that belong to the pictures, such as labels.
+        decode: function of an index in [0, N) that returns that picture, uint8 ``(C, H, W)``; if it raises an error,
+            the picture counts as unreadable.
     """
 
     names: Sequence[str]
@@ -51,20 +52,20 @@ def memory_map(
     unreadable: Unreadable = "refuse",
     way_out: str = 'remove them, or set unreadable="skip"',
 ) -> tuple[Tensor, Tensor]:
-    """Return pictures, uint8 ``(N, C, H, W)``, and their targets from the cache, decoding them where it has them not.
+    """Return pictures, uint8 ``(N, C, H, W)``, and their targets from the cache; decode them into it if missing.
 
     Args:
-        source: opens the pictures; not called where the cache has them.
-        key: what the result depends on; its ``repr`` names the files in the cache.
-        shape: (C, H, W) of each.
-        what: where the pictures are from, for messages.
-        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
-        unreadable: ``"skip"`` leaves out what cannot be decoded and says so; ``"refuse"`` raises.
-        way_out: what to do about refused ones, for the message.
+        source: function that opens the pictures; not called if they are in the cache.
+        key: everything that the result depends on; the files in the cache are named by a hash of its ``repr``.
+        shape: (C, H, W) of each decoded picture.
+        what: origin of the pictures, for messages.
+        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if None.
+        unreadable: ``"skip"`` leaves out pictures that cannot be decoded, with a warning; ``"refuse"`` raises an error.
+        way_out: advice at the end of that error's message.
 
     Raises:
-        ValueError: there is no picture, none that can be read, one that cannot and is refused, or a damaged cache.
-        OSError: the disk has no room for them, or the cache can be no folder.
+        ValueError: no pictures, none that can be read, an unreadable one with ``"refuse"``, or a damaged cache.
+        OSError: the disk has no room for the pictures, or the cache folder cannot be created.
     """
     folder = cache_folder(cache)
     name = hashlib.sha256(repr((_VERSION, shape, key)).encode()).hexdigest()[:32]
@@ -72,11 +73,11 @@ def memory_map(
     if not (path.exists() and notes.exists()):
         _write(source(), path, notes, shape, what, None if unreadable == "skip" else way_out)
     try:
-        # Copy on write: torch wants a writable array, and the cache must not change.
+        # Copy on write: torch expects a writable array, and the file must not change.
         images = torch.from_numpy(np.load(path, mmap_mode="c"))
         with notes.open("rb") as file, np.load(file) as arrays:
             targets, skipped = torch.from_numpy(arrays["targets"]), dict(arrays["skipped"].tolist())
-    except Exception as error:  # numpy and zipfile raise whatever comes to them on a damaged file
+    except Exception as error:  # numpy and zipfile raise errors of many types on damaged files
         raise LitGANError(f"{path} or {notes.name} is damaged: remove them, to decode {what} again") from error
     if skipped and unreadable == "refuse":
         raise LitGANError(_unread(skipped, what, way_out))
@@ -86,14 +87,15 @@ def memory_map(
 
 
 def stamps(files: Iterable[Path]) -> list[tuple[str, int, int]]:
-    """Return what of the files changes when their content does, for a key."""
+    """Return path, size in bytes and modification time in ns of each file, for a ``key`` that changes with them."""
     return [(str(file), s.st_size, s.st_mtime_ns) for file in files for s in (file.stat(),)]
 
 
 def _write(pictures: Pictures, path: Path, notes: Path, shape: Shape, what: str, refused: str | None) -> None:
-    """Write the images, then what belongs to them: the second file says that the first is whole.
+    """Write the decoded images to ``path``, then their targets and the unreadable pictures' names to ``notes``.
 
-    ``refused`` is what to do about pictures that cannot be read; None leaves them out.
+    ``notes`` exists only if ``path`` is complete. ``refused`` is the advice in the error for unreadable pictures; None
+    leaves them out.
     """
     n = len(pictures.names)
     if not n:
@@ -127,20 +129,23 @@ def _write(pictures: Pictures, path: Path, notes: Path, shape: Shape, what: str,
 
 
 def _decoded(pictures: Pictures) -> Iterator[np.ndarray | str]:
+    """Yield each decoded picture in order, or the text of the error if it cannot be decoded."""
+
     def one(number: int) -> np.ndarray | str:
         try:
             return pictures.decode(number)
-        except Exception as error:  # decoders raise whatever comes to them on broken files
+        except Exception as error:  # decoders raise errors of many types on damaged files
             return str(error) or type(error).__name__
 
     numbers = range(len(pictures.names))
     with ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd files and large ones: our own limit counts
-        for start in range(0, len(numbers), 256):  # some at a time: map would hold every result
+        warnings.simplefilter("ignore")  # Pillow's, on odd and large files: max_pixels is the limit
+        for start in range(0, len(numbers), 256):  # in pieces: map would hold all results in memory
             yield from pool.map(one, numbers[start : start + 256])
 
 
 def _check_room(needed: int, folder: Path, what: str) -> None:
+    """Raise OSError if the disk of ``folder`` has fewer than ``needed`` bytes free."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise LitGANOSError(
@@ -150,16 +155,17 @@ def _check_room(needed: int, folder: Path, what: str) -> None:
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    """Write the header of a uint8 .npy file; numpy pads it, so that it keeps its length for fewer rows."""
+    """Write the header of a uint8 .npy file; numpy pads it, so that its length is the same for fewer rows."""
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
 def _unread(skipped: dict[str, str], what: str, way_out: str) -> str:
-    """Return a sentence that names the first ones."""
+    """Return a message that counts the unreadable pictures and names the first ten."""
     files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
     return f"{files} of {what} cannot be read: {_some(skipped)}; {way_out}"
 
 
 def _some(skipped: dict[str, str], most: int = 10) -> str:
+    """Return the first ``most`` names, each with its error, and the number of the others."""
     named = [f"{name} ({why})" for name, why in list(skipped.items())[:most]]
     return ", ".join(named) + (f", and {len(skipped) - most} more" if len(skipped) > most else "")

@@ -1,4 +1,4 @@
-"""GaussianMixture: points from a density that is known, so that everything about a game on it can be checked."""
+"""Data module of points from Gaussian mixtures, whose known density allows exact checks of a game."""
 
 import math
 from typing import Literal
@@ -18,7 +18,7 @@ Kind = Literal["ring", "grid", "line"]
 Setting = Literal["veegan", "pacgan", "wgan_gp"]
 
 _MODES: dict[Kind, int] = {"ring": 8, "grid": 25, "line": 2}
-_SETTINGS: dict[tuple[Setting, Kind], tuple[float, float]] = {  # size and std, of 8 and 25 modes
+_SETTINGS: dict[tuple[Setting, Kind], tuple[float, float]] = {  # (size, std) of rings of 8, grids of 25 modes
     ("veegan", "ring"): (1.0, 0.01),
     ("veegan", "grid"): (4.0, 0.05),
     ("pacgan", "ring"): (1.0, 0.01),
@@ -29,28 +29,28 @@ _SETTINGS: dict[tuple[Setting, Kind], tuple[float, float]] = {  # size and std, 
 
 
 class GaussianMixture(TensorDataModule):
-    """Points of a mixture of Gaussians and the mode that each is from: float32 ``(N, D)`` and int64 ``(N,)``.
+    """Points of a mixture of Gaussians, float32 ``(N, D)``, labelled with the mode that each is from, int64 ``(N,)``.
 
-    ``mixture`` is the distribution itself, with its ``density``, ``log_density`` and ``sample``.
+    The attribute ``mixture`` is the distribution, with its ``density``, ``log_density`` and ``sample``.
 
     Args:
-        kind: ``"ring"``, modes on a circle; ``"grid"``, on a square; ``"line"``, on the real line, where D is 1.
+        kind: ``"ring"``, modes on a circle, D = 2; ``"grid"``, on a square grid, D = 2; ``"line"``, on a line, D = 1.
         setting: ``"veegan"``, ``"pacgan"`` or ``"wgan_gp"``: the ring of 8 or grid of 25 of that paper, with its size
             and standard deviation.
-        modes: how many; 8, 25 and 2 by default. A square number for a grid.
+        modes: number of modes; by default 8 (ring), 25 (grid) or 2 (line). A square number for a grid.
         size: radius of the ring, half the side of the grid, half the length of the line; 1 by default.
-        std: of each mode, one for all or a list with one for each; 0.05 by default.
-        means: on a line, where the modes are, in place of ``modes`` and ``size``.
-        weights: of the modes, in any unit; equal by default.
-        train_size: training points, drawn once; 100,000 as in PacGAN's code.
-        held_out_size: points to validate on, and as many others to test on.
+        std: standard deviation of all modes, or a list with one for each; 0.05 by default.
+        means: positions of the modes on a line, in place of ``modes`` and ``size``.
+        weights: relative weights of the modes, of any sum; equal by default.
+        train_size: number of training points, drawn once; 100,000 as in PacGAN's code.
+        held_out_size: number of held-out points, and of test points.
         batch_size: points per batch.
-        seed: of the points.
+        seed: seed from which the points are drawn.
         num_workers: processes that load batches.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range, or one that another one decides already.
+        ValueError: an argument out of range, or one that another argument already determines.
 
     Reference: Srivastava et al. 2017, arXiv:1705.07761, section 4.1; Lin et al. 2017, arXiv:1712.04086, section 4.1;
     Gulrajani et al. 2017, arXiv:1704.00028, section 4 (the sizes are in the authors' code).
@@ -104,7 +104,7 @@ class GaussianMixture(TensorDataModule):
 def _measures(
     kind: Kind, setting: Setting | None, modes: int | None, size: float | None, std: float | list[float] | None
 ) -> tuple[float, float | list[float] | None]:
-    """Return size and standard deviation, a setting's where one is named."""
+    """Return size and standard deviation, those of ``setting`` if it is given."""
     if setting is None:
         return 1.0 if size is None else size, std
     if (setting, kind) not in _SETTINGS:
@@ -115,6 +115,7 @@ def _measures(
 
 
 def _refuse(given: str, **others: object) -> None:
+    """Raise if one of ``others`` is given in addition to an argument that determines it."""
     for name, value in others.items():
         if value is not None:
             raise LitGANError(f"{given} decides what {name}={value!r} does as well: give one of them")

@@ -1,4 +1,4 @@
-"""The sets that are laid out as MNIST is: 28×28 grey images in idx files."""
+"""Data modules of MNIST and the data sets in its format, 28×28 grey images in idx files."""
 
 from typing import Any, Literal
 
@@ -28,21 +28,21 @@ class _IdxSet(OfficialSet):
 
 
 class MNIST(_IdxSet):
-    """Handwritten digits: 55,000 images to train on, 5,000 held out of them, 10,000 to test on.
+    """Handwritten digits: 55,000 training, 5,000 held-out and 10,000 test images.
 
-    Every twelfth training image, from the first on, is held out. The label is the digit.
+    Every twelfth image of the training files, from the first on, is held out. The label is the digit.
 
     Args:
         root: folder that holds, or will hold, ``MNIST/raw/`` with the four idx files.
         image_size: height and width that the 28×28 images are resized to, in pixels.
         batch_size: images per batch.
-        horizontal_flip: mirror each training image with probability ½. Digits mirrored are no digits.
+        horizontal_flip: mirror each training image with probability ½. A mirrored digit is not a digit.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing.
+        download: fetch the files if they are missing.
         class_balanced: train on each class equally often.
 
     Raises:
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
@@ -58,9 +58,9 @@ class MNIST(_IdxSet):
 
 
 class FashionMNIST(_IdxSet):
-    """All of Fashion-MNIST: 55,000 images to train on, 5,000 held out of them, 10,000 to test on.
+    """All of Fashion-MNIST, images of clothing: 55,000 training, 5,000 held-out and 10,000 test images.
 
-    Every twelfth training image, from the first on, is held out.
+    Every twelfth image of the training files, from the first on, is held out.
 
     Args:
         root: folder that holds, or will hold, ``FashionMNIST/raw/`` with the four idx files.
@@ -68,11 +68,11 @@ class FashionMNIST(_IdxSet):
         batch_size: images per batch.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing.
+        download: fetch the files if they are missing.
         class_balanced: train on each class equally often.
 
     Raises:
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
@@ -85,21 +85,21 @@ class FashionMNIST(_IdxSet):
 
 
 class KMNIST(_IdxSet):
-    """Kuzushiji-MNIST, cursive Japanese characters: 55,000 images to train on, 5,000 held out, 10,000 to test on.
+    """Kuzushiji-MNIST, cursive Japanese characters: 55,000 training, 5,000 held-out and 10,000 test images.
 
-    Every twelfth training image, from the first on, is held out.
+    Every twelfth image of the training files, from the first on, is held out.
 
     Args:
         root: folder that holds, or will hold, ``KMNIST/raw/`` with the four idx files.
         image_size: height and width that the 28×28 images are resized to, in pixels.
         batch_size: images per batch.
-        horizontal_flip: mirror each training image with probability ½. Characters mirrored are no characters.
+        horizontal_flip: mirror each training image with probability ½. A mirrored character is not a character.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing.
+        download: fetch the files if they are missing.
         class_balanced: train on each class equally often.
 
     Raises:
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
@@ -113,24 +113,26 @@ _EMNIST_CLASSES = {"byclass": 62, "bymerge": 47, "balanced": 47, "letters": 26, 
 
 
 class EMNIST(_IdxSet):
-    """Handwritten digits and letters, upright: the files hold them transposed, and the letters' classes from 1 on.
+    """Handwritten digits and letters, upright, with classes numbered from 0.
 
-    Every twelfth training image, from the first on, is held out; the test files are for ``"test"``.
+    The files hold the images transposed, and number the classes of ``"letters"`` from 1; both are undone. Every
+    twelfth image of the training files, from the first on, is held out; the test files are for ``"test"``.
 
     Args:
         root: folder that holds, or will hold, ``EMNIST/raw/`` with the idx files.
-        split: ``"balanced"``, 112,800 training images of 47 classes; ``"letters"``, 124,800 of 26, both cases in one;
-            ``"digits"``, 240,000 of 10; ``"mnist"``, 60,000 of 10; ``"byclass"``, 697,932 of 62; ``"bymerge"``, as
-            many of 47, cases that look alike in one. Test images come beside these.
+        split: ``"balanced"``, 112,800 images of 47 classes; ``"letters"``, 124,800 of 26, upper and lower case in one
+            class; ``"digits"``, 240,000 of 10; ``"mnist"``, 60,000 of 10; ``"byclass"``, 697,932 of 62;
+            ``"bymerge"``, 697,932 of 47, cases that look alike in one class. The numbers are those of the training
+            files, of which a twelfth is held out.
         image_size: height and width that the 28×28 images are resized to, in pixels.
         batch_size: images per batch.
-        horizontal_flip: mirror each training image with probability ½. Letters and digits mirrored are none.
+        horizontal_flip: mirror each training image with probability ½. A mirrored letter or digit is not one.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing.
-        class_balanced: train on each class equally often; in ``"byclass"`` and ``"bymerge"`` they are not.
+        download: fetch the files if they are missing.
+        class_balanced: train on each class equally often; without it, those of ``"byclass"`` and ``"bymerge"`` are not.
 
     Raises:
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an unknown ``split``, or an argument out of range.
 
@@ -169,26 +171,26 @@ class EMNIST(_IdxSet):
 
 
 class StackedMNIST(MNIST):
-    """Three random digits as the red, green and blue channel: 1,000 modes, on which collapse can be counted.
+    """Images of three random MNIST digits as the red, green and blue channel: 1,000 modes, to measure mode collapse.
 
-    The label is the number that they make, red its hundreds: with a classifier of digits, the modes that a generator
-    covers and the KL divergence from the uniform distribution can be measured. The digits of ``"train"`` and
-    ``"val"`` are those of :class:`MNIST`'s, with none in common, those of ``"test"`` are from its test files.
+    The label is the number of three digits, red its hundreds. With a classifier of digits, one can count the modes that
+    a generator covers and measure the KL divergence from the uniform distribution. The digits of each split are those
+    of the same split of :class:`MNIST`: no digit image is in two splits.
 
     Args:
         root: folder that holds, or will hold, ``MNIST/raw/`` with the four idx files.
         image_size: height and width that the 28×28 digits are resized to, in pixels.
         batch_size: images per batch.
-        horizontal_flip: mirror each training image with probability ½. Digits mirrored are no digits.
+        horizontal_flip: mirror each training image with probability ½. A mirrored digit is not a digit.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing.
-        class_balanced: train on each of the modes equally often; they are nearly so without.
-        train_size: images to train on, drawn once; 128,000 as in PacGAN (393 MB at 32 pixels).
-        held_out_size: images to validate on, and as many others to test on.
-        seed: of the draws.
+        download: fetch the files if they are missing.
+        class_balanced: train on each of the modes equally often; without it, they are nearly equally frequent.
+        train_size: number of training images, drawn once; 128,000 as in PacGAN (393 MB at 32 pixels).
+        held_out_size: number of held-out images, and of test images.
+        seed: seed of the random choice of digits.
 
     Raises:
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
@@ -217,9 +219,9 @@ class StackedMNIST(MNIST):
         self.train_size, self.held_out_size, self.seed = train_size, held_out_size, seed
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
-        """Return the triples of a split and their numbers; the same at each call."""
+        """Return the stacked digits of a split and their numbers in [0, 999]; the same at each call."""
         digits, labels = super().load(split)
-        digits = resize(digits, self.image_size or 28)[:, 0]  # before they are stacked: fewer
+        digits = resize(digits, self.image_size or 28)[:, 0]  # before stacking: fewer images to resize
         n = self.train_size if split == "train" else self.held_out_size
         rng = torch.Generator().manual_seed(
             derive_seed(Stream.STACKED_DIGITS, self.seed, ("train", "val", "test").index(split))

@@ -1,4 +1,4 @@
-"""Sets with training and test files of their own, which torchvision fetches, checks and reads."""
+"""Base class of data modules for data sets that torchvision downloads, checks and reads."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ Part = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a set is from.
+    """Origin of a data set that torchvision reads.
 
     Args:
         dataset: torchvision's class, which takes ``root`` and ``download``.
-        files: what it reads, for a message.
-        folder: where it looks for them, below its root.
-        url: where they can be had by hand.
+        files: the files that it reads, for messages.
+        folder: path of these files below ``root``.
+        url: address to download them from by hand, for messages.
     """
 
     dataset: Any
@@ -34,14 +34,14 @@ class Source:
     url: str
 
     def open(self, who: str, root: str, download: bool, **options: Any) -> Any:
-        """Return torchvision's data set, its files fetched where they are missing and ``download`` is true.
+        """Return torchvision's data set; if its files are missing and ``download`` is true, download them first.
 
         Raises:
-            RuntimeError: they are missing or damaged and cannot be fetched; says where to put them.
+            RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         """
         try:
             return self.dataset(root=root, download=download, **options)
-        except Exception as error:  # readers raise whatever comes to them on damaged files
+        except Exception as error:  # torchvision raises errors of many types on damaged files
             how = " and could not be fetched or read" if download else ""
             raise LitGANRuntimeError(
                 f"{who} is missing or damaged in {root}{how} ({one_line(error)}): put {self.files} into "
@@ -50,15 +50,15 @@ class Source:
 
 
 class OfficialSet(ImageDataModule):
-    """A set of torchvision's that fits in memory.
+    """Data module for a torchvision data set that fits in memory.
 
-    Training images whose number is a multiple of ``held_out_every`` are held out, to validate on; the test files are
-    for ``"test"``.
+    Images of the training files whose index is a multiple of ``held_out_every`` are held out, for ``"val"``; the test
+    files are for ``"test"``.
     """
 
     source: ClassVar[Source]
     needs: ClassVar[tuple[str, str] | None] = None
-    """A package that torchvision reads the files with, and the extra that brings it."""
+    """Module with which torchvision reads the files, and the extra that installs it."""
     held_out_every: ClassVar[int] = 12
     channels: ClassVar[int]
     num_classes: int
@@ -79,16 +79,19 @@ class OfficialSet(ImageDataModule):
             optional(*self.needs, type(self).__name__)
 
     def prepare_data(self) -> None:
-        """Download what is missing, on one process.
+        """Download missing files, on one process, and check that all can be read.
 
         Raises:
-            RuntimeError: the files are missing or damaged, and cannot be downloaded; says where to put them.
+            RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         """
         for part in ("train", "test"):
             self._open(part, self.download)
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
-        """Return the test images, every ``held_out_every``-th training image for ``"val"``, or the others."""
+        """Return all images and labels of a split.
+
+        ``"test"`` is the test files; ``"val"`` every ``held_out_every``-th training image; ``"train"`` the others.
+        """
         images, labels = self._tensors(self._open("test" if split == "test" else "train"))
         if split == "test":
             return images, labels
@@ -100,7 +103,7 @@ class OfficialSet(ImageDataModule):
         return self.source.open(type(self).__name__, self.root, download, **self._options(part))
 
     def _options(self, part: Part) -> dict[str, Any]:
-        """Return how torchvision's class is told what to read."""
+        """Return the arguments with which torchvision's class reads the training or the test files."""
         return {"train": part == "train"}
 
     @abstractmethod
@@ -109,6 +112,6 @@ class OfficialSet(ImageDataModule):
 
 
 def one_line(error: Exception, most: int = 200) -> str:
-    """Return what an error says, on one line."""
+    """Return an error's message, or its type if it has none, on one line of at most ``most`` characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= most else f"{text[:most]}…"

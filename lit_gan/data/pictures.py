@@ -1,4 +1,4 @@
-"""One picture, as people have them: any format, any size, upright and opaque when it is done."""
+"""Decoding of a picture file of any format and size into a square uint8 array, upright and opaque."""
 
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -12,28 +12,28 @@ from lit_gan._utils.errors import LitGANError
 __all__ = ["MAX_PIXELS", "Crop", "Unreadable", "check_options", "decode", "square"]
 
 Crop = Literal["center", "none"] | int
-"""How a picture becomes a square: its longer side cut, squeezed, or so many pixels cut out of its centre."""
+"""How a picture becomes a square: cut its longer side, squeeze it, or cut a square of that side out of its centre."""
 
 Unreadable = Literal["skip", "refuse"]
-"""What becomes of pictures that cannot be decoded."""
+"""Treatment of pictures that cannot be decoded: leave them out, or raise an error."""
 
 MAX_PIXELS = 100_000_000
-"""Larger pictures count as unreadable by default."""
+"""Pixels of a file, width × height, above which it counts as unreadable by default."""
 
 
 def decode(file: Path | BinaryIO, size: int, channels: int, crop: Crop, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Return one picture as uint8 ``(channels, size, size)``.
+    """Return the picture in a file as uint8 ``(channels, size, size)``.
 
     Args:
-        file: its path, or its content as an open file.
+        file: path of the picture, or its content as an open binary file.
         size: height and width of the result, in pixels.
         channels: 1 or 3.
-        crop: ``"center"``, ``"none"``, or a number of pixels.
-        max_pixels: of the file.
+        crop: ``"center"`` cuts the longer side; ``"none"`` squeezes; a number is the side of the square to cut, pixels.
+        max_pixels: limit of width × height of the file.
 
     Raises:
-        ValueError: the picture has more than ``max_pixels``, or is of floating-point numbers.
-        OSError: it cannot be decoded; Pillow raises others, too.
+        ValueError: the picture has more than ``max_pixels`` pixels, or floating-point values.
+        OSError: the picture cannot be decoded; Pillow raises other errors, too.
     """
     with Image.open(file) as image:
         width, height = image.size
@@ -47,7 +47,7 @@ def decode(file: Path | BinaryIO, size: int, channels: int, crop: Crop, max_pixe
 
 
 def square(image: Image.Image, size: int, crop: Crop = "center") -> np.ndarray:
-    """Return a picture of mode L or RGB as uint8 ``(C, size, size)``, resized by Lanczos' filter, with antialiasing."""
+    """Return a picture of mode L or RGB as uint8 ``(C, size, size)``, resized by a Lanczos filter with antialiasing."""
     box = (size, size)
     if isinstance(crop, int):
         image = ImageOps.fit(image, (crop, crop)) if min(image.size) < crop else _center(image, crop)
@@ -65,10 +65,10 @@ def check_options(
     crop: Crop = "center",
     unreadable: Unreadable = "skip",
 ) -> None:
-    """Refuse what is out of range; ``max_pixels`` too where Pillow's own limit, at which it raises, would come before.
+    """Raise if an option is out of range, or ``max_pixels`` is above the limit at which Pillow itself raises.
 
     Raises:
-        ValueError: names the option and its range.
+        ValueError: an option out of range; the message names it and its range.
     """
     if channels not in (1, 3):
         raise LitGANError(f"channels={channels} must be 1 (grey) or 3 (colour)")
@@ -88,7 +88,7 @@ def _center(image: Image.Image, side: int) -> Image.Image:
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """Lay transparency on white, and bring 16-bit grey to 8 bits, which Pillow's own conversion would clip."""
+    """Return a picture laid on white if transparent, and 16-bit grey as 8 bits (Pillow itself would clip)."""
     if image.mode == "F":
         raise LitGANError("a picture of floating-point numbers has no known range")
     if image.mode.startswith("I"):

@@ -1,4 +1,4 @@
-"""STL-10: 96×96 colour photographs, of which most have no label."""
+"""Data module of STL-10, 96×96 colour photographs, most of them without labels."""
 
 from pathlib import Path
 from typing import Any
@@ -23,34 +23,34 @@ _SOURCE = Source(
     "stl10_binary",
     "https://cs.stanford.edu/~acoates/stl10/",
 )
-_HELD_OUT_EVERY = 10
+_HELD_OUT_EVERY = 10  # images of the training files: the first of each ten is held out
 
 
 class STL10(MappedSet):
-    """Photographs of ten kinds: 4,500 images to train on, 500 held out of them, 8,000 to test on.
+    """Photographs of ten classes: 4,500 training, 500 held-out and 8,000 test images.
 
-    With ``unlabeled``, 90,000 to train on and 10,000 held out, of a broader choice of animals and vehicles than the
-    test images: what published GANs are trained on, at 48 pixels. Every tenth training image, from the first on, is
-    held out. Images are resized once, into a memory map in the cache folder; making it takes 3 GB of memory with
-    ``unlabeled``, using it takes what is looked at.
+    With ``unlabeled``, 90,000 training and 10,000 held-out images, which show more kinds of animals and vehicles than
+    the test images; published GANs are trained on these, at 48 pixels. Every tenth image of the training files, from
+    the first on, is held out. Images are resized once, into a memory map in the cache folder; writing it takes 3 GB
+    of memory with ``unlabeled``, reading it takes memory only for the images that are used.
 
     Args:
         root: folder that holds, or will hold, ``stl10_binary/``.
         image_size: height and width that the 96×96 images are resized to, in pixels.
         batch_size: images per batch.
-        unlabeled: train on the 100,000 images without labels, in place of the 5,000 with; theirs are all 0, so
-            that networks must be unconditional.
+        unlabeled: train on the 100,000 images without labels, in place of the 5,000 with labels; all labels are then 0,
+            so that networks must be unconditional.
         horizontal_flip: mirror each training image with probability ½.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing.
+        download: fetch the files if they are missing.
         class_balanced: train on each class equally often.
-        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+        cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if None.
 
     Raises:
         OSError: the disk has no room for the memory map.
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range, or ``class_balanced`` and ``unlabeled``.
+        ValueError: an argument out of range, or ``class_balanced`` together with ``unlabeled``.
 
     Reference: Coates, Lee and Ng 2011, "An analysis of single-layer networks in unsupervised feature learning".
     """
@@ -110,11 +110,11 @@ class STL10(MappedSet):
         def decode(number: int) -> np.ndarray:
             return square(Image.fromarray(data.data[order[number]].transpose(1, 2, 0)), self.image_size)
 
-        labels = np.maximum(data.labels[order].astype(np.int64), 0)  # -1 where there is none
+        labels = np.maximum(data.labels[order].astype(np.int64), 0)  # torchvision's label is -1 if there is none
         return Pictures([f"image {i}" for i in order], labels, decode)
 
 
 def _held_out_last(n: int, every: int) -> np.ndarray:
-    """Return the numbers below ``n``, the multiples of ``every`` last: what is held out is one piece of the map."""
+    """Return 0, …, n − 1 with the multiples of ``every`` last, so that held-out images are contiguous in the map."""
     numbers = np.arange(n)
     return np.concatenate([numbers[numbers % every != 0], numbers[numbers % every == 0]])

@@ -1,4 +1,4 @@
-"""SVHN: house numbers of Street View."""
+"""Data module of SVHN, Street View house numbers."""
 
 from typing import Any
 
@@ -12,23 +12,23 @@ __all__ = ["SVHN"]
 
 
 class SVHN(OfficialSet):
-    """Digits of house numbers: 67,152 images to train on, 6,105 held out of them, 26,032 to test on.
+    """Digits of house numbers: 67,152 training, 6,105 held-out and 26,032 test images.
 
-    Every twelfth training image, from the first on, is held out. The label is the digit in the middle; classes are
-    not equally frequent.
+    Every twelfth image of the training files, from the first on, is held out. The label is the digit in the
+    middle; classes are not equally frequent.
 
     Args:
         root: folder that holds, or will hold, ``train_32x32.mat`` and ``test_32x32.mat``.
         image_size: height and width that the 32×32 images are resized to, in pixels.
         batch_size: images per batch.
-        horizontal_flip: mirror each training image with probability ½. Digits mirrored are no digits.
+        horizontal_flip: mirror each training image with probability ½. A mirrored digit is not a digit.
         num_workers: processes that load batches.
-        download: fetch the files where they are missing.
+        download: fetch the files if they are missing.
         class_balanced: train on each class equally often.
 
     Raises:
-        ImportError: scipy, which reads the files, is not there; the extra ``svhn`` brings it.
-        RuntimeError: the files are missing or damaged and cannot be downloaded; says where to put them.
+        ImportError: scipy, which reads the files, is not installed; the extra ``svhn`` installs it.
+        RuntimeError: the files are missing or damaged and cannot be downloaded; the message says where to put them.
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
