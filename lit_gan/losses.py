@@ -1,7 +1,7 @@
-"""The games that two players can play, side by side, each written like its formula.
+"""Adversarial losses of both players, each written like its formula.
 
 Every loss takes unbounded logits of shape ``(N,)`` and returns a scalar *to minimise*, one for each player.
-With D(x) = sigmoid(logit), ``softplus(-logit)`` is −log D and ``softplus(logit)`` is −log(1 − D): the forms that
+With D(x) = sigmoid(logit), ``softplus(-logit)`` is −log D and ``softplus(logit)`` is −log(1 − D): forms that
 neither overflow nor lose their gradient.
 """
 
@@ -37,11 +37,11 @@ class AdversarialLoss(ABC):
     """
 
     needs_real: ClassVar[bool] = False
-    """Whether the generator's loss reads the real logits. They are computed for its turn only then."""
+    """Whether the generator's loss needs the real logits; only then are they computed in the generator's turn."""
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return what the discriminator minimises, a scalar.
+        """Return the discriminator's loss, a scalar to minimise.
 
         Args:
             real: logits of real images, ``(N,)``.
@@ -50,110 +50,143 @@ class AdversarialLoss(ABC):
 
     @abstractmethod
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """Return what the generator minimises, a scalar.
+        """Return the generator's loss, a scalar to minimise.
 
         Args:
             fake: logits of generated images, ``(N,)``.
-            real: logits of real images, ``(N,)``; given where ``needs_real``.
+            real: logits of real images, ``(N,)``; given if ``needs_real``.
         """
 
     def log_ratio(self, logits: Tensor) -> Tensor | None:
         """Return log p_data/p_g at the optimal discriminator, of the shape of ``logits``, in nats.
 
-        None where the game does not fix it; V(G, D) then needs a calibration (:func:`lit_gan.theory.calibrate`).
+        None if the loss does not determine it; V(G, D) then needs a calibration (:func:`lit_gan.theory.calibrate`).
         """
         return None
 
 
 @dataclass(frozen=True)
 class Minimax(AdversarialLoss):
-    """The game of the original paper, in its saturating form: both players share V(G, D).
+    """The game of the original GAN paper, in its saturating form: both players share V(G, D).
 
     V(G, D) = E[log D(x)] + E[log(1 − D(G(z)))]; the discriminator minimises −V, the generator E[log(1 − D(G(z)))].
-    Where the discriminator rejects the fakes the generator's gradient vanishes.
+    When the discriminator rejects the fakes, the generator's gradient vanishes.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, equation 1.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.losses import Minimax
+        >>> logits = torch.zeros(4)  # D = ½ everywhere
+        >>> round(float(Minimax().discriminator(logits, logits)), 4)  # log 4
+        1.3863
     """
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """−E[log D(x)] − E[log(1 − D(G(z)))]."""
+        """Return −E[log D(x)] − E[log(1 − D(G(z)))]."""
         return softplus(-real).mean() + softplus(fake).mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """E[log(1 − D(G(z)))]."""
+        """Return E[log(1 − D(G(z)))]."""
         return -softplus(fake).mean()
 
     def log_ratio(self, logits: Tensor) -> Tensor:
-        """The logit itself: D* = p_data/(p_data + p_g) is sigmoid(log p_data/p_g)."""
+        """Return the logits unchanged: D* = p_data/(p_data + p_g) is sigmoid(log p_data/p_g)."""
         return logits
 
 
 @dataclass(frozen=True)
 class NonSaturating(Minimax):
-    """The original game with the generator's practical objective: strong gradients where the fakes are rejected.
+    """The original game with the non-saturating generator loss: strong gradients when the fakes are rejected.
 
     The discriminator minimises −V(G, D) as in :class:`Minimax`; the generator minimises −E[log D(G(z))].
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, section 3.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.losses import NonSaturating
+        >>> round(float(NonSaturating().generator(torch.zeros(4))), 4)  # D = ½: log 2
+        0.6931
     """
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """−E[log D(G(z))]."""
+        """Return −E[log D(G(z))]."""
         return softplus(-fake).mean()
 
 
 @dataclass(frozen=True)
 class Hinge(AdversarialLoss):
-    """The hinge game: logits beyond the margin cost the discriminator nothing.
+    """The hinge game: logits beyond the margin of 1 add nothing to the discriminator's loss.
 
-    The discriminator minimises E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))], the generator −E[D(G(z))], D a logit.
+    The discriminator minimises E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))], the generator −E[D(G(z))]; D is a
+    logit.
 
     Reference: Lim & Ye 2017, arXiv:1705.02894, section 3; Miyato et al. 2018, arXiv:1802.05957, equations 16 and 17.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.losses import Hinge
+        >>> round(float(Hinge().discriminator(torch.tensor([2.0]), torch.tensor([0.5]))), 4)  # 0 + 1.5
+        1.5
     """
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))]."""
+        """Return E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))]."""
         return relu(1 - real).mean() + relu(1 + fake).mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """−E[D(G(z))]."""
+        """Return −E[D(G(z))]."""
         return -fake.mean()
 
 
 @dataclass(frozen=True)
 class Wasserstein(Hinge):
-    """The critic's game: E[D(x)] − E[D(G(z))] is the Wasserstein distance, times D's Lipschitz constant, at the best D.
+    """The WGAN game: at the best D, E[D(x)] − E[D(G(z))] is the Wasserstein distance times D's Lipschitz constant.
 
-    The discriminator minimises E[D(G(z))] − E[D(x)], the generator −E[D(G(z))], D unbounded. It must be kept Lipschitz:
+    The discriminator minimises E[D(G(z))] − E[D(x)], the generator −E[D(G(z))], D unbounded. Keep D Lipschitz with
     ``WGANGP``, :class:`lit_gan.optim.optimizers.ClippedRMSprop` or spectral norm.
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, equation 2.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.losses import Wasserstein
+        >>> round(float(Wasserstein().discriminator(torch.tensor([3.0]), torch.tensor([1.0]))), 4)  # 1 − 3
+        -2.0
     """
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """E[D(G(z))] − E[D(x)]."""
+        """Return E[D(G(z))] − E[D(x)]."""
         return fake.mean() - real.mean()
 
 
 @dataclass(frozen=True)
 class LeastSquares(AdversarialLoss):
-    """LSGAN: D is pulled to b on data and to a on samples, and the generator pulls it to c there.
+    """LSGAN: D is fitted to b on real images and to a on fakes, and the generator moves D on fakes towards c.
 
-    The discriminator minimises ½E[(D(x) − b)²] + ½E[(D(G(z)) − a)²], the generator ½E[(D(G(z)) − c)²], D a logit. With
-    b − c = 1 and b − a = 2, as (−1, 1, 0), the generator descends Pearson's χ² of p_data + p_g and 2·p_g.
-    The best D = (b·p_data + a·p_g)/(p_data + p_g) lies between a and b, and a trained one often does not, so that
-    V(G, D) comes from a calibration.
+    The discriminator minimises ½E[(D(x) − b)²] + ½E[(D(G(z)) − a)²], the generator ½E[(D(G(z)) − c)²]; D is a logit.
+    With b − c = 1 and b − a = 2, as for (a, b, c) = (−1, 1, 0), the generator lowers Pearson's χ² of p_data + p_g and
+    2·p_g. The best D = (b·p_data + a·p_g)/(p_data + p_g) lies between a and b; a trained D often does not, so V(G, D)
+    needs a calibration.
 
     Args:
-        a: where D is pulled to on samples.
-        b: where D is pulled to on data; above ``a``.
-        c: where the generator pulls it to; above ``a``.
+        a: the discriminator's target on fakes.
+        b: the discriminator's target on real images; above ``a``.
+        c: the generator's target on fakes; above ``a``.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: b or c that is not above a.
+        ValueError: an argument that is not finite, or b or c that is not above a.
 
     Reference: Mao et al. 2017, arXiv:1611.04076, equations 2, 5 and 9 (the default, 0-1 coding).
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.losses import LeastSquares
+        >>> logits = torch.full((4,), 0.5)
+        >>> round(float(LeastSquares().discriminator(logits, logits)), 4)  # ½·0.5² + ½·0.5²
+        0.25
     """
 
     a: float = 0.0
@@ -161,7 +194,7 @@ class LeastSquares(AdversarialLoss):
     c: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse targets that pull the wrong way."""
+        """Refuse targets that are not finite, and b or c that is not above a."""
         within("(-∞, ∞)", self, a=self.a, b=self.b, c=self.c)
         if not (self.b > self.a and self.c > self.a):
             raise LitGANError(
@@ -169,31 +202,38 @@ class LeastSquares(AdversarialLoss):
             )
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """½E[(D(x) − b)²] + ½E[(D(G(z)) − a)²]."""
+        """Return ½E[(D(x) − b)²] + ½E[(D(G(z)) − a)²]."""
         return ((real - self.b).square().mean() + (fake - self.a).square().mean()) / 2
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """½E[(D(G(z)) − c)²]."""
+        """Return ½E[(D(G(z)) − c)²]."""
         return (fake - self.c).square().mean() / 2
 
 
 @dataclass(frozen=True)
 class FDivergence(AdversarialLoss):
-    """f-GAN: the discriminator bounds an f-divergence of data and samples from below, the generator lowers it.
+    """f-GAN: the discriminator maximises a lower bound of D_f(p_data‖p_g), an f-divergence, the generator lowers it.
 
     With T = critic(logit) and f* the conjugate of f, the discriminator minimises −E[T(x)] + E[f*(T(G(z)))], and the
-    generator −E[T(G(z))], the practical objective, or −E[f*(T(G(z)))], the minimax one.
+    generator −E[T(G(z))], its non-saturating loss, or −E[f*(T(G(z)))], its minimax loss.
 
     Args:
-        divergence: of p_data from p_g, a name in ``lit_gan.theory.DIVERGENCES``; ``"gan"`` is the original game. The
-            critics of ``"kl"``, ``"reverse_kl"`` and ``"squared_hellinger"`` are exponentials, infinite beyond logits
-            of 88 in float32.
-        minimax: whether the generator plays the minimax game instead of the practical one.
+        divergence: of p_data from p_g, a name in ``lit_gan.theory.DIVERGENCES``; ``"gan"`` is the original game. For
+            ``"kl"``, ``"reverse_kl"`` and ``"squared_hellinger"``, T or f*(T) is an exponential of the logit, which
+            overflows in float32 at logits of about 88 in absolute value.
+        minimax: whether the generator minimises its minimax loss instead of the non-saturating one.
 
     Raises:
-        ValueError: a divergence that is not known.
+        ValueError: an unknown divergence.
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, equation 6 and section 3.2.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.losses import FDivergence
+        >>> chi2 = FDivergence("pearson")  # T is the logit, f*(t) = t²/4 + t
+        >>> round(float(chi2.discriminator(torch.tensor([1.0]), torch.tensor([-1.0]))), 4)  # −1 + (¼ − 1)
+        -1.75
     """
 
     divergence: DivergenceName = "js"
@@ -204,39 +244,46 @@ class FDivergence(AdversarialLoss):
         find_divergence(self.divergence)
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """−E[T(x)] + E[f*(T(G(z)))]."""
+        """Return −E[T(x)] + E[f*(T(G(z)))]."""
         return -variational_bound(real, fake, self.divergence)
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """−E[T(G(z))], or −E[f*(T(G(z)))] in the minimax game."""
+        """Return −E[T(G(z))], or −E[f*(T(G(z)))] if ``minimax``."""
         chosen = find_divergence(self.divergence)
         return -(chosen.conjugate_of_critic if self.minimax else chosen.critic)(fake).mean()
 
     def log_ratio(self, logits: Tensor) -> Tensor | None:
-        """Return log p_data/p_g where the critic is optimal; None for total variation, whose critic is a mere sign."""
+        """Return log p_data/p_g at the optimal critic T; None for total variation, whose optimal T is only a sign."""
         chosen = find_divergence(self.divergence)
         return None if chosen.log_ratio is None else chosen.log_ratio(logits)
 
 
 @dataclass(frozen=True)
 class RelativisticPaired(AdversarialLoss):
-    """RpGAN: each fake is judged against one real image, so no logit has a meaning alone.
+    """RpGAN: each fake is compared with one real image, and only the difference of their logits matters.
 
-    The discriminator minimises E[softplus(−(D(x) − D(G(z))))], the generator E[softplus(−(D(G(z)) − D(x)))], with
-    D a logit. Any offset of the logits cancels.
+    The discriminator minimises E[softplus(−(D(x) − D(G(z))))], the generator E[softplus(−(D(G(z)) − D(x)))]; D is a
+    logit. An offset common to all logits cancels.
 
     Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.1 (RSGAN); with R1 and R2 it is the game of R3GAN,
     arXiv:2501.05441, section 2.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.losses import RelativisticPaired
+        >>> logits = torch.full((4,), 5.0)
+        >>> round(float(RelativisticPaired().discriminator(logits, logits)), 4)  # log 2
+        0.6931
     """
 
     needs_real: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """E[softplus(−(real − fake))]."""
+        """Return E[softplus(−(real − fake))]."""
         return softplus(fake - real).mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """E[softplus(−(fake − real))]."""
+        """Return E[softplus(−(fake − real))]."""
         if real is None:
             raise LitGANError("RelativisticPaired compares pairs: pass the real logits, generator(fake, real)")
         return softplus(real - fake).mean()
@@ -244,23 +291,30 @@ class RelativisticPaired(AdversarialLoss):
 
 @dataclass(frozen=True)
 class RelativisticAverage(AdversarialLoss):
-    """RaGAN: each logit is judged against the mean logit of the other kind, in the batch at hand.
+    """RaGAN: each logit is compared with the mean logit of the other kind in the same batch.
 
-    With r = D(x) − E[D(G(z))] and f = D(G(z)) − E[D(x)], D a logit, the discriminator minimises
-    E[softplus(−r)] + E[softplus(f)], the generator E[softplus(r)] + E[softplus(−f)]. Any offset of the logits cancels.
-    The means couple the samples: micro-batches and devices have their own.
+    With r = D(x) − E[D(G(z))] and f = D(G(z)) − E[D(x)], where D is a logit, the discriminator minimises
+    E[softplus(−r)] + E[softplus(f)], the generator E[softplus(r)] + E[softplus(−f)]. An offset common to all logits
+    cancels. The means couple the samples of a batch; each micro-batch and each device has its own means.
 
     Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.3 (RaSGAN).
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.losses import RelativisticAverage
+        >>> logits = torch.full((4,), 5.0)
+        >>> round(float(RelativisticAverage().discriminator(logits, logits)), 4)  # 2·log 2
+        1.3863
     """
 
     needs_real: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """E[softplus(−r)] + E[softplus(f)]."""
+        """Return E[softplus(−r)] + E[softplus(f)]."""
         return softplus(fake.mean() - real).mean() + softplus(fake - real.mean()).mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """E[softplus(r)] + E[softplus(−f)]."""
+        """Return E[softplus(r)] + E[softplus(−f)]."""
         if real is None:
             raise LitGANError(
                 "RelativisticAverage compares with real data: pass the real logits, generator(fake, real)"

@@ -1,4 +1,4 @@
-"""A value as a function of images seen, so that it depends on neither batch size nor number of devices."""
+"""Schedules: values as functions of images seen, independent of the batch size and the number of devices."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,16 +10,16 @@ __all__ = ["Cosine", "Linear", "Schedule", "always_within", "value_at"]
 
 
 class Schedule(ABC):
-    """A value as a function of the number of real images seen by the discriminator, over all devices."""
+    """A value as a function of images seen: real images that the discriminator was shown, over all devices."""
 
     @abstractmethod
     def __call__(self, images_seen: int) -> float:
-        """Return the value after ``images_seen`` images, ≥ 0."""
+        """Return the value after ``images_seen`` ≥ 0 images."""
 
 
 @dataclass(frozen=True)
 class _Ramp(Schedule):
-    """From ``start`` to ``end`` over ``images`` images, then ``end``."""
+    """A ramp from ``start`` to ``end`` over ``images`` images; ``end`` after that."""
 
     start: float = 1.0
     end: float = 0.0
@@ -30,10 +30,14 @@ class _Ramp(Schedule):
         at_least_one(self, images=self.images)
 
     def _progress(self, images_seen: int) -> float:
+        """Return the share of the ramp after ``images_seen`` images, in [0, 1]."""
         return min(images_seen / self.images, 1.0)
 
     def _between(self, share: float) -> float:
-        """From ``start`` at 0 to ``end`` at 1, exactly: start + (end − start) may round to another number than end."""
+        """Return the value between ``start`` (``share`` 0) and ``end`` (``share`` 1), both exact.
+
+        The form start + (end − start)·share may round at 1 to another number than ``end``.
+        """
         return (1 - share) * self.start + share * self.end
 
 
@@ -42,16 +46,22 @@ class Linear(_Ramp):
     """A straight line: f(n) = start + (end − start)·t with t = min(n/images, 1).
 
     Args:
-        start: the value at the beginning; above or below ``end``, so that a warm-up is ``Linear(0, 1, images)``.
+        start: the value at 0 images; above or below ``end``: a warm-up is ``Linear(0, 1, images)``.
         end: the value from ``images`` images on.
-        images: length of the ramp in images.
+        images: length of the ramp, in images seen.
 
     Raises:
-        TypeError, ValueError: an end that is no finite number, ``images`` below 1.
+        TypeError, ValueError: ``start`` or ``end`` that is not a finite number, or ``images`` that is not a whole
+            number from 1 on.
+
+    Example:
+        >>> from lit_gan.schedules import Linear
+        >>> Linear(0.0, 1.0, images=100)(50)
+        0.5
     """
 
     def __call__(self, images_seen: int) -> float:
-        """``start + (end − start)·t``."""
+        """Return start + (end − start)·t, the value after ``images_seen`` images."""
         return self._between(self._progress(images_seen))
 
 
@@ -60,40 +70,64 @@ class Cosine(_Ramp):
     """Half a cosine: f(n) = end + (start − end)·(1 + cos πt)/2 with t = min(n/images, 1).
 
     Args:
-        start: the value at the beginning.
+        start: the value at 0 images.
         end: the value from ``images`` images on.
-        images: length of the ramp in images.
+        images: length of the ramp, in images seen.
 
     Raises:
-        TypeError, ValueError: an end that is no finite number, ``images`` below 1.
+        TypeError, ValueError: ``start`` or ``end`` that is not a finite number, or ``images`` that is not a whole
+            number from 1 on.
 
     Reference: Loshchilov & Hutter 2016, arXiv:1608.03983, equation 5, without restarts.
+
+    Example:
+        >>> from lit_gan.schedules import Cosine
+        >>> round(Cosine(1.0, 0.0, images=300)(100), 4)  # (1 + cos ⅓π)/2
+        0.75
     """
 
     def __call__(self, images_seen: int) -> float:
-        """``end + (start − end)·(1 + cos πt)/2``."""
+        """Return end + (start − end)·(1 + cos πt)/2, the value after ``images_seen`` images."""
         return self._between((1 - math.cos(math.pi * self._progress(images_seen))) / 2)
 
 
 def value_at(value: float | Schedule, images_seen: int) -> float:
-    """Return a number as it is, and a schedule's value after ``images_seen`` images."""
+    """Return ``value`` as a float if it is a number, or a schedule's value after ``images_seen`` images.
+
+    Args:
+        value: a number or a schedule.
+        images_seen: real images that the discriminator was shown, over all devices.
+
+    Example:
+        >>> from lit_gan.schedules import Linear, value_at
+        >>> value_at(0.1, 50), value_at(Linear(0.0, 1.0, images=100), 50)
+        (0.1, 0.5)
+    """
     return float(value(images_seen) if isinstance(value, Schedule) else value)
 
 
 def always_within(interval: str, owner: object = None, /, **values: float | Schedule | None) -> None:
-    """Refuse the first of ``values``, naming it, that is outside ``interval``, or a schedule that leaves it.
+    """Refuse the first of ``values`` that is outside ``interval``, or a schedule that leaves it; the message names it.
 
-    None passes. A schedule is asked at the start and after each power of ten images, so that what goes wrong late is
-    known early.
+    None passes. A schedule is evaluated at 0 images and at each power of ten up to 10¹⁵ images, so that a value that
+    would leave the interval late in a run is refused before the run.
 
     Args:
-        interval: as for :func:`lit_gan._utils.arguments.within`.
-        owner: the part whose arguments they are, named first; None for none.
-        values: by name.
+        interval: such as ``"[0, 1)"``, as for :func:`lit_gan._utils.arguments.within`.
+        owner: the part whose arguments ``values`` are, named first in the message; None for none.
+        values: numbers, schedules or None, by name of the argument.
 
     Raises:
-        TypeError: no number and no schedule.
-        ValueError: outside the interval.
+        TypeError: a value that is neither a number nor a schedule.
+        ValueError: a value outside the interval, or NaN.
+
+    Example:
+        >>> from lit_gan.schedules import Linear, always_within
+        >>> always_within("[0, ∞)", weight=Linear(1.0, 0.0, images=100))  # passes
+        >>> always_within("[0, ∞)", weight=Linear(1.0, -1.0, images=100))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        lit_gan._utils.errors.LitGANError: weight=Linear(...) is -1.0 after 100 images and must be a number in ...
     """
     for name, value in values.items():
         if not isinstance(value, Schedule):

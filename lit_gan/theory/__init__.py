@@ -1,7 +1,7 @@
 """The mathematics of GANs as functions, in nats: divergences, the game and its optimum, likelihood, calibration.
 
 Distributions are tensors of probabilities that sum to one, or densities on a grid together with the size of its cells.
-Games have p = p_data and q = p_g.
+In a game p is p_data and q is p_g.
 """
 
 from lit_gan.theory.calibration import accuracy, calibrate, calibration_error

@@ -1,4 +1,4 @@
-"""What is a distribution: the check that every function on probabilities, densities or logits makes."""
+"""Checks of arguments that are probabilities, densities or logits."""
 
 from torch import Tensor
 
@@ -7,20 +7,21 @@ from lit_gan._utils.errors import LitGANError
 
 __all__ = ["check_cell", "check_logits", "check_pair"]
 
-_TOLERANCE = 1e-3  # of the total mass: a quadrature on a fine grid is far closer, a forgotten cell size is not
+_TOLERANCE = 1e-3  # of a total mass from 1: quadrature on a fine grid errs far less, a forgotten cell size more
 
 
 def check_pair(p: Tensor, q: Tensor, cell: float) -> tuple[Tensor, Tensor]:
-    """Return ``p`` and ``q``, in float64 where they are not float, refused where they are no two distributions.
+    """Return ``p`` and ``q``, in float64 if they are not floating-point; refuse any that is not a distribution.
 
     Args:
         p: probabilities, or densities on a grid, of any shape.
-        q: of the same shape.
+        q: of the same shape as ``p``.
         cell: size of a grid cell (length, area, …) for densities; 1 for probabilities.
 
     Raises:
-        TypeError: a list, or whatever is no tensor.
-        ValueError: shapes that differ, a negative or infinite number or NaN, a total mass that is not 1.
+        TypeError: a list, or anything else that is not a tensor.
+        ValueError: shapes that differ, a negative or infinite number or NaN, a total mass that is not 1, a ``cell``
+            that is not positive and finite.
     """
     for name, given in (("p", p), ("q", q)):
         instance_of(name, given, Tensor, "torch.tensor([0.5, 0.5])")
@@ -31,19 +32,20 @@ def check_pair(p: Tensor, q: Tensor, cell: float) -> tuple[Tensor, Tensor]:
 
 
 def check_cell(cell: float) -> None:
-    """Refuse a grid cell without a size."""
+    """Refuse a size of a grid cell that is not positive and finite."""
     if not 0 < cell < float("inf"):
         raise LitGANError(f"cell={cell} must be positive: the size of a grid cell, or 1 for probabilities")
 
 
 def check_logits(real_logits: Tensor, fake_logits: Tensor) -> None:
-    """Refuse an empty sample of a kind, whose mean would be NaN."""
+    """Refuse an empty tensor of real or fake logits, whose mean would be NaN."""
     real, fake = real_logits.numel(), fake_logits.numel()
     if not (real and fake):
         raise LitGANError(f"{real} real and {fake} fake logits: give one of each at least")
 
 
 def _checked(name: str, p: Tensor, cell: float) -> Tensor:
+    """Return ``p`` in floating point; refuse it if it is negative, not finite or of a total mass other than 1."""
     p = p if p.is_floating_point() else p.double()
     if not p.isfinite().all() or (p < 0).any():
         bad = p[~(p >= 0) | ~p.isfinite()].flatten()[0]

@@ -1,4 +1,4 @@
-"""The two-player game of the original paper: value, optimal discriminator, equilibrium (arXiv:1406.2661)."""
+"""The two-player game of the original GAN paper: value, optimal discriminator, equilibrium (arXiv:1406.2661)."""
 
 import math
 
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 EQUILIBRIUM_VALUE = -math.log(4)
-"""V(G, D) where p_g = p_data and D = ½ everywhere: the minimum of C(G) (arXiv:1406.2661, theorem 1)."""
+"""V(G, D) in nats if p_g = p_data and D = ½ everywhere: the minimum of C(G) (arXiv:1406.2661, theorem 1)."""
 
 
 def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -31,12 +31,18 @@ def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         fake_logits: logits of samples of p_g, any shape.
 
     Returns:
-        A scalar in nats, at most 0; −log 4 where D = ½ everywhere.
+        A scalar in nats, at most 0; −log 4 if D = ½ everywhere.
 
     Raises:
-        ValueError: no logits of a kind.
+        ValueError: no real or no fake logits.
 
     Reference: arXiv:1406.2661, equation 1.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.theory import value
+        >>> round(float(value(torch.zeros(4), torch.zeros(4))), 4)  # D = ½: −log 4
+        -1.3863
     """
     check_logits(real_logits, fake_logits)
     return -softplus(-real_logits).mean() - softplus(fake_logits).mean()
@@ -45,19 +51,25 @@ def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 def cross_entropy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Return the binary cross-entropy of D = sigmoid(logit), real labelled 1 and fake 0: −V(G, D)/2.
 
-    H = −½·E[log D(x)] − ½·E[log(1 − D(G(z)))], both kinds weighing the same.
+    H = −½·E[log D(x)] − ½·E[log(1 − D(G(z)))], real and fake weighing the same.
 
     Args:
         real_logits: logits of samples of p_data, any shape.
         fake_logits: logits of samples of p_g, any shape.
 
     Returns:
-        A scalar in nats, at least 0; log 2 where D = ½ everywhere.
+        A scalar in nats, at least 0; log 2 if D = ½ everywhere.
 
     Raises:
-        ValueError: no logits of a kind.
+        ValueError: no real or no fake logits.
 
     Reference: arXiv:1406.2661, section 4.1: D's objective is the log-likelihood of P(Y = y|x).
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.theory import cross_entropy
+        >>> round(float(cross_entropy(torch.zeros(4), torch.zeros(4))), 4)  # D = ½: log 2
+        0.6931
     """
     check_logits(real_logits, fake_logits)
     real = binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
@@ -69,7 +81,7 @@ def expected_value(p_data: Tensor, p_g: Tensor, discriminator: Tensor, cell: flo
 
     Args:
         p_data: probabilities that sum to 1, or a density on a grid, any shape.
-        p_g: of the same shape.
+        p_g: of the same shape as ``p_data``.
         discriminator: D in [0, 1] at the same points.
         cell: size of a grid cell for densities; 1 for probabilities.
 
@@ -80,6 +92,13 @@ def expected_value(p_data: Tensor, p_g: Tensor, discriminator: Tensor, cell: flo
         ValueError: as :func:`lit_gan.theory.kl_divergence`, or a D of another shape or outside [0, 1].
 
     Reference: arXiv:1406.2661, equation 3.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.theory import expected_value
+        >>> half = torch.tensor([0.5, 0.5])
+        >>> round(float(expected_value(half, half, discriminator=half)), 4)  # −log 4
+        -1.3863
     """
     p_data, p_g = check_pair(p_data, p_g, cell)
     if discriminator.shape != p_data.shape:
@@ -94,16 +113,22 @@ def optimal_discriminator(p_data: Tensor, p_g: Tensor) -> Tensor:
     """Return D*(x) = p_data(x)/(p_data(x) + p_g(x)), the discriminator that maximises V(G, D); ½ where both vanish.
 
     Args:
-        p_data: probabilities or densities, of any shape; they need not sum to 1, since any points will do.
-        p_g: of the same shape.
+        p_data: probabilities or densities at any points, of any shape; they need not sum to 1.
+        p_g: of the same shape as ``p_data``.
 
     Returns:
-        Values in [0, 1], of that shape.
+        Values in [0, 1], of the shape of ``p_data``.
 
     Raises:
-        ValueError: shapes that differ, or a negative or infinite number.
+        ValueError: shapes that differ, or a negative or infinite number or NaN.
 
     Reference: arXiv:1406.2661, proposition 1, equation 2.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.theory import optimal_discriminator
+        >>> optimal_discriminator(torch.tensor([0.75, 0.25]), torch.tensor([0.25, 0.75])).tolist()
+        [0.75, 0.25]
     """
     if p_data.shape != p_g.shape:
         raise LitGANError(
@@ -122,16 +147,23 @@ def training_criterion(p_data: Tensor, p_g: Tensor, cell: float = 1.0) -> Tensor
 
     Args:
         p_data: probabilities that sum to 1, or a density on a grid, any shape.
-        p_g: of the same shape.
+        p_g: of the same shape as ``p_data``.
         cell: size of a grid cell for densities; 1 for probabilities.
 
     Returns:
-        A scalar in [−log 4, 0], in nats; −log 4 only where p_g = p_data.
+        A scalar in [−log 4, 0], in nats; −log 4 only if p_g = p_data.
 
     Raises:
         ValueError: as :func:`lit_gan.theory.kl_divergence`.
 
     Reference: arXiv:1406.2661, equation 4 and theorem 1.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.theory import training_criterion
+        >>> half = torch.tensor([0.5, 0.5])
+        >>> round(float(training_criterion(half, half)), 4)  # JSD = 0: −log 4
+        -1.3863
     """
     p_data, p_g = check_pair(p_data, p_g, cell)
     both = torch.where(p_data + p_g > 0, p_data + p_g, 1)
@@ -139,17 +171,23 @@ def training_criterion(p_data: Tensor, p_g: Tensor, cell: float = 1.0) -> Tensor
 
 
 def jsd_lower_bound(value: Tensor) -> Tensor:
-    """Return (V + log 4)/2, which no discriminator lifts above the Jensen–Shannon divergence JSD(p_data‖p_g).
+    """Return (V + log 4)/2, at most the Jensen–Shannon divergence JSD(p_data‖p_g) for any discriminator.
 
-    V(G, D) ≤ V(G, D*) = −log 4 + 2·JSD holds for expectations: estimate V on held-out data, or the bound is biased
-    upwards.
+    V(G, D) ≤ V(G, D*) = −log 4 + 2·JSD holds for expectations; the bound is biased upwards unless V is estimated on
+    held-out data.
 
     Args:
         value: V(G, D) in nats.
 
     Returns:
-        The bound in nats, at most log 2; negative where D does worse than D = ½.
+        The bound in nats, at most log 2; negative if D does worse than D = ½.
 
     Reference: arXiv:1406.2661, theorem 1.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.theory import jsd_lower_bound
+        >>> round(float(jsd_lower_bound(torch.tensor(0.0))), 4)  # no overlap: log 2
+        0.6931
     """
     return (value - EQUILIBRIUM_VALUE) / 2

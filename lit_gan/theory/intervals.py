@@ -1,4 +1,4 @@
-"""What samples can say for sure: an interval around the JSD bound, a p-value for an accuracy."""
+"""Statistical uncertainty of estimates: a bootstrap interval of the JSD bound, a p-value of an accuracy."""
 
 import math
 
@@ -17,25 +17,32 @@ __all__ = ["accuracy_p_value", "jsd_interval"]
 def jsd_interval(
     real_logits: Tensor, fake_logits: Tensor, level: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Return a bootstrap interval of the JSD lower bound (V + log 4)/2 that log density ratios give.
+    """Return a bootstrap interval of the JSD lower bound (V + log 4)/2 computed from log density ratios.
 
-    Both kinds are drawn anew with replacement, each for itself; the interval holds the middle ``level`` of the bounds
-    of the resamples. It tells how far other samples would move the bound, not how far the bound is from the JSD.
+    Real and fake samples are resampled separately, with replacement; the interval holds the middle ``level`` of the
+    resamples' bounds. It tells how far other samples would move the bound, not how far the bound is from the JSD.
 
     Args:
         real_logits: log p_data/p_g of held-out samples of p_data, ``(N,)``.
-        fake_logits: likewise of samples of p_g, ``(M,)``.
-        level: share of the resamples inside, in (0, 1).
-        resamples: how many.
-        seed: of the resampling; torch's random state stays as it is.
+        fake_logits: log p_data/p_g of held-out samples of p_g, ``(M,)``.
+        level: share of the resamples' bounds inside the interval, in (0, 1).
+        resamples: number of resamples.
+        seed: seed of the resampling; torch's global random state does not change.
 
     Returns:
         ``(low, high)`` in nats.
 
     Raises:
-        ValueError: no logits of a kind, or an argument out of range.
+        ValueError: no real or no fake logits, or an argument out of range.
 
     Reference: Efron & Tibshirani 1993, "An introduction to the bootstrap", section 13.3 (the percentile interval).
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.theory import jsd_interval
+        >>> logits = torch.full((8,), 3.0).log()  # equal logits: every resample has the bound log 1.5
+        >>> [round(bound, 4) for bound in jsd_interval(logits, -logits)]
+        [0.4055, 0.4055]
     """
     check_logits(real_logits, fake_logits)
     within("(0, 1)", level=level)
@@ -47,19 +54,19 @@ def jsd_interval(
         drawn = [values[torch.randint(len(values), (len(values),), generator=rng)].mean() for _ in range(resamples)]
         return torch.stack(drawn)
 
-    real, fake = (x.cpu().double() for x in (real_logits, fake_logits))  # a Mac has no float64
+    real, fake = (x.cpu().double() for x in (real_logits, fake_logits))  # Apple's GPU has no float64
     bounds = jsd_lower_bound(means(logsigmoid(real)) + means(logsigmoid(-fake)))
     low, high = bounds.quantile(bounds.new_tensor([(1 - level) / 2, (1 + level) / 2])).tolist()
     return low, high
 
 
 def accuracy_p_value(correct: float, n: int) -> float:
-    """Return P(X ≥ correct) for X ~ Binomial(n, ½): how often guessing is right as often.
+    """Return P(X ≥ correct) for X ~ Binomial(n, ½): the chance that guessing is right at least as often.
 
     Args:
-        correct: number of right answers, in [0, n]; ties may count half, and are rounded down.
-        n: number of questions, as many of each kind. A classifier that answers one kind more often than the other has
-            a smaller variance than guessing, so that the value errs on the high side.
+        correct: number of right answers, in [0, n]; a fraction, from ties that count half, is rounded down.
+        n: number of answers, half on real and half on fake samples. A classifier that gives one answer more often than
+            the other has a smaller variance than guessing, so that the p-value errs on the high side.
 
     Returns:
         A probability in [0, 1], exact.
@@ -67,7 +74,12 @@ def accuracy_p_value(correct: float, n: int) -> float:
     Raises:
         ValueError: ``correct`` outside [0, n].
 
-    Reference: Lopez-Paz & Oquab 2017, arXiv:1610.06545, section 3, where a normal distribution takes its place.
+    Reference: Lopez-Paz & Oquab 2017, arXiv:1610.06545, section 3, where a normal approximates the binomial.
+
+    Example:
+        >>> from lit_gan.theory import accuracy_p_value
+        >>> round(accuracy_p_value(4, 4), 4)  # 1/2⁴
+        0.0625
     """
     if not 0 <= correct <= n:
         raise LitGANError(f"correct={correct} must lie in [0, n={n}]")

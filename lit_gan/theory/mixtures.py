@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians: the distributions that can be drawn from and whose density is known."""
+"""Mixtures of isotropic Gaussians, which can be sampled and have a known density."""
 
 import math
 from collections.abc import Sequence
@@ -12,15 +12,23 @@ __all__ = ["Mixture"]
 
 
 class Mixture:
-    """p(x) = Σₖ wₖ·N(x; μₖ, σₖ²·I), K round Gaussians in D dimensions; all in float64.
+    """A mixture of K isotropic Gaussians in D dimensions, p(x) = Σₖ wₖ·N(x; μₖ, σₖ²·I), in float64.
 
     Args:
         means: μ, ``(K, D)``.
         stds: σ, positive: one for each mode, or one for all.
-        weights: w, not negative, one for each mode, divided by their sum; None for equal ones.
+        weights: w, not negative, one for each mode, divided by their sum; None for equal weights.
 
     Raises:
-        ValueError: another number of stds or weights than of modes, or one out of range.
+        ValueError: means of another shape than ``(K, D)``, a number of stds or weights other than K, or a value that is
+            not finite or out of range.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.theory import Mixture
+        >>> standard_normal = Mixture(means=[[0.0]], stds=1.0)
+        >>> round(float(standard_normal.density(torch.zeros(1, 1))), 4)  # 1/√(2π)
+        0.3989
     """
 
     def __init__(
@@ -41,18 +49,18 @@ class Mixture:
         self.weights = weights / weights.sum()
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Return ``n`` points, float32 ``(n, D)``, and the mode that each is from, int64 ``(n,)``.
+        """Draw ``n`` points, float32 ``(n, D)``, and return with them the mode of each, int64 ``(n,)``.
 
         Args:
-            n: how many.
-            rng: of the CPU; None draws from torch's random state.
+            n: number of points.
+            rng: a random generator on the CPU; None for torch's global one.
         """
         modes = torch.multinomial(self.weights, n, replacement=True, generator=rng)
         noise = torch.randn(n, self.means.shape[1], dtype=torch.float64, generator=rng)
         return (self.means[modes] + self.stds[modes, None] * noise).float(), modes
 
     def log_density(self, x: Tensor) -> Tensor:
-        """Return log p(x) in nats, ``(N,)`` in float64, of points ``(N, D)``; −∞ nowhere, however far they lie."""
+        """Return log p(x) in nats, ``(N,)`` in float64, at points ``(N, D)``; not −∞ even far from all modes."""
         x, dimensions = x.double(), self.means.shape[1]
         distance = torch.cdist(x, self.means.to(x.device), compute_mode="donot_use_mm_for_euclid_dist")
         stds, weights = self.stds.to(x.device), self.weights.to(x.device)
@@ -60,11 +68,12 @@ class Mixture:
         return torch.logsumexp(weights.log() + gaussians, 1)
 
     def density(self, x: Tensor) -> Tensor:
-        """Return p(x), ``(N,)`` in float64, of points ``(N, D)``."""
+        """Return p(x), ``(N,)`` in float64, at points ``(N, D)``."""
         return self.log_density(x).exp()
 
 
 def _one_for_each(name: str, values: Tensor | Sequence[float] | float, means: Tensor) -> Tensor:
+    """Return ``values`` in float64, one for each mode; refuse another number of them, or one that is not finite."""
     numbers = torch.as_tensor(values, dtype=torch.float64)
     if numbers.ndim == 0:
         numbers = numbers.repeat(len(means))
