@@ -169,13 +169,14 @@ class LitGAN(RunHooks, GeneratorSource):
         inputs = step.TurnInputs(real, labels, z, shared)
         optimizer = cast(list[LightningOptimizer], self.optimizers())[0 if player == "generator" else 1]
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        theirs = BufferSnapshot(*self.players.modules_of("discriminator" if player == "generator" else "generator"))
+        players = self.players
+        theirs = BufferSnapshot(*players.modules_of("discriminator" if player == "generator" else "generator"))
         ours = shared.before if shared and player == "generator" else self.guard.snapshot(player)
         with self.toggled_optimizer(optimizer):
-            loss = self._add_gradients(player, inputs)
+            loss = self._add_gradients(players, player, inputs)
             if self.trainer.world_size > 1:
-                average_gradients(parameters, buffers_of(self.players.modules_of(player)), loss)
-            again = partial(self._turn, player, inputs, penalised=False)
+                average_gradients(parameters, buffers_of(players.modules_of(player)), loss)
+            again = partial(self._turn, players, player, inputs, penalised=False)
             finite = self.guard.passes(player, self.progress.d_steps, loss, parameters, again)
             if finite or self.guard.scaled:  # a scaler leaves out what is not finite, and learns from it
                 self._step(player, optimizer)
@@ -184,31 +185,29 @@ class LitGAN(RunHooks, GeneratorSource):
             optimizer.zero_grad()
         theirs.restore()
 
-    def _add_gradients(self, player: Player, inputs: step.TurnInputs) -> Tensor:
+    def _add_gradients(self, players: Players, player: Player, inputs: step.TurnInputs) -> Tensor:
         """Add the player's gradients up over the micro-batches; return its loss with penalties, a scalar."""
         due = self._due_penalties(player)
         loss = inputs.real.new_zeros(())
         means: dict[str, Tensor] = {}
         for share, part in step.split_micro_batches(self.micro_batches, inputs):
             with step.turn_precision(self.device.type, penalised=bool(due)):
-                turn = self._turn(player, part, penalised=bool(due))
+                turn = self._turn(players, player, part, penalised=bool(due))
                 game = self.discriminator_loss(turn) if player == "discriminator" else self.generator_loss(turn)
                 whole, terms = step.add_penalties(player, turn, game, due)
                 objective = share * whole
             if player == "discriminator":
-                self.players.tell_augmentations(turn)
+                players.tell_augmentations(turn)
             self.manual_backward(objective)
             loss += objective.detach()
             step.add_terms(means, share, terms)
         self._metrics |= means
         return loss
 
-    def _turn(self, player: Player, inputs: step.TurnInputs, penalised: bool) -> Turn:
+    def _turn(self, players: Players, player: Player, inputs: step.TurnInputs, penalised: bool) -> Turn:
         """Run both networks for ``player``."""
         seen, needs_real = self.progress.images_seen, self.loss.needs_real
-        return step.run_networks(
-            self.players, player, inputs, penalised=penalised, needs_real=needs_real, images_seen=seen
-        )
+        return step.run_networks(players, player, inputs, penalised=penalised, needs_real=needs_real, images_seen=seen)
 
     def _step(self, player: Player, optimizer: LightningOptimizer) -> None:
         if player == "generator":

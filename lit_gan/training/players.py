@@ -1,7 +1,7 @@
 """The two players: their networks, how these are called, and what belongs to each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,7 @@ from lit_gan.sampling.conditions import ConditionMode, condition_mode
 __all__ = ["Players", "condition_modes", "pack_size", "read_logits"]
 
 
-@dataclass(frozen=True)
-class Players:
+class Players(NamedTuple):
     """Both networks of a game and what belongs to each; a view of a model, made when it is needed.
 
     It is no module, so that the names in a model's state dict do not depend on it.
