@@ -1,4 +1,4 @@
-"""Augmentation that the discriminator sees of both kinds, and the generator's gradient passes through."""
+"""Differentiable augmentations, applied to real images and to fakes before the discriminator."""
 
 import math
 from abc import ABC, abstractmethod
@@ -17,10 +17,19 @@ __all__ = ["AdaptiveAugment", "Augmentation", "DiffAugment", "sampled"]
 
 
 class Augmentation(nn.Module, ABC):
-    """Random changes of images ``(N, C, H, W)`` in [-1, 1], each image for itself, that gradients pass through.
+    """A differentiable random change of images ``(N, C, H, W)`` in [-1, 1], drawn separately for each image.
 
-    One of your own implements ``forward``; any module does, and each Augmentation in it is told how the game goes. What
-    it draws comes from torch's random state, which is resumed; what it remembers belongs into buffers.
+    To write one, implement ``forward``. LitGAN's ``augment`` takes any module, and calls :meth:`follow` of each
+    Augmentation in it. Draw from torch's random state, which is saved and resumed, and keep a state in buffers.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.augment import Augmentation
+        >>> class Flip(Augmentation):
+        ...     def forward(self, images):
+        ...         return torch.where(torch.rand(len(images), 1, 1, 1) < 0.5, images, images.flip(3))
+        >>> Flip()(torch.ones(4, 3, 8, 8)).shape
+        torch.Size([4, 3, 8, 8])
     """
 
     extra_repr = as_arguments
@@ -30,20 +39,21 @@ class Augmentation(nn.Module, ABC):
         """Return changed images, of the same shape."""
 
     def follow(self, images_seen: int, real_logits: Tensor) -> None:
-        """Learn from a turn of the discriminator; nothing by default.
+        """Update the state from one (micro-)batch of a discriminator's turn; by default do nothing.
 
         Args:
-            images_seen: real images so far, over all devices.
-            real_logits: of the turn's augmented real images, ``(N,)``.
+            images_seen: real images that the discriminator was shown so far, over all devices.
+            real_logits: of this batch's augmented real images, ``(N,)``.
         """
 
 
 class DiffAugment(Augmentation):
-    """Colour, translation and cutout, for training on few images.
+    """DiffAugment, for training on few images: random colour, translation and cutout.
 
     Colour: brightness x + b, b ~ U(−½, ½); saturation, each pixel's distance from its mean over the channels times
     U(0, 2); contrast, the distance from the image's mean times U(½, 1½). Translation: by up to an eighth of the size,
-    the rest 0. Cutout: a square of half the size set to 0, its centre anywhere.
+    with 0 for the pixels that are uncovered. Cutout: a square of half the size set to 0, its centre anywhere in the
+    image.
 
     Args:
         color: whether colours change.
@@ -51,9 +61,16 @@ class DiffAugment(Augmentation):
         cutout: whether squares are cut.
 
     Raises:
-        ValueError: all of them are off.
+        ValueError: all three are off.
 
     Reference: Zhao et al. 2020, arXiv:2006.10738, section 3.2 and appendix A.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.augment import DiffAugment
+        >>> images = DiffAugment(color=False)(torch.ones(4, 3, 8, 8))  # uncovered and cut pixels are 0
+        >>> images.shape, images.unique().tolist()
+        (torch.Size([4, 3, 8, 8]), [0.0, 1.0])
     """
 
     def __init__(self, color: bool = True, translation: bool = True, cutout: bool = True) -> None:
@@ -73,31 +90,34 @@ class DiffAugment(Augmentation):
 
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:
-    """Return a number for each image, ``(N, 1, 1, 1)``."""
+    """Draw a number from U(low, high) for each image, ``(N, 1, 1, 1)``."""
     return torch.empty(len(images), 1, 1, 1, device=images.device, dtype=images.dtype).uniform_(low, high)
 
 
 def _normal(images: Tensor, std: float) -> Tensor:
-    """Return a number for each image, ``(N, 1, 1, 1)``."""
+    """Draw a number from N(0, std²) for each image, ``(N, 1, 1, 1)``."""
     return torch.randn(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * std
 
 
 def _saturated(images: Tensor, factor: Tensor) -> Tensor:
+    """Return images with each pixel's distance from its mean over the channels multiplied by ``factor``."""
     grey = images.mean(1, keepdim=True)
     return grey + (images - grey) * factor
 
 
 def _contrasted(images: Tensor, factor: Tensor) -> Tensor:
+    """Return images with the distance from their mean multiplied by ``factor``."""
     mean = images.mean((1, 2, 3), keepdim=True)
     return mean + (images - mean) * factor
 
 
 def _integers(images: Tensor, low: int, high: int) -> Tensor:
-    """Return a whole number in [low, high] for each image, ``(N, 1)``."""
+    """Draw an integer in [low, high] for each image, ``(N, 1)``."""
     return torch.randint(low, high + 1, (len(images), 1), device=images.device)
 
 
 def _translated(images: Tensor) -> Tensor:
+    """Return images translated by up to an eighth of their size, each by its own offset, filled with 0."""
     n, _, height, width = images.shape
     down, right = (round(side / 8) for side in (height, width))
     padded = pad(images, (right, right, down, down))
@@ -108,10 +128,11 @@ def _translated(images: Tensor) -> Tensor:
 
 
 def _cut(images: Tensor) -> Tensor:
+    """Return images in which a square of half the size is 0, its centre drawn for each image."""
     height, width = images.shape[2:]
 
     def inside(side: int) -> Tensor:
-        """Whether each row, or column, is in the square, ``(N, side)``."""
+        """Tell for each row, or column, whether it is in the square, ``(N, side)``."""
         first = _integers(images, 0, side) - side // 4
         place = torch.arange(side, device=images.device)
         return (place >= first) & (place < first + round(side / 2))
@@ -121,27 +142,36 @@ def _cut(images: Tensor) -> Tensor:
 
 
 class AdaptiveAugment(Augmentation):
-    """ADA: flips, quarter turns, shifts, scalings, rotations and colours, each with the probability p, which adapts.
+    """ADA: flips, quarter turns, shifts, scalings, rotations and colours, each with a probability p that adapts.
 
-    For square images.
+    It takes square images.
 
-    r = E[sign D(x)] of augmented real images says how far D overfits: 0 not at all, 1 wholly. After each ``every``
-    images p ← p + sign(r − ``target``) · ``every``/``images``, kept in [0, 1]. As long as p is below about 0.8, the
-    changes do not leak into the samples: a distribution can be told from its augmentation.
+    r = E[sign D(x)] over augmented real images, where D is a logit, measures how far D overfits, from 0 (not at all)
+    to 1 (fully). After each ``every`` images p ← p + sign(r − ``target``) · ``every``/``images``, clipped to [0, 1]. As
+    long as p is below about 0.8, the changes do not leak into the samples: the distribution of augmented images
+    determines that of the images.
 
     Args:
-        p: probability of each change at the start, in [0, 1], or a schedule of it by images seen, which does not adapt.
-        target: r to hold, in (0, 1); None leaves p as it is.
-        images: after which p can have gone from 0 to 1.
-        every: images between two moves of p; 4 batches of 64 in the paper.
-        color: how often colours change, as a share of p in [0, 1]; 1 in the paper, ½ in R3GAN, 0 for never.
-        cutout: whether a square of half the size is set to 0 as well, as in R3GAN.
+        p: initial probability of each change, in [0, 1]; or a schedule of it by images seen, and then p does not adapt.
+        target: the value of r to hold, in (0, 1); None keeps p constant.
+        images: real images in which p can go from 0 to 1.
+        every: real images between two updates of p; 4 batches of 64 in the paper.
+        color: probability of the colour changes as a share of p, in [0, 1]; 1 in the paper, ½ in R3GAN, 0 for never.
+        cutout: whether a square of half the size is set to 0 in addition, with probability p, as in R3GAN.
 
     Raises:
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range.
 
     Reference: Karras et al. 2020, arXiv:2006.06676, section 3 and appendix B; R3GAN: arXiv:2501.05441, appendix D.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.augment import AdaptiveAugment
+        >>> augment = AdaptiveAugment(images=1000, every=100)
+        >>> augment.follow(100, torch.ones(64))  # every real logit is positive: r = 1 is above the target 0.6
+        >>> round(float(augment.probability), 4)  # p has gone up by 100/1000
+        0.1
     """
 
     probability: Tensor
@@ -166,19 +196,19 @@ class AdaptiveAugment(Augmentation):
         self.p, self.target, self.images, self.every = p, target, images, every
         self.color, self.cutout = color, cutout
         self.register_buffer("probability", torch.tensor(float(start)))
-        self.register_buffer("signs", torch.zeros(2))  # their sum, and how many
-        self.register_buffer("last_move", torch.zeros((), dtype=torch.int64))  # in images seen
+        self.register_buffer("signs", torch.zeros(2))  # sum and number of the real logits' signs
+        self.register_buffer("last_move", torch.zeros((), dtype=torch.int64))  # the images seen when p was last updated
 
     @torch.no_grad()
     def follow(self, images_seen: int, real_logits: Tensor) -> None:
-        """Move p, or set it to what its schedule says."""
+        """Update p from the signs of the real logits, or set it to the value of its schedule."""
         if isinstance(self.p, Schedule):
             self.probability.fill_(self.p(images_seen))
             return
         if self.target is None:
             return
         self.signs += torch.stack([real_logits.sign().sum(), real_logits.new_full((), len(real_logits))]).to(self.signs)
-        images = images_seen - self.last_move  # tensors all the way: reading a number would stall a GPU
+        images = images_seen - self.last_move  # only tensors: reading a number would make the CPU wait for the GPU
         due = images >= self.every
         move = torch.sign(self.signs[0] / self.signs[1] - self.target) * images / self.images
         self.probability.copy_(torch.where(due, (self.probability + move).clamp(0, 1), self.probability))
@@ -186,25 +216,27 @@ class AdaptiveAugment(Augmentation):
         self.last_move.add_(due * images)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return changed images, of the same shape; computed in float32: places need more than bfloat16 has."""
+        """Return changed images, of the same shape; computed in float32: bfloat16 is too coarse for coordinates."""
         with torch.autocast(images.device.type, enabled=False):
             changed = self._changed(at_least_float32(images))
         return changed.to(images.dtype)
 
     def _changed(self, images: Tensor) -> Tensor:
+        """Return changed images, in the type of ``images``."""
         images = _moved(images, self._geometry(images))
         images = self._colored(images) if self.color else images
         return torch.where(self._chosen(images)[:, None, None, None], _cut(images), images) if self.cutout else images
 
     def _chosen(self, images: Tensor, share: float = 1.0) -> Tensor:
-        """Tell for which images a change is made that comes with ``share`` of the probability, ``(N,)``."""
+        """Draw the images that a change is applied to, with probability ``share`` · p, as booleans ``(N,)``."""
         return torch.rand(len(images), device=images.device) < share * self.probability
 
     def _geometry(self, images: Tensor) -> Tensor:
-        """Return the product of the changes of place, ``(N, 3, 3)``, from where a pixel's value is taken."""
+        """Return the product of the geometric changes, ``(N, 3, 3)``, from output to input coordinates."""
         n, device = len(images), images.device
 
         def normal(std: float) -> Tensor:
+            """Draw a number from N(0, std²) for each image, ``(N,)``."""
             return torch.randn(n, device=device) * std
 
         one, quarter = torch.ones(n, device=device), torch.randint(4, (n,), device=device) * (math.pi / 2)
@@ -214,7 +246,7 @@ class AdaptiveAugment(Augmentation):
         changes = [
             _scaling(flip, one),
             _rotation(quarter),
-            _shift(2 * eighth[0], 2 * eighth[1]),  # a picture is two units wide
+            _shift(2 * eighth[0], 2 * eighth[1]),  # by up to an eighth of the image, which is 2 units wide
             _scaling(scale, scale),
             _rotation((torch.rand(n, device=device) * 2 - 1) * math.pi),
             _scaling(stretch, 1 / stretch),
@@ -226,10 +258,11 @@ class AdaptiveAugment(Augmentation):
         return whole
 
     def _colored(self, images: Tensor) -> Tensor:
-        """Return images of other brightness, contrast and saturation, some of them inverted."""
-        # Deviation: no rotation of the hue; one rotation of the picture in place of two, before and after a stretch.
+        """Return images with random brightness, contrast, inverted luma and saturation, each change with its chance."""
+        # Deviation: no rotation of the hue; one rotation of the image, not two (before and after the stretch).
 
         def some(changed: Tensor, images: Tensor) -> Tensor:
+            """Return ``changed`` for randomly chosen images, and the others as they are."""
             return torch.where(self._chosen(images, self.color)[:, None, None, None], changed, images)
 
         images = some(images + _normal(images, 0.2), images)
@@ -240,44 +273,54 @@ class AdaptiveAugment(Augmentation):
 
 
 def _matrices(rows: list[list[Tensor]]) -> Tensor:
+    """Return matrices ``(N, rows, columns)`` from their entries, ``(N,)`` each."""
     return torch.stack([torch.stack(row, -1) for row in rows], -2)
 
 
 def _scaling(x: Tensor, y: Tensor) -> Tensor:
+    """Return matrices ``(N, 3, 3)`` that multiply coordinates by x and y, ``(N,)`` each."""
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     return _matrices([[x, zero, zero], [zero, y, zero], [zero, zero, one]])
 
 
 def _rotation(angle: Tensor) -> Tensor:
+    """Return matrices ``(N, 3, 3)`` that rotate coordinates by angles in radians, ``(N,)``."""
     zero, one = torch.zeros_like(angle), torch.ones_like(angle)
     cos, sin = angle.cos(), angle.sin()
     return _matrices([[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]])
 
 
 def _shift(x: Tensor, y: Tensor) -> Tensor:
+    """Return matrices ``(N, 3, 3)`` that add x and y, ``(N,)`` each, to coordinates."""
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     return _matrices([[one, zero, x], [zero, one, y], [zero, zero, one]])
 
 
 def _moved(images: Tensor, geometry: Tensor) -> Tensor:
-    # Deviation: bilinear between pixels and mirrored at the border; the paper enlarges with a wavelet filter first.
+    """Return images resampled through ``geometry``, ``(N, 3, 3)``, from output to input coordinates."""
+    # Deviation: bilinear between pixels and mirrored at the border; the paper first upsamples with a wavelet filter.
     return sampled(images, affine_grid(geometry[:, :2].to(images), list(images.shape), align_corners=False))
 
 
 def sampled(images: Tensor, grid: Tensor) -> Tensor:
-    """Return the images' values at the places of ``grid``, bilinear between pixels, mirrored at the border.
+    """Sample images at the coordinates ``grid``, bilinear between pixels, mirrored at the border.
 
-    What ``grid_sample`` does, whose gradient has no gradient; a gradient penalty through an augmentation needs it.
+    It can be differentiated twice, which a gradient penalty through an augmentation needs; torch's ``grid_sample`` can
+    be only once.
 
     Args:
         images: ``(N, C, H, W)``.
-        grid: ``(N, H', W', 2)``, x and y, −1 and 1 being the outer edges of the corner pixels.
+        grid: x and y, ``(N, H', W', 2)``; −1 and 1 are the outer edges of the image.
+
+    Returns:
+        ``(N, C, H', W')``.
     """
     height, width = images.shape[2:]
     (left, right, x), (upper, lower, y) = _neighbours(grid[..., 0], width), _neighbours(grid[..., 1], height)
     pixels = images.flatten(2)
 
     def at(row: Tensor, column: Tensor) -> Tensor:
+        """Return the pixels at rows and columns ``(N, H', W')``, ``(N, C, H', W')``."""
         place = (row * width + column).flatten(1)[:, None].expand(-1, images.shape[1], -1)
         return pixels.gather(2, place).unflatten(2, grid.shape[1:3])
 
@@ -287,7 +330,7 @@ def sampled(images: Tensor, grid: Tensor) -> Tensor:
 
 
 def _neighbours(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the pixels at both sides of a place in [−1, 1], and how far it is from the first to the second."""
+    """Return the pixels on both sides of a coordinate, and its distance from the first one in pixels, in [0, 1)."""
     distance = torch.remainder((place + 1) * size / 2, 2 * size)
     pixel = (torch.minimum(distance, 2 * size - distance) - 0.5).clamp(0, size - 1)
     first = pixel.detach().floor().long()

@@ -1,4 +1,4 @@
-"""Optimizers of both players, and the moving average of the generator; schedules are in :mod:`lit_gan.schedules`."""
+"""Optimizers for both players, and the moving average of the generator; schedules are in :mod:`lit_gan.schedules`."""
 
 from lit_gan.optim.optimizers import ClippedRMSprop, GANAdam, OptimizerFactory, make_optimizer
 

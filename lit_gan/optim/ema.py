@@ -1,4 +1,4 @@
-"""The moving average of a generator."""
+"""The exponential moving average (EMA) of a generator's weights."""
 
 import copy
 
@@ -13,7 +13,11 @@ __all__ = ["start_average", "update_average"]
 
 
 def start_average(network: nn.Module) -> nn.Module:
-    """Return a copy of ``network`` in evaluation mode whose parameters need no gradient."""
+    """Return a copy of ``network`` in evaluation mode, with parameters that require no gradient.
+
+    Raises:
+        ValueError: a network that cannot be copied.
+    """
     try:
         return copy.deepcopy(network).requires_grad_(False).eval()
     except RuntimeError as error:
@@ -27,14 +31,14 @@ def start_average(network: nn.Module) -> nn.Module:
 def update_average(average: nn.Module, network: nn.Module, images: int, half_life: float) -> None:
     """Move ``average`` towards ``network``: avg ← network + (avg − network) · ½^(images/half_life).
 
-    Parameters are averaged; buffers (the statistics of batch norm) are copied, but for those of parametrizations: the
-    vectors of spectral normalisation follow the average's own weights, one step of power iteration at each update.
+    Parameters are averaged. Buffers (the statistics of batch norm) are copied, except those of parametrizations: the
+    vectors of spectral normalisation follow the averaged weights, by one step of power iteration at each update.
 
     Args:
-        average: changed in place; a deep copy of ``network`` at the start.
-        network: left alone.
-        images: real images seen since the last update, over all devices.
-        half_life: images after which half of the distance is gone.
+        average: changed in place; made by :func:`start_average`.
+        network: the network that is trained; not changed.
+        images: images seen since the last update, over all devices.
+        half_life: images after which ½ of the distance is left, if ``network`` stays as it is.
 
     Reference: Karras et al. 2017, arXiv:1710.10196, appendix A.1; the half-life in images is StyleGAN's.
     """
@@ -47,7 +51,7 @@ def update_average(average: nn.Module, network: nn.Module, images: int, half_lif
 
 
 def _follow_parametrizations(average: nn.Module) -> None:
-    """Let parametrized weights be computed once as in training, where spectral normalisation takes its step."""
+    """Compute parametrized weights once in training mode, so that spectral normalisation takes its step."""
     for module in average.modules():
         if is_parametrized(module):
             with torch.autocast(next(module.parameters()).device.type, enabled=False):

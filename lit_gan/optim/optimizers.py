@@ -1,4 +1,4 @@
-"""The default optimizer of both players, and the one of the first Wasserstein GAN."""
+"""Optimizers for the players: Adam with DCGAN's defaults, RMSprop with weight clipping; their checks and schedules."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,20 +15,20 @@ from lit_gan.schedules import Schedule
 __all__ = ["ClippedRMSprop", "GANAdam", "OptimizerFactory", "follow_schedules", "make_optimizer"]
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
-"""Makes an optimizer from a player's parameters: a class, or a class with some arguments given."""
+"""A callable from a player's parameters to an optimizer: a class, or a ``functools.partial`` of one."""
 
 
 def make_optimizer(player: str, factory: OptimizerFactory, network: nn.Module) -> Optimizer:
     """Return the optimizer that ``factory`` makes for a player's parameters.
 
     Args:
-        player: for messages.
-        factory: takes parameters.
-        network: the player's.
+        player: ``"generator"`` or ``"discriminator"``, named in errors.
+        factory: called with the parameters of ``network``.
+        network: the player's network.
 
     Raises:
-        TypeError: what comes back is no optimizer, or one that a turn of a game cannot serve.
-        ValueError: it holds parameters that are not the player's, or none of the player's can be trained.
+        TypeError: ``factory`` does not return an optimizer, or returns LBFGS, which needs several gradients a step.
+        ValueError: the optimizer holds other parameters than the player's, or none of the player's requires a gradient.
     """
     if not any(p.requires_grad for p in network.parameters()):
         raise LitGANError(
@@ -57,13 +57,16 @@ def make_optimizer(player: str, factory: OptimizerFactory, network: nn.Module) -
 def follow_schedules(
     optimizers: Iterable[Optimizer], lr_schedule: Schedule | None, beta2_schedule: Schedule | None, images_seen: int
 ) -> dict[str, Tensor]:
-    """Set the learning rates and β2 that the images seen so far call for; return both by log key.
+    """Set the scheduled learning rates and β2 for the images seen so far, and return them by log key.
 
     Args:
         optimizers: of both players, made by :func:`make_optimizer`.
-        lr_schedule: factor of the learning rates they began with; None leaves them alone.
-        beta2_schedule: Adam's β2; None leaves it alone.
-        images_seen: by the discriminator so far, over all devices.
+        lr_schedule: factor of the initial learning rates; None leaves the learning rates as they are.
+        beta2_schedule: Adam's β2; None leaves it as it is.
+        images_seen: real images that the discriminator was shown so far, over all devices.
+
+    Returns:
+        ``lr_factor`` and ``beta2``, scalars, each if it has a schedule.
     """
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     metrics = {}
@@ -81,31 +84,38 @@ def follow_schedules(
 
 
 def _plain(value: Any) -> Any:
-    """Return numpy's numbers as Python's, which a checkpoint can hold."""
+    """Return a NumPy number, or those of a tuple, as Python's, which a weights-only checkpoint can hold."""
     if isinstance(value, tuple):
         return tuple(_plain(part) for part in value)
     return value.item() if isinstance(value, np.generic) else value
 
 
 class GANAdam(Adam):
-    """Adam with the defaults that made DCGAN train: a low β1, since the game's gradients turn round.
+    """Adam with the defaults of DCGAN: a low β1, because the gradients of a game change direction.
 
-    A class of its own, so that the command can save it in a config and change one number of it
+    As a class it can be written to a config, and the command can change one of its arguments
     (``--model.generator_optimizer.lr 1e-4``).
 
     Args:
         params: the player's parameters.
         lr: learning rate.
-        betas: decay of the first and of the second moment, each in [0, 1).
+        betas: (β1, β2), decay rates of the first and the second moment, each in [0, 1).
         eps: added to the root of the second moment.
-        weight_decay: L2 factor.
-        fused: one kernel for all parameters. None takes it on the CPU, where torch would loop over them, and leaves
-            the choice to torch elsewhere.
+        weight_decay: factor of the L2 penalty, ≥ 0.
+        fused: whether one kernel updates all parameters. None means True on the CPU, where torch would loop over the
+            parameters, and leaves the choice to torch on other devices.
 
     Raises:
-        TypeError, ValueError: an argument out of range, no parameters.
+        TypeError, ValueError: an argument of a wrong type or out of range, or no parameters.
 
     Reference: Radford et al. 2015, arXiv:1511.06434, section 4 (lr 0.0002, β1 0.5).
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.optim import GANAdam
+        >>> optimizer = GANAdam(torch.nn.Linear(2, 1).parameters(), lr=1e-4)
+        >>> optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["betas"]
+        (0.0001, (0.5, 0.999))
     """
 
     def __init__(
@@ -124,7 +134,7 @@ class GANAdam(Adam):
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with settings of their own, as torch's optimizers do."""
+        """Add a parameter group, and choose the fused kernel if ``fused`` is None and all of it is on the CPU."""
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         if group["fused"] is None and all(p.device.type == "cpu" and p.is_floating_point() for p in group["params"]):
@@ -132,22 +142,31 @@ class GANAdam(Adam):
 
 
 class ClippedRMSprop(RMSprop):
-    """RMSprop, after each step of which every weight is put back into [−clip, clip]: a critic that is Lipschitz.
+    """RMSprop that clips every weight to [−clip, clip] after each step, to keep a critic Lipschitz.
 
-    For the discriminator of :class:`lit_gan.losses.Wasserstein`. WGANGP took its place, because the clipped critic
-    tends to very simple functions (arXiv:1704.00028, section 3).
+    Give it to the discriminator of :class:`lit_gan.losses.Wasserstein`. :class:`lit_gan.penalties.WGANGP` replaced it,
+    because a clipped critic tends to very simple functions (arXiv:1704.00028, section 3).
 
     Args:
         params: the player's parameters.
         lr: learning rate.
-        alpha: decay of the second moment, in [0, 1).
-        eps: added to its root.
+        alpha: decay rate of the second moment, in [0, 1).
+        eps: added to the root of the second moment.
         clip: the largest absolute value of a weight, c > 0.
 
     Raises:
-        TypeError, ValueError: ``clip`` that is not positive, another argument out of range, no parameters.
+        TypeError, ValueError: an argument of a wrong type or out of range, or no parameters.
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1 (lr 0.00005, c 0.01).
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.optim import ClippedRMSprop
+        >>> weights = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+        >>> weights.sum().backward()
+        >>> ClippedRMSprop([weights]).step()
+        >>> weights.data
+        tensor([ 0.0100, -0.0100])
     """
 
     def __init__(
@@ -167,7 +186,7 @@ class ClippedRMSprop(RMSprop):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Take RMSprop's step, then clip the weights; return what ``closure`` returns."""
+        """Take RMSprop's step, then clip the weights; return the loss of ``closure``, or None without one."""
         loss = super().step(closure)
         for group in self.param_groups:
             for parameter in group["params"]:

@@ -1,6 +1,6 @@
-"""What a player pays beside the game, each a scalar added to that player's loss.
+"""Penalties: regularisation terms, each a scalar added to one player's loss.
 
-``LitGAN(penalties={"r1": R1(weight=10)})`` takes them by name; the name is the log key, ``penalty/r1``.
+``LitGAN(penalties={"r1": R1(weight=10)})`` takes them by name; this one is logged as ``penalty/r1``.
 """
 
 from lit_gan.penalties.base import Penalty, Player, Turn

@@ -1,4 +1,4 @@
-"""What a penalty is: a scalar added to one player's loss, computed from the record of its turn."""
+"""The base class of penalties, and the record of a player's turn from which they are computed."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -20,9 +20,9 @@ Player = Literal["generator", "discriminator"]
 class Turn:
     """The record of one player's turn on one (micro-)batch, from which losses and penalties are computed.
 
-    In the discriminator's turn with a penalty due, ``real`` and ``fake`` are leaves that require a gradient and the
-    logits are still attached to them. In the generator's turn ``fake`` is attached to the generator, and, where a
-    penalty is due, to ``z``; ``real_logits`` is None unless the game needs it.
+    In the discriminator's turn, if a penalty is due, ``real`` and ``fake`` are leaves that require a gradient, and the
+    graph from them to the logits is kept. In the generator's turn ``fake`` has a graph back to the generator and, if a
+    penalty is due, to ``z``; ``real_logits`` is None unless the loss needs it.
     """
 
     real: Tensor
@@ -32,38 +32,38 @@ class Turn:
     z: Tensor
     """The latents of ``fake``, ``(N, latent_dim)``."""
     labels: Tensor | None
-    """Classes of both, int64 ``(N,)``, or None."""
+    """Classes of ``real`` and of ``fake`` alike, int64 ``(N,)``, or None."""
     real_logits: Tensor | None
-    """Discriminator's logits of ``real``, float32 ``(N,)``."""
+    """The discriminator's logits of ``real``, float32 ``(N,)``, or None."""
     fake_logits: Tensor
-    """Discriminator's logits of ``fake``, float32 ``(N,)``."""
+    """The discriminator's logits of ``fake``, float32 ``(N,)``."""
     network: Callable[[Tensor, Tensor | None], Tensor]
-    """The discriminator as the turn used it (augmentation included): ``network(images, labels)`` gives logits."""
+    """The discriminator with augmentation, as this turn used it: ``network(images, labels)`` returns logits."""
     images_seen: int = 0
-    """Real images that the discriminator was shown so far, for schedules."""
+    """Real images that the discriminator was shown so far, over all devices; for schedules."""
     generator: nn.Module | None = None
-    """The generator itself, for penalties on its parts; the one whose turn it is not takes no gradient."""
+    """The generator module, for penalties on its parts; its weights take a gradient only in its own turn."""
     discriminator: nn.Module | None = None
-    """The discriminator itself, without augmentation."""
+    """The discriminator module, without augmentation; its weights take a gradient only in its own turn."""
 
 
 class Penalty(ABC):
     """A scalar added to one player's loss.
 
-    A penalty of your own is a frozen dataclass with the fields ``weight`` and ``every`` that implements ``__call__``;
-    one with a state is a :class:`torch.nn.Module` beside, whose buffers are saved, resumed and averaged over devices.
+    To write one, implement ``__call__`` in a frozen dataclass with the fields ``weight`` and ``every``. A penalty with
+    a state is a :class:`torch.nn.Module` as well; its buffers are saved, resumed and averaged over devices.
     """
 
     player: Player = "discriminator"
-    """Whose loss it is added to; a constant of the class, or a field."""
+    """The player whose loss it is added to; a constant of the class, or a field."""
     weight: float | Schedule
     """The factor of the penalty, ≥ 0, or a schedule of it by images seen."""
     every: int
-    """Lazy regularisation: computed at each ``every``-th update of its player and then multiplied by ``every``
+    """Lazy regularisation: computed at each ``every``-th update of its player, and multiplied by ``every``
     (arXiv:1912.04958, section 3.1)."""
 
     def __post_init__(self) -> None:
-        """Refuse a negative weight, an interval below one, and a player that there is none of."""
+        """Refuse a negative weight, ``every`` below 1, and an unknown player."""
         if self.weight is None:
             raise LitGANTypeError(f"{type(self).__name__}: weight=None: leave the penalty out to go without")
         always_within("[0, ∞)", self, weight=self.weight)
@@ -75,19 +75,19 @@ class Penalty(ABC):
             )
 
     def weight_in(self, turn: Turn) -> float:
-        """Return the factor in ``turn``."""
+        """Return the weight at ``turn``, after its images seen."""
         return value_at(self.weight, turn.images_seen)
 
     def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
-        """Refuse, by a ValueError before training, a game that it cannot be computed of; it refuses none by default.
+        """Raise a ValueError before training if the penalty cannot be computed for this game; by default never.
 
         Args:
-            generator: of the game.
-            discriminator: of the game.
+            generator: the model's generator.
+            discriminator: the model's discriminator.
             labels: of the first batch, int64 ``(N,)``, or None.
         """
         return
 
     @abstractmethod
     def __call__(self, turn: Turn) -> Tensor:
-        """Return the weighted penalty of ``turn``, a scalar; :class:`lit_gan.LitGAN` applies ``every``."""
+        """Return the weighted penalty of ``turn``, a scalar; :class:`lit_gan.LitGAN` multiplies it by ``every``."""

@@ -1,4 +1,4 @@
-"""What both players pay for classes that cannot be told."""
+"""The auxiliary classifier's loss of AC-GAN (Odena et al. 2016, arXiv:1610.09585), for either player."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ __all__ = ["AuxiliaryClassifier"]
 
 @dataclass(frozen=True)
 class AuxiliaryClassifier(Penalty):
-    """Images whose class can be told, as in AC-GAN: ``weight`` · E[−log P(C = y | x)], x real or G(z), y its class.
+    """AC-GAN's classification loss: ``weight`` · E[−log P(C = y | x)], where x is real or G(z), and y its class.
 
-    P(C | x) is the softmax of ``discriminator.classify(images)``. The discriminator pays for real and for generated
-    images, E over x plus E over G(z); the generator for its own. Each player needs a penalty of its own:
-    ``{"ac_d": AuxiliaryClassifier(), "ac_g": AuxiliaryClassifier(player="generator")}``.
+    P(C | x) is the softmax of ``discriminator.classify(images)``. The discriminator's loss has the mean over real
+    images plus the mean over fakes, the generator's loss the mean over fakes alone. Each player needs a penalty of its
+    own: ``{"ac_d": AuxiliaryClassifier(), "ac_g": AuxiliaryClassifier(player="generator")}``.
 
-    The classifier sees images as they are, not augmented, in a pass of its own, which doubles the work of the
-    discriminator's turn; with ``every=2`` half of it.
+    The classifier sees images without augmentation, in a forward pass of its own, which doubles the work of the
+    discriminator's turn; ``every=2`` halves this cost.
 
     Args:
         weight: ≥ 0, or a schedule of it; 1 in the paper.
@@ -32,9 +32,18 @@ class AuxiliaryClassifier(Penalty):
     Raises:
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range; before training, a discriminator without a classifier, a generator
-            that takes no labels, or batches without them.
+            that takes no labels, or batches without labels.
 
     Reference: Odena et al. 2016, arXiv:1610.09585, section 3, equation 3.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.penalties import AuxiliaryClassifier, Turn
+        >>> x, y, D = torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64), torch.nn.Module()
+        >>> D.classify = lambda images: torch.zeros(len(images), 10)  # ten classes, all equally likely
+        >>> turn = Turn(x, x, torch.zeros(4, 2), y, None, torch.zeros(4), D, discriminator=D)
+        >>> round(AuxiliaryClassifier()(turn).item(), 4)  # log 10 for real images, and log 10 for fakes
+        4.6052
     """
 
     weight: float | Schedule = 1.0
@@ -42,7 +51,7 @@ class AuxiliaryClassifier(Penalty):
     player: Player = "discriminator"
 
     def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
-        """Refuse a discriminator that tells no classes, a generator that takes none, and data without any."""
+        """Refuse a discriminator without a classifier, a generator that takes no labels, and data without labels."""
         if not hasattr(discriminator, "classify") or getattr(discriminator, "conditioning", None) == "projection":
             raise LitGANError(
                 f"AuxiliaryClassifier: {type(discriminator).__name__} has no classifier: take "
@@ -57,7 +66,7 @@ class AuxiliaryClassifier(Penalty):
             raise LitGANError("AuxiliaryClassifier: the batches carry no labels: give batches (images, labels)")
 
     def __call__(self, turn: Turn) -> Tensor:
-        """``weight`` · E[−log P(C = y | x)]."""
+        """Return ``weight`` · E[−log P(C = y | x)]."""
         assert turn.discriminator is not None
         assert turn.labels is not None
         penalty = turn.fake_logits.new_zeros(())

@@ -1,4 +1,4 @@
-"""Penalties on how the discriminator judges what hardly differs: transformed images."""
+"""Consistency regularisation: a penalty on how much a transform of the images changes their logits."""
 
 from dataclasses import dataclass
 
@@ -15,22 +15,31 @@ __all__ = ["Consistency"]
 
 @dataclass(frozen=True)
 class Consistency(Penalty):
-    """The same judgement before and after a transform T that keeps the meaning: CR and bCR.
+    """Consistency regularisation, CR and bCR: images keep their logit under a transform T.
 
-    ``weight`` · E[(D(x) − D(T(x)))²] + ``fake_weight`` · E[(D(G(z)) − D(T(G(z))))²], D a logit. With ``fake_weight`` 0,
-    CR; with both, balanced consistency regularisation, bCR.
+    The penalty is ``weight`` · E[(D(x) − D(T(x)))²] + ``fake_weight`` · E[(D(G(z)) − D(T(G(z))))²]; D is a logit. It is
+    CR if ``fake_weight`` is 0, else balanced consistency regularisation (bCR).
 
     Args:
-        transform: T, images to images, random: flips and shifts for instance.
-        weight: of the real images, ≥ 0, or a schedule of it; 10 in both papers.
-        fake_weight: of the generated images, ≥ 0; 10 in bCR.
+        transform: T, from images to images, random and harmless to their content: flips and shifts for instance.
+        weight: of the term of real images, ≥ 0, or a schedule of it; 10 in both papers.
+        fake_weight: of the term of fakes, ≥ 0; 10 in bCR.
         every: computed at each ``every``-th discriminator update, times ``every``.
 
     Raises:
-        TypeError: a transform that is no Module.
-        ValueError: a negative weight, or an AdaptiveAugment that would wait to be told how the game goes.
+        TypeError: a transform that is not a Module.
+        ValueError: a negative weight, or an AdaptiveAugment whose p should adapt or follow a schedule: only the
+            ``augment`` of LitGAN is told the logits and the images seen that this takes.
 
     Reference: Zhang et al. 2019, arXiv:1910.12027, equation 3; Zhao et al. 2020, arXiv:2002.04724, algorithm 1.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.penalties import Consistency, Turn
+        >>> x, critic = torch.full((4, 1), -2.0), lambda images, labels: images.sum(1)
+        >>> turn = Turn(x, x, x, None, critic(x, None), critic(x, None), critic)
+        >>> round(Consistency(torch.nn.ReLU())(turn).item(), 4)  # the logit goes from −2 to 0: 10·2²
+        40.0
     """
 
     transform: nn.Module
@@ -39,7 +48,7 @@ class Consistency(Penalty):
     every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a transform that is none, one that waits to be told how the game goes, and a negative weight."""
+        """Refuse a negative weight, a transform that is not a Module, and one whose strength would have to adapt."""
         super().__post_init__()
         instance_of("Consistency: transform", self.transform, nn.Module, "DiffAugment()")
         within("[0, ∞)", self, fake_weight=self.fake_weight)
@@ -52,7 +61,7 @@ class Consistency(Penalty):
             )
 
     def __call__(self, turn: Turn) -> Tensor:
-        """``weight`` · E[(D(x) − D(T(x)))²] + ``fake_weight`` · E[(D(G(z)) − D(T(G(z))))²]."""
+        """Return ``weight`` · E[(D(x) − D(T(x)))²] + ``fake_weight`` · E[(D(G(z)) − D(T(G(z))))²]."""
         assert turn.real_logits is not None
         penalty = self.weight_in(turn) * self._change(turn, turn.real, turn.real_logits)
         return (
@@ -62,4 +71,5 @@ class Consistency(Penalty):
         )
 
     def _change(self, turn: Turn, images: Tensor, logits: Tensor) -> Tensor:
+        """Return the mean squared change of the logits under the transform, a scalar."""
         return (logits - turn.network(self.transform(images), turn.labels)).square().mean()

@@ -1,4 +1,4 @@
-"""Penalties on a player's weights themselves."""
+"""Penalties on the weights of a network, independent of the images."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +16,12 @@ __all__ = ["OrthogonalWeights"]
 
 @dataclass(frozen=True)
 class OrthogonalWeights(Penalty):
-    """Filters of the generator at right angles: ``weight`` · Σ ‖WWᵀ ⊙ (1 − I)‖², the sum over all its weights W.
+    """Orthogonal regularisation of the generator's filters: ``weight`` · Σ ‖WWᵀ ⊙ (1 − I)‖², summed over its weights W.
 
-    W is the ``weight`` of a layer as a matrix, a row for each filter, those of a grouped convolution group by group;
-    rows keep their lengths. Embeddings and learned constants are left out; where a weight is normalised spectrally, W
-    is what the optimizer holds. For sampling with a small ``truncation``.
+    W is the ``weight`` of a layer as a matrix with one row for each filter; a grouped convolution has one W for each
+    group. Filters become orthogonal to each other, and their norms are free. Embeddings and learned constants are left
+    out; for a spectrally normalised layer W is the weight before normalisation, which the optimizer holds. It makes a
+    generator suited to sampling with a small ``truncation``.
 
     Args:
         weight: β, ≥ 0, or a schedule of it; 1e-4 in the paper.
@@ -31,6 +32,15 @@ class OrthogonalWeights(Penalty):
         ValueError: an argument out of range.
 
     Reference: Brock et al. 2018, arXiv:1809.11096, equation 3. The authors' PyTorch code takes half of its gradient.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.penalties import OrthogonalWeights, Turn
+        >>> x, G = torch.zeros(4, 2), torch.nn.Linear(2, 2)
+        >>> G.weight.data = torch.tensor([[1.0, 1.0], [2.0, 1.0]])  # the rows' product is 3
+        >>> turn = Turn(x, x, x, None, None, torch.zeros(4), torch.nn.Identity(), generator=G)
+        >>> round(OrthogonalWeights(weight=0.1)(turn).item(), 4)  # 0.1·(3² + 3²)
+        1.8
     """
 
     player = "generator"
@@ -39,7 +49,7 @@ class OrthogonalWeights(Penalty):
     every: int = 1
 
     def __call__(self, turn: Turn) -> Tensor:
-        """``weight`` · Σ ‖WWᵀ ⊙ (1 − I)‖²."""
+        """Return ``weight`` · Σ ‖WWᵀ ⊙ (1 − I)‖²."""
         assert turn.generator is not None
         penalty = turn.fake_logits.new_zeros(())
         for weight in _matrices(turn.generator):
@@ -48,7 +58,7 @@ class OrthogonalWeights(Penalty):
 
 
 def _matrices(network: nn.Module) -> list[Tensor]:
-    """Return the weights of a network's layers as matrices, a row for each filter."""
+    """Return the weights of a network's layers as matrices, one row for each filter."""
     matrices = []
     for layer in network.modules():
         weight: Any = layer._parameters.get("weight")
@@ -64,8 +74,8 @@ def _matrices(network: nn.Module) -> list[Tensor]:
 
 
 def _overlap(rows: Tensor) -> Tensor:
-    """Return the sum of the squared products of each two rows, in float32 at least."""
+    """Return ‖WWᵀ ⊙ (1 − I)‖², the sum of the squared inner products of different rows, in float32 at least."""
     rows = at_least_float32(rows)
     with torch.autocast(rows.device.type, enabled=False):
-        gram = rows @ rows.T if len(rows) <= rows.shape[1] else rows.T @ rows  # ‖WWᵀ‖ = ‖WᵀW‖: the smaller one
+        gram = rows @ rows.T if len(rows) <= rows.shape[1] else rows.T @ rows  # ‖WWᵀ‖ = ‖WᵀW‖: take the smaller
         return gram.square().sum() - rows.square().sum(1).square().sum()
