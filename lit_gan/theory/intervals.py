@@ -1,6 +1,7 @@
 """Statistical uncertainty of estimates: a bootstrap interval of the JSD bound, a p-value of an accuracy."""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -49,15 +50,18 @@ def jsd_interval(
     at_least_one(resamples=resamples)
     rng = torch.Generator().manual_seed(seed)
 
-    def means(values: Tensor) -> Tensor:
-        values = values.flatten()
-        drawn = [values[torch.randint(len(values), (len(values),), generator=rng)].mean() for _ in range(resamples)]
-        return torch.stack(drawn)
-
     real, fake = (x.cpu().double() for x in (real_logits, fake_logits))  # Apple's GPU has no float64
+    means = partial(_resampled_means, rng=rng, resamples=resamples)
     bounds = jsd_lower_bound(means(logsigmoid(real)) + means(logsigmoid(-fake)))
     low, high = bounds.quantile(bounds.new_tensor([(1 - level) / 2, (1 + level) / 2])).tolist()
     return low, high
+
+
+def _resampled_means(values: Tensor, rng: torch.Generator, resamples: int) -> Tensor:
+    """Return the means of ``resamples`` samples of ``values``, each as large and drawn with replacement."""
+    values = values.flatten()
+    drawn = [values[torch.randint(len(values), (len(values),), generator=rng)].mean() for _ in range(resamples)]
+    return torch.stack(drawn)
 
 
 def accuracy_p_value(correct: float, n: int) -> float:

@@ -450,7 +450,7 @@ class TestEveryPenalty:
         penalty = make(cls)
         if isinstance(penalty, nn.Module):  # its averages have no gradient, and would move with the weights
             penalty(record(network, x))
-            monkeypatch.setattr(penalty, "_remember", lambda *means: None)
+            monkeypatch.setattr(penalty, "_update_averages", lambda *means: None)
 
         paid = Paid(network, lambda network, x: penalty(record(network, x)))
 

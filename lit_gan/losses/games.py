@@ -1,11 +1,5 @@
-"""Adversarial losses of both players, each written like its formula.
+"""The games of the literature, each written like its formula."""
 
-Every loss takes unbounded logits of shape ``(N,)`` and returns a scalar *to minimise*, one for each player.
-With D(x) = sigmoid(logit), ``softplus(-logit)`` is −log D and ``softplus(logit)`` is −log(1 − D): forms that
-neither overflow nor lose their gradient.
-"""
-
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,11 +8,9 @@ from torch.nn.functional import relu, softplus
 
 from lit_gan._utils.arguments import within
 from lit_gan._utils.errors import LitGANError
-from lit_gan.theory import DivergenceName, find_divergence, variational_bound
+from lit_gan.losses.base import AdversarialLoss
 
 __all__ = [
-    "AdversarialLoss",
-    "FDivergence",
     "Hinge",
     "LeastSquares",
     "Minimax",
@@ -27,42 +19,6 @@ __all__ = [
     "RelativisticPaired",
     "Wasserstein",
 ]
-
-
-class AdversarialLoss(ABC):
-    """A two-player game: one scalar to minimise for the discriminator, one for the generator.
-
-    A game of your own is a frozen dataclass that implements ``discriminator`` and ``generator``; use it from code, or
-    from the command as ``--model.loss my_project.losses.MyLoss``.
-    """
-
-    needs_real: ClassVar[bool] = False
-    """Whether the generator's loss needs the real logits; only then are they computed in the generator's turn."""
-
-    @abstractmethod
-    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the discriminator's loss, a scalar to minimise.
-
-        Args:
-            real: logits of real images, ``(N,)``.
-            fake: logits of generated images, ``(N,)``.
-        """
-
-    @abstractmethod
-    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """Return the generator's loss, a scalar to minimise.
-
-        Args:
-            fake: logits of generated images, ``(N,)``.
-            real: logits of real images, ``(N,)``; given if ``needs_real``.
-        """
-
-    def log_ratio(self, logits: Tensor) -> Tensor | None:
-        """Return log p_data/p_g at the optimal discriminator, of the shape of ``logits``, in nats.
-
-        None if the loss does not determine it; V(G, D) then needs a calibration (:func:`lit_gan.theory.calibrate`).
-        """
-        return None
 
 
 @dataclass(frozen=True)
@@ -208,54 +164,6 @@ class LeastSquares(AdversarialLoss):
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """Return ½E[(D(G(z)) − c)²]."""
         return (fake - self.c).square().mean() / 2
-
-
-@dataclass(frozen=True)
-class FDivergence(AdversarialLoss):
-    """f-GAN: the discriminator maximises a lower bound of D_f(p_data‖p_g), an f-divergence, the generator lowers it.
-
-    With T = critic(logit) and f* the conjugate of f, the discriminator minimises −E[T(x)] + E[f*(T(G(z)))], and the
-    generator −E[T(G(z))], its non-saturating loss, or −E[f*(T(G(z)))], its minimax loss.
-
-    Args:
-        divergence: of p_data from p_g, a name in ``lit_gan.theory.DIVERGENCES``; ``"gan"`` is the original game. For
-            ``"kl"``, ``"reverse_kl"`` and ``"squared_hellinger"``, T or f*(T) is an exponential of the logit, which
-            overflows in float32 at logits of about 88 in absolute value.
-        minimax: whether the generator minimises its minimax loss instead of the non-saturating one.
-
-    Raises:
-        ValueError: an unknown divergence.
-
-    Reference: Nowozin et al. 2016, arXiv:1606.00709, equation 6 and section 3.2.
-
-    Example:
-        >>> import torch
-        >>> from lit_gan.losses import FDivergence
-        >>> chi2 = FDivergence("pearson")  # T is the logit, f*(t) = t²/4 + t
-        >>> round(float(chi2.discriminator(torch.tensor([1.0]), torch.tensor([-1.0]))), 4)  # −1 + (¼ − 1)
-        -1.75
-    """
-
-    divergence: DivergenceName = "js"
-    minimax: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse an unknown divergence."""
-        find_divergence(self.divergence)
-
-    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return −E[T(x)] + E[f*(T(G(z)))]."""
-        return -variational_bound(real, fake, self.divergence)
-
-    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """Return −E[T(G(z))], or −E[f*(T(G(z)))] if ``minimax``."""
-        chosen = find_divergence(self.divergence)
-        return -(chosen.conjugate_of_critic if self.minimax else chosen.critic)(fake).mean()
-
-    def log_ratio(self, logits: Tensor) -> Tensor | None:
-        """Return log p_data/p_g at the optimal critic T; None for total variation, whose optimal T is only a sign."""
-        chosen = find_divergence(self.divergence)
-        return None if chosen.log_ratio is None else chosen.log_ratio(logits)
 
 
 @dataclass(frozen=True)
