@@ -34,6 +34,7 @@ lint: .venv/installed  ## style, types, layers (import-linter) and words
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/plain_words.py
+	$(BIN)/python scripts/sizes.py
 
 lock: .venv/installed  ## write the versions of CI's newest job
 	@{ sed -n '/^#/p' .github/newest.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' | grep -viE '^(lightning-bolts|sweeps)=='; } > .github/newest.new
