@@ -1,4 +1,4 @@
-"""Feature extractors: uint8 images in, float32 features out, and the protocol that makes a score comparable."""
+"""Feature extractors, which map uint8 images to float32 features, and the protocol that makes scores comparable."""
 
 from lit_gan.extractors.base import Extractor
 from lit_gan.extractors.custom import CustomExtractor, OwnExtractor, as_extractor

@@ -1,4 +1,4 @@
-"""What every extractor is: uint8 images in, float32 features out, and the protocol that makes a score comparable."""
+"""Base class of feature extractors: uint8 images in, float32 features out, and the protocol of their scores."""
 
 import pickle
 from abc import ABC, abstractmethod
@@ -15,42 +15,43 @@ from lit_gan.extractors.features import fingerprint, full_float32, keeping_types
 __all__ = ["Extractor", "Pass", "read_weights"]
 
 Pass = tuple[Tensor, Tensor | None]
-"""Features ``(N, D)``, and class logits ``(N, K)`` or None, from one pass."""
+"""Features ``(N, D)``, and class logits ``(N, K)`` or None, from one forward pass."""
 
 
 class Extractor(nn.Module, ABC):
-    """A frozen network that makes features of images, always in evaluation mode, without gradients and in float32.
+    """A frozen network that maps images to features, always in evaluation mode, without gradients and in float32.
 
-    Neither ``.to(torch.bfloat16)`` nor autocast, TF32 or another default type changes what it computes. Images go
-    through it ``chunk`` at a time, which bounds the memory.
+    Neither ``.to(torch.bfloat16)`` nor autocast, TF32 or another default type changes its output. Images pass through
+    it ``chunk`` at a time, which bounds the memory.
     """
 
     name: str
-    """Of the extractor, in the names of its scores."""
+    """Name of the extractor, in the protocol and in :attr:`suffix`."""
     num_features: int | None
-    """D; None until the first images where nobody has said it."""
+    """Number of features D; None until the first images if it was not given."""
     channels: int | None = 3
-    """Of the images it takes, to which grey ones are repeated; None for any images, as they are."""
+    """Channels of the images it takes, to which grey ones are repeated; None for any number, unchanged."""
     chunk: int = 64
+    """Largest number of images in one forward pass."""
     extra_repr = as_arguments
 
     @property
     def suffix(self) -> str:
-        """What the names of its scores end in, ``_lite0``; nothing for Inception-v3, by which the FID is defined."""
+        """Ending of its scores' names, such as ``_lite0``; empty for Inception-v3, by which the FID is defined."""
         return f"_{self.name}"
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """What two scores must share to be comparable, as plain data; ``weights`` is a fingerprint."""
+        """Plain data that two scores must share to be comparable; ``weights`` is a fingerprint."""
         return {"extractor": self.name, **self._protocol(), "weights": fingerprint(self)}
 
     @abstractmethod
     def _protocol(self) -> dict[str, Any]:
-        """Return ``layer``, ``input_size`` in pixels, ``resize`` and ``antialias``."""
+        """Return the protocol's ``layer``, ``input_size`` in pixels, ``resize`` and ``antialias``."""
 
     @abstractmethod
     def _pass(self, images: Tensor) -> Pass:
-        """Return features and logits of uint8 images with ``channels`` channels."""
+        """Return features, and logits or None, of at most ``chunk`` uint8 images with ``channels`` channels."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return features, float32 ``(N, D)``.
@@ -59,19 +60,19 @@ class Extractor(nn.Module, ABC):
             images: uint8 ``(N, C, H, W)``, on the extractor's device.
 
         Raises:
-            ValueError: other images; or the network's output is no features ``(N, D)``, or not finite.
+            ValueError: images of another type or shape; or the network's output is not ``(N, D)``, or not finite.
         """
         return self.features_and_logits(images)[0]
 
     @torch.no_grad()
     def features_and_logits(self, images: Tensor) -> Pass:
-        """Return features ``(N, D)`` and class logits ``(N, K)`` from one pass, float32; None where it has no classes.
+        """Return features ``(N, D)`` and class logits ``(N, K)``, or None without classes, float32, from one pass.
 
         Args:
-            images: uint8 ``(N, C, H, W)``.
+            images: uint8 ``(N, C, H, W)``, on the extractor's device.
 
         Raises:
-            ValueError: as :meth:`forward` does.
+            ValueError: as for :meth:`forward`.
         """
         images = self._checked(images)
         with full_float32(images.device.type):
@@ -94,7 +95,7 @@ class Extractor(nn.Module, ABC):
         return images.expand(-1, self.channels, -1, -1)
 
     def train(self, mode: bool = True) -> "Extractor":
-        """Stay in evaluation mode."""
+        """Stay in evaluation mode, for any ``mode``."""
         return super().train(False)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "Extractor":
@@ -102,10 +103,10 @@ class Extractor(nn.Module, ABC):
 
 
 def read_weights(path: Path) -> Any:
-    """Return the tensors in a file, which is not trusted.
+    """Return the tensors in an untrusted file, without unpickling anything else.
 
     Raises:
-        ValueError: it is not there, or holds something else.
+        ValueError: the file cannot be read, or holds something else.
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""Features of any network."""
+"""CustomExtractor: any network that maps images to features, as a feature extractor."""
 
 import copy
 from typing import Any
@@ -14,14 +14,14 @@ __all__ = ["CustomExtractor", "OwnExtractor", "as_extractor"]
 
 
 class CustomExtractor(Extractor):
-    """A copy of any network that maps uint8 images to features ``(N, D)``, frozen, in evaluation mode and float32.
+    """A frozen copy of any network that maps uint8 images to features ``(N, D)``, in evaluation mode and float32.
 
     Args:
-        module: gets the images as they are; what it needs of resizing and scaling it does itself.
-        num_features: D; None where ``module.num_features`` says it, or else the first images do.
+        module: network that takes images unchanged; it does its own resizing and scaling.
+        num_features: D; None for ``module.num_features``, or else the number of features of the first images.
 
     Raises:
-        TypeError: ``module`` is no network, or ``num_features`` no whole number.
+        TypeError: ``module`` is not a network, or ``num_features`` not a whole number.
         ValueError: ``num_features`` is below 1.
     """
 
@@ -54,14 +54,14 @@ class CustomExtractor(Extractor):
 
 
 OwnExtractor = CustomExtractor
-"""Its name until version 0.1."""
+"""The name of :class:`CustomExtractor` until version 0.1."""
 
 
 def as_extractor(module: nn.Module, num_features: int | None = None) -> Extractor:
-    """Return an extractor as it is, and any other network as a :class:`CustomExtractor`.
+    """Return an extractor unchanged, and any other network as a :class:`CustomExtractor`.
 
     Args:
-        module: maps uint8 images ``(N, C, H, W)`` to features ``(N, D)``.
-        num_features: D; None where the module or the first images say it.
+        module: network that maps uint8 images ``(N, C, H, W)`` to features ``(N, D)``.
+        num_features: D of a network that is not an extractor, as for :class:`CustomExtractor`.
     """
     return module if isinstance(module, Extractor) else CustomExtractor(module, num_features)

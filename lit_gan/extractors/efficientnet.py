@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: features whose weights come in a package."""
+"""EfficientNet-Lite0 (arXiv:1905.11946): a feature extractor whose weights come in a Python package."""
 
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,16 @@ __all__ = ["EfficientNetLite0"]
 
 
 class EfficientNetLite0(Extractor):
-    """EfficientNet-Lite0, trained on ImageNet, whose weights come in a package: scores that need no download.
+    """EfficientNet-Lite0, trained on ImageNet, with weights that come in a Python package: no download at run time.
 
-    Features are the means over the places of block 10 of 16, 112 numbers: few enough for covariances of some hundred
-    images. Images are resized as a whole to 64 × 64, bilinearly with antialiasing by torchvision, in float32, then
-    (x − 127)/128. Logits are of the 1,000 classes of ImageNet, at that size.
+    Features are the 112 spatial means of the output of block 10, of 0 to 15: few enough for covariances of a few
+    hundred images. Images are resized as a whole to 64 × 64, bilinearly with antialiasing, by torchvision in float32,
+    then scaled to (x − 127)/128. Logits are those of ImageNet's 1,000 classes, at that size.
 
-    A score of these features is a FID-lite0, never a FID, and compares with no published one.
+    A Fréchet distance of these features is a FID-lite0, not a FID, and does not compare with published scores.
 
     Raises:
-        ImportError: its packages are not there: extra ``offline-metrics``.
+        ImportError: its packages are not installed: extra ``offline-metrics``.
 
     Reference: Tan & Le 2019, arXiv:1905.11946.
     """

@@ -1,4 +1,4 @@
-"""Features of samples: of a network in evaluation mode and full float32, checked before they are counted."""
+"""Checked features of samples, by a network in evaluation mode and full float32."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,14 +16,14 @@ __all__ = ["check_width", "checked", "features_of", "fingerprint", "full_float32
 
 
 def features_of(samples: Tensor, network: nn.Module | None) -> Tensor:
-    """Return checked features ``(N, D)``: the samples themselves, or what ``network`` makes of them.
+    """Return checked features ``(N, D)``: the samples themselves, or the output of ``network``.
 
     Args:
-        samples: what ``network`` takes; features, float, where it is None.
+        samples: input of ``network``; features ``(N, D)``, float, if it is None.
         network: called in evaluation mode, without gradients, on its own device.
 
     Raises:
-        ValueError: as :func:`checked` does.
+        ValueError: as for :func:`checked`.
     """
     if network is None:
         return checked(samples.detach(), len(samples), None)
@@ -33,15 +33,15 @@ def features_of(samples: Tensor, network: nn.Module | None) -> Tensor:
 
 
 def checked(features: Any, n: int, network: nn.Module | None) -> Tensor:
-    """Return ``features``.
+    """Return ``features`` unchanged if they are float ``(n, D)`` and finite; otherwise raise.
 
     Args:
-        features: of ``n`` samples.
-        n: how many there must be.
-        network: that made them, named in the error; None where they were given.
+        features: features to check.
+        n: number of samples they are of.
+        network: network that made them, named in the error; None if the caller gave features.
 
     Raises:
-        ValueError: they are not float ``(n, D)``, or not finite.
+        ValueError: features that are not float ``(n, D)``, or not finite.
     """
     who = "samples" if network is None else f"{type(network).__name__}'s features"
     way_out = "give features (N, D), float, or feature=, a network that makes them of the samples"
@@ -64,7 +64,7 @@ def checked(features: Any, n: int, network: nn.Module | None) -> Tensor:
 
 
 def check_width(features: Tensor, before: int) -> None:
-    """Refuse features ``(N, D)`` of another D than ``before``, that of those seen before; 0 for none."""
+    """Raise a ValueError if features ``(N, D)`` have another D than ``before``, that of earlier ones; 0 for none."""
     if before and features.shape[1] != before:
         raise LitGANError(
             f"samples of {features.shape[1]} features after others of {before}: real and generated ones must go "
@@ -74,11 +74,11 @@ def check_width(features: Tensor, before: int) -> None:
 
 @contextmanager
 def full_float32(device_type: str) -> Iterator[None]:
-    """Have float32 be the default and mean float32: without autocast, and without TF32 or bfloat16 in its products.
+    """Run a block with float32 as the default type, without autocast, and without TF32 or bfloat16 in its products.
 
-    torch may multiply float32 in TF32 on a GPU, which it does in convolutions unless told otherwise, and then features
-    depend on the device and on the batch. Where both its old and its new settings of that are in use it can tell
-    neither, and they are left alone.
+    torch may multiply float32 in TF32 on a GPU, and does so in convolutions unless told otherwise; features would then
+    depend on the device and on the batch. If both its old and its new settings of precision are in use, reading
+    them fails, and they are left unchanged.
     """
     default, precision, tf32 = torch.get_default_dtype(), None, None
     with suppress(RuntimeError):
@@ -98,9 +98,9 @@ def full_float32(device_type: str) -> Iterator[None]:
 
 
 def keeping_types(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Return what ``nn.Module._apply`` applies to move a module, without its change of float types.
+    """Return ``function``, by which ``nn.Module._apply`` moves or casts a module, without its changes of types.
 
-    float64 stays where it is when the rest goes to an MPS device, which has none.
+    float64 tensors stay on their device if the rest moves to an MPS device, which lacks float64.
     """
 
     def moved(tensor: Tensor) -> Tensor:

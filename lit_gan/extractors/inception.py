@@ -1,4 +1,4 @@
-"""Inception-v3, by which FID, KID and Inception Score are defined."""
+"""Inception-v3: the feature extractor by which FID, KID and Inception Score are defined."""
 
 import io
 import pickle
@@ -19,19 +19,19 @@ __all__ = ["InceptionV3"]
 class InceptionV3(Extractor):
     """Inception-v3 as TensorFlow's authors trained it in 2015, by whose 2,048 features the FID is defined.
 
-    The network and its resize are torch-fidelity's, a port of the published graph: the whole image bilinearly to 299 ×
-    299 as TensorFlow 1 did it, without antialiasing and with neither corners nor centres aligned, then (x − 128)/128.
-    Features are the means over the last block's places, ``pool_3``; the logits, of 1,008 classes, are without bias,
-    as Inception Scores are computed.
+    The network and its resizing are torch-fidelity's, a port of the published graph: the whole image is resized
+    bilinearly to 299 × 299 as TensorFlow 1 did it, without antialiasing and with neither corners nor centres aligned,
+    then scaled to (x − 128)/128. Features are the spatial means of the last block, ``pool_3``; the logits, of 1,008
+    classes, are without bias, as Inception Scores are computed.
 
     Args:
-        weights: path of torch-fidelity's file; where it is None, the file in torch.hub's cache, which is downloaded
-            (95 MB) where it is missing.
+        weights: path of torch-fidelity's file; None for the file in torch.hub's cache, which is downloaded (95 MB)
+            if it is missing.
 
     Raises:
-        ImportError: torch-fidelity is not there: extra ``fid``.
-        RuntimeError: the weights are not there and cannot be downloaded; says where to put them.
-        ValueError: the file holds something else.
+        ImportError: torch-fidelity is not installed: extra ``fid``.
+        RuntimeError: the weights are missing and cannot be downloaded; the message says where to put them.
+        ValueError: the file cannot be read, or holds something else.
 
     Reference: Heusel et al. 2017, arXiv:1706.08500 (FID); Bińkowski et al. 2018, arXiv:1801.01401 (KID); Salimans et
     al. 2016, arXiv:1606.03498 (Inception Score); the network: Szegedy et al. 2015, arXiv:1512.00567.
@@ -47,7 +47,7 @@ class InceptionV3(Extractor):
         source = optional("torch_fidelity", "fid", "InceptionV3").feature_extractor_inceptionv3
         state = _downloaded(source.URL_INCEPTION_V3) if weights is None else read_weights(Path(weights))
         with full_float32("cpu"), io.BytesIO() as file:
-            torch.save(state, file)  # it would unpickle whatever a file holds; what was read safely, it may
+            torch.save(state, file)  # torch-fidelity unpickles its file: pass it one of the tensors read safely
             file.seek(0)
             try:
                 self.network = source.FeatureExtractorInceptionV3(self.name, ["2048", "logits_unbiased"], file)
@@ -67,10 +67,10 @@ class InceptionV3(Extractor):
 
 
 def _downloaded(url: str) -> Any:
-    """Return the tensors that torch.hub has from a URL.
+    """Return the tensors in the file at a URL, from torch.hub's cache or downloaded to it.
 
     Raises:
-        RuntimeError: they cannot be had, or are damaged.
+        RuntimeError: the file cannot be downloaded, or is damaged.
     """
     path = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
     try:

@@ -1,4 +1,4 @@
-"""Metrics that torchmetrics lacks: ``update(samples, real)``, and ``compute()``, which gives a dict of scalars."""
+"""Metrics that torchmetrics lacks, fed by ``update(samples, real)``; ``compute()`` returns a dict of scalars."""
 
 from lit_gan.metrics.frechet import FrechetDistance, frechet_distance
 from lit_gan.metrics.manifold import DensityCoverage, PrecisionRecall

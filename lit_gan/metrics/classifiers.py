@@ -1,4 +1,4 @@
-"""A small classifier of real and generated samples, vectors or images of any size, and its training."""
+"""A small classifier of real against fake samples, vectors or images of any size, and its training."""
 
 import copy
 
@@ -12,18 +12,22 @@ from lit_gan.theory import cross_entropy
 __all__ = ["Pair", "classifier_for", "logits_of", "trained"]
 
 Pair = tuple[Tensor, Tensor]
-"""Real and fake samples, or their logits, as many of each."""
+"""Real and fake samples, or their logits, the same number of each."""
 
-_BATCH = 64  # of each kind
-_LEARNING_RATE = 3e-3
+_BATCH = 64  # real samples in a batch, and as many fake ones
+_LEARNING_RATE = 3e-3  # Adam's
 
 
 def classifier_for(like: Tensor) -> nn.Module:
-    """Return a network for vectors or images ``like`` these, on their device."""
+    """Return an untrained classifier of samples of the shape of ``like``, on their device.
+
+    Args:
+        like: vectors ``(N, D)`` or images ``(N, C, H, W)``.
+    """
     if like.ndim == 2:
         return MLPDiscriminator(features=like.shape[1], width=64, depth=2, waves=32).to(like.device)
     channels, *size = like.shape[1:]
-    layers: list[nn.Module] = [nn.Conv2d(channels, 8, 3, padding=1), nn.LeakyReLU(0.2)]  # at full size: sees blur
+    layers: list[nn.Module] = [nn.Conv2d(channels, 8, 3, padding=1), nn.LeakyReLU(0.2)]  # at full size, to see blur
     channels = 8
     while max(size) > 4:
         width = min(2 * channels, 64)
@@ -34,7 +38,14 @@ def classifier_for(like: Tensor) -> nn.Module:
 
 
 def trained(network: nn.Module, training: Pair, validation: Pair, epochs: int) -> nn.Module:
-    """Train, and go back to the epoch whose cross-entropy on ``validation`` was the lowest."""
+    """Train a classifier, and return it with the weights of its best epoch.
+
+    Args:
+        network: the classifier, changed in place.
+        training: uint8 or float samples to train on.
+        validation: samples that choose the epoch, by the lowest cross-entropy.
+        epochs: passes over ``training``.
+    """
     optimizer = torch.optim.Adam(network.parameters(), _LEARNING_RATE)
     n = len(training[0])
     best, lowest = copy.deepcopy(network.state_dict()), float("inf")
@@ -54,6 +65,6 @@ def trained(network: nn.Module, training: Pair, validation: Pair, epochs: int) -
 
 @torch.no_grad()
 def logits_of(network: nn.Module, pair: Pair) -> Pair:
-    """Return the network's logits of both kinds, in float64 on the CPU."""
+    """Return the network's logits of real and of fake samples, in float64 on the CPU."""
     real, fake = (torch.cat([network(to_float(part)) for part in x.split(512)]).cpu().double() for x in pair)
     return real, fake

@@ -1,4 +1,4 @@
-"""Are samples copies? Their nearest training images, and whether they are nearer to these than new data are."""
+"""Nearest real samples of generated ones, and a test for copies of the training data (arXiv:2004.05675)."""
 
 import math
 from collections.abc import Iterable
@@ -14,28 +14,36 @@ __all__ = ["CopyingTest", "Nearest", "copying_test", "nearest_neighbours"]
 
 
 class Nearest(NamedTuple):
-    """The nearest of the real samples, for each sample."""
+    """The nearest real samples of each generated sample."""
 
     distances: Tensor
-    """Euclidean, float64 ``(N, k)``, the smallest first."""
+    """Euclidean distances, float64 ``(N, k)``, the smallest first."""
     numbers: Tensor
-    """Of these samples, int64 ``(N, k)``, counted from 0 in the order in which they came."""
+    """Numbers of these real samples, int64 ``(N, k)``, counted from 0 in the order in which they were given."""
 
 
 def nearest_neighbours(samples: Tensor, real: Iterable[Tensor], k: int = 1) -> Nearest:
-    """Return the ``k`` real samples that are nearest to each of ``samples``, and how far they are.
+    """Return the ``k`` real samples that are nearest to each of ``samples``, and their distances.
 
-    Real samples are looked at a block at a time and not kept: memory is that of ``samples``, of one block and of the
-    distances between them, in float64. Distances of uint8 images are exact, and so that of a copy is 0.
+    Real samples are read a block at a time and not kept: the memory is that of ``samples``, of one block and of the
+    distances between the two, in float64. Distances between uint8 images are exact, so that of a copy is 0.
 
     Args:
-        samples: features ``(N, D)``, or images, whose pixels count as such.
-        real: likewise, in blocks ``(M, …)``, a list of them or what makes one after another.
-        k: how many, ≥ 1.
+        samples: features ``(N, D)``, or images, compared by their pixels.
+        real: likewise, in blocks ``(M, …)``: a list of blocks, or an iterable that makes them.
+        k: number of neighbours, ≥ 1.
 
     Raises:
-        TypeError: ``k`` is no whole number.
-        ValueError: fewer than ``k`` real samples, or of another D.
+        TypeError: ``k`` is not a whole number.
+        ValueError: ``k`` below 1, fewer than ``k`` real samples, or real samples of another D.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.metrics.copying import nearest_neighbours
+        >>> real = torch.tensor([[6.0, 8.0], [3.0, 4.0]])
+        >>> nearest = nearest_neighbours(torch.zeros(1, 2), [real])
+        >>> round(float(nearest.distances), 4), int(nearest.numbers)  # √(3² + 4²), of the second
+        (5.0, 1)
     """
     at_least_one(k=k)
     samples = _vectors(samples, samples.device)
@@ -58,22 +66,22 @@ def nearest_neighbours(samples: Tensor, real: Iterable[Tensor], k: int = 1) -> N
 
 
 def _vectors(samples: Tensor, device: torch.device) -> Tensor:
-    """Return samples as float64 ``(N, D)``, on the CPU where the device has none."""
+    """Return samples as float64 ``(N, D)`` on ``device``; on the CPU instead of MPS, which lacks float64."""
     return samples.detach().flatten(1).to("cpu" if device.type == "mps" else device).double()
 
 
 class CopyingTest(NamedTuple):
-    """Whether samples are nearer to the training data than held-out data are."""
+    """Result of the test whether generated samples are nearer to the training data than held-out data are."""
 
     closer: float
-    """Share of all pairs in which the sample is the nearer one, in [0, 1]: ½ where both are as near."""
+    """Share of pairs, a generated and a held-out sample, in which the former is nearer, in [0, 1]; ties count ½."""
     z: float
-    """Z_U: far below 0 where samples are copies, far above 0 where they are further away than data are."""
+    """Z_U: far below 0 if samples are copies, far above 0 if they are further away than held-out data are."""
     p_value: float
-    """Φ(z): how often z is as low where samples are as near as held-out data."""
+    """Φ(z): the probability of a z this low or lower if generated samples are as near as held-out data."""
 
     def __str__(self) -> str:
-        """Return it as a sentence."""
+        """Return the result as a sentence."""
         what = "no sign of copies" if self.p_value > 0.01 else "nearer than new data would be, as copies are"
         if self.p_value > 0.99:
             what = "further away than new data would be, which can hide copies among them"
@@ -83,22 +91,29 @@ class CopyingTest(NamedTuple):
 def copying_test(generated: Tensor, held_out: Tensor) -> CopyingTest:
     """Return Mann and Whitney's test of whether samples are nearer to the training data than held-out data are.
 
-    With distances to the nearest training sample, L(q) of m generated and L(p) of n held-out ones:
-    U = Σᵢⱼ 1{L(qᵢ) > L(pⱼ)} + ½·1{L(qᵢ) = L(pⱼ)}, and z = (U − mn/2)/σ with σ² = mn(m + n + 1)/12, less what ties take
-    away. Where both are of one distribution z is all but normal from some twenty of each on. A generator that copies
-    some images and is far from all others can pass: look at the nearest ones as well.
+    With distances to the nearest training sample, L(q) of m generated and L(p) of n held-out samples:
+    U = Σᵢⱼ 1{L(qᵢ) > L(pⱼ)} + ½·1{L(qᵢ) = L(pⱼ)}, and z = (U − mn/2)/σ with σ² = mn(m + n + 1)/12, less a correction
+    for ties. If both have one distribution, z is close to normal from about twenty samples of each on. A generator that
+    copies some images and is far from all others can pass: look at the nearest training images as well.
 
     Args:
-        generated: distances, ``(m,)``.
-        held_out: distances, ``(n,)``.
+        generated: distances of generated samples to their nearest training sample, ``(m,)``.
+        held_out: distances of held-out samples to theirs, ``(n,)``.
 
     Raises:
-        ValueError: none of a kind, or NaN.
+        ValueError: no generated or no held-out samples, or NaN.
 
     Reference: Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675, section 3.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.metrics.copying import copying_test
+        >>> test = copying_test(torch.tensor([0.0, 1.0, 2.0]), torch.tensor([3.0, 4.0, 5.0]))
+        >>> test.closer, round(test.z, 4)  # U = 0, z = −(9/2)/√(9·7/12)
+        (1.0, -1.964)
     """
-    # Deviation: C_T with one cell, the whole space, where the paper averages z over the cells of a partition.
-    # Deviation: ties, such as copies at the distance 0, count half, and σ is less by what they vary less.
+    # Deviation: C_T with one cell, the whole space; the paper averages z over the cells of a partition.
+    # Deviation: ties, such as copies at the distance 0, count half, and σ is corrected for them.
     m, n = generated.numel(), held_out.numel()
     pooled = torch.cat([generated.flatten(), held_out.flatten()]).double()
     if not m or not n or pooled.isnan().any():

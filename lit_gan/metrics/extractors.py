@@ -1,4 +1,4 @@
-"""Feature extractors by their public import path; the networks are in :mod:`lit_gan.extractors`."""
+"""Feature extractors under their public import path; they are defined in :mod:`lit_gan.extractors`."""
 
 from lit_gan.extractors import (
     CustomExtractor,

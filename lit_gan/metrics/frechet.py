@@ -1,4 +1,4 @@
-"""FrechetDistance: how far the Gaussians are that fit the features of real and of generated samples (FID)."""
+"""FrechetDistance: the distance of Gaussians fitted to the features of real and of generated samples (FID)."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,34 +17,44 @@ from lit_gan.metrics.named import NamedMetric
 
 __all__ = ["FrechetDistance", "frechet_distance"]
 
-_FEWEST = 2
+_FEWEST = 2  # real, and generated, samples
 
 
 class FrechetDistance(NamedMetric, Metric):
-    """The Fréchet distance of real and generated samples' features, which is the FID where Inception-v3 makes them.
+    """The Fréchet distance between the features of real and of generated samples: the FID if Inception-v3 makes them.
 
-    ‖μ_r − μ_g‖² + tr(Σ_r + Σ_g − 2(Σ_rΣ_g)^½), of the means and covariances (over n − 1) of both kinds' features: 0
-    where they are equal, whatever else differs. Statistics and score are computed in float64 whatever the type of the
-    features; memory is that of two covariances. The score of finite samples is too high, by about
-    tr(Σ)·(D + 5)/4·(1/n_r + 1/n_g) where they are many and the variances equal, so that scores compare only at the same
-    numbers of samples; the literature takes 50,000 generated ones. Where there are no more than D the metric warns,
-    once, with what samples of one and the same Gaussian would score.
+    ‖μ_r − μ_g‖² + tr(Σ_r + Σ_g − 2(Σ_rΣ_g)^½), from the means and covariances (over n − 1) of the features: 0 if these
+    are equal, whatever else differs. Statistics and score are computed in float64 for features of any type; the memory
+    is that of two covariances. The score of finite samples is too high, by about tr(Σ)·(D + 5)/4·(1/n_r + 1/n_g) if
+    they are many and the variances equal, so scores compare only at the same numbers of samples; the literature takes
+    50,000 generated ones. If there are at most D real or generated samples, the metric warns once, with the score that
+    as many samples of one and the same Gaussian would get.
 
-    The states ``real`` and ``fake``, ``(D + 2, D)``, are all that is known of the samples; put back as they were, they
-    stand for them. They are float64 under ``.to(torch.bfloat16)`` as well. Every process must have seen samples. Call
-    ``update`` and ``compute``: the metric called as a function would judge one batch, of one kind.
+    The states ``real`` and ``fake``, ``(D + 2, D)``, hold all that the score depends on: a metric whose states are
+    restored need not see the samples again. They stay float64 under ``.to(torch.bfloat16)``. Every process must have
+    seen samples. Call ``update`` and ``compute``, not the metric as a function, which would score a single batch.
 
     Args:
         feature: network that maps samples to features ``(N, D)``, used in evaluation mode and float32, such as those
-            in :mod:`lit_gan.extractors`; None where features themselves are given.
+            in :mod:`lit_gan.extractors`; None if the samples given to ``update`` are features.
 
     Raises:
-        TypeError: ``feature`` is no network.
-        ValueError: at update, features that are not ``(N, D)``, of another D than those before, or not finite; at
-            compute, fewer than two samples of a kind.
+        TypeError: ``feature`` is not a network.
+        ValueError: at update, features that are not ``(N, D)``, have another D than those before, or are not finite; at
+            compute, fewer than two real or two generated samples.
 
-    Reference: Heusel et al. 2017, arXiv:1706.08500, equation 6; that it is biased: Bińkowski et al. 2018,
-    arXiv:1801.01401, section 4.
+    Reference: Heusel et al. 2017, arXiv:1706.08500, equation 6; its bias: Bińkowski et al. 2018, arXiv:1801.01401,
+    section 4.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.metrics import FrechetDistance
+        >>> metric = FrechetDistance()
+        >>> features = torch.tensor([[-1.0], [1.0]])
+        >>> metric.update(features, real=True)
+        >>> metric.update(3 + features, real=False)
+        >>> round(float(metric.compute()["fid"]), 4)  # 3², the variances being equal
+        9.0
     """
 
     is_differentiable = False
@@ -67,19 +77,19 @@ class FrechetDistance(NamedMetric, Metric):
         self._has_warned = False
 
     def update(self, samples: Tensor, real: bool) -> None:
-        """Count samples in.
+        """Add samples to the statistics.
 
         Args:
-            samples: what ``feature`` takes; features ``(N, D)``, float, where it is None.
-            real: whether they are samples of p_data, or of p_g.
+            samples: input of ``feature``; features ``(N, D)``, float, if it is None.
+            real: True for samples of p_data, False for samples of p_g.
 
         Raises:
-            ValueError: as the class says.
+            ValueError: features that are not ``(N, D)``, have another D than those before, or are not finite.
         """
         features = features_of(samples, self.feature).to(self.real.device)
         dimensions = features.shape[1]
         check_width(features, before=max(len(self.real), len(self.fake)) - 2)
-        for kind in ("real", "fake"):  # processes gather tensors of one shape, from the one that lacks a kind as well
+        for kind in ("real", "fake"):  # one shape on all processes: they gather both, even from one that lacks them
             if len(getattr(self, kind)) == 2:
                 setattr(self, kind, no_moments(dimensions, features.device))
         if real:  # not in place: a state reset in inference mode could not be changed outside it
@@ -88,14 +98,14 @@ class FrechetDistance(NamedMetric, Metric):
             self.fake = with_samples(self.fake, features)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the distance of all samples seen.
+        """Return the distance between all real and all generated samples seen.
 
         Returns:
-            ``fid``; with the name of the extractor behind it where it is one of
-            :mod:`lit_gan.extractors` and not Inception-v3: ``fid_lite0``.
+            ``fid``; with another extractor of :mod:`lit_gan.extractors` than Inception-v3, its name is appended, as in
+            ``fid_lite0``.
 
         Raises:
-            ValueError: fewer than two samples of a kind.
+            ValueError: fewer than two real or two generated samples.
         """
         real, fake = statistics(self.real.cpu()), statistics(self.fake.cpu())
         if min(real.n, fake.n) < _FEWEST:
@@ -110,7 +120,7 @@ class FrechetDistance(NamedMetric, Metric):
         return {name: distance.to(torch.float32).to(self.device)}
 
     def _warn_of_few(self, real: Statistics, fake: Statistics) -> None:
-        """Warn once where a covariance is singular for want of samples."""
+        """Warn once if a covariance is singular because it is of too few samples."""
         dimensions, most = len(real.mean), max(real.n, fake.n)
         if self._has_warned or min(real.n, fake.n) > dimensions:
             return

@@ -1,4 +1,4 @@
-"""ModeCoverage: how many modes of a known mixture are caught, and how evenly (arXiv:1705.07761, arXiv:1712.04086)."""
+"""ModeCoverage: how many modes of a mixture samples reach, and how evenly (arXiv:1705.07761, arXiv:1712.04086)."""
 
 import copy
 import math
@@ -25,40 +25,50 @@ Protocol = Literal["veegan", "strict"]
 @dataclass(frozen=True)
 class _Rules:
     share: float
-    """Of the samples that the true distribution would have near a mode: what catches it."""
+    """Share of the samples expected near a mode of the mixture; a mode is caught from this share on."""
     no_mode: bool
     """Whether "no mode" is a category of the frequencies."""
 
 
 _PROTOCOLS: dict[Protocol, _Rules] = {"veegan": _Rules(0, no_mode=False), "strict": _Rules(0.5, no_mode=True)}
-_REACH = 3  # standard deviations
-_FEWEST_EXPECTED = 20  # by strict, near the rarest mode: a perfect generator misses such a one in 0.5 % of all cases
+_REACH = 3  # standard deviations within which a sample is near its mode
+_FEWEST_EXPECTED = 20  # samples near the rarest mode, for strict: a perfect generator misses it in 0.5 % of cases
 
 
 class ModeCoverage(NamedMetric, Metric):
-    """How many modes of a known mixture are caught, and how far the modes' frequencies are from the mixture's.
+    """The number of modes of a known mixture that are caught, and how far their frequencies are from the mixture's.
 
-    A sample x belongs to the mode k of the smallest ‖x − μₖ‖/σₖ, and is of high quality where that is 3 at the most,
-    which has the probability P = P(χ²_D ≤ 9) in D dimensions; otherwise, or where it is not finite, to no mode. Of n
-    samples, nₖ are of high quality and belong to mode k, whose weight is wₖ.
+    A sample x belongs to the mode k of the smallest ‖x − μₖ‖/σₖ, and is of high quality, if that is at most 3, which
+    has the probability P = P(χ²_D ≤ 9) in D dimensions; otherwise, or if x is not finite, it belongs to no mode. Of n
+    samples, nₖ belong to mode k, whose weight is wₖ.
 
     - ``veegan``: a mode is caught if nₖ ≥ 1. The frequencies are those of high-quality samples alone, nₖ/Σⱼ nⱼ against
       wₖ. The papers draw n = 2,500; another number is not comparable with theirs, and many samples catch any mode.
-    - ``strict``, which is ours: a mode is caught if nₖ ≥ ½·n·wₖ·P, half of what the mixture itself would give. "No
+    - ``strict``, lit_gan's own: a mode is caught if nₖ ≥ ½·n·wₖ·P, half of what the mixture itself would give. "No
       mode" is a category of its own, nₖ/n against wₖ·P and 1 − P, so that samples of low quality count against the
       generator. The probabilities are those of modes that do not overlap.
 
     Args:
-        data: the mixture, in ``data.mixture``.
-        protocols: which of the two to follow, by name.
+        data: data module whose attribute ``mixture`` is the mixture.
+        protocols: names of the protocols to follow.
 
     Raises:
         ValueError: an unknown protocol, or none; a mode of weight 0; for ``strict``, modes that overlap within 3σ; at
             update, points of another dimension; at compute, no generated samples, or too few for ``strict``.
-        TypeError: ``data`` is no ``GaussianMixture``.
+        TypeError: ``data`` is not a ``GaussianMixture``.
 
     Reference: Srivastava et al. 2017, arXiv:1705.07761, section 4.1 (``veegan``); Lin et al. 2017, arXiv:1712.04086,
     section 4.1, adds the reverse KL.
+
+    Example:
+        >>> from lit_gan.data import GaussianMixture
+        >>> from lit_gan.metrics import ModeCoverage
+        >>> data = GaussianMixture("grid", "veegan")  # 25 modes
+        >>> metric = ModeCoverage(data, ["veegan"])
+        >>> metric.update(data.mixture.means[:5], real=False)
+        >>> scores = metric.compute()
+        >>> int(scores["modes/veegan"]), round(float(scores["reverse_kl/veegan"]), 4)  # log(25/5)
+        (5, 1.6094)
     """
 
     is_differentiable = False
@@ -72,7 +82,11 @@ class ModeCoverage(NamedMetric, Metric):
 
     @classmethod
     def for_scores(cls, setting: Setting) -> Metric:
-        """Return the coverage of the modes of the data; refused if these are no GaussianMixture."""
+        """Return the coverage of the modes of the data.
+
+        Raises:
+            ValueError: the data is not a ``GaussianMixture``.
+        """
         if not isinstance(setting.data, GaussianMixture):
             raise LitGANError("metrics: 'mode_coverage' counts the modes of a GaussianMixture, and the data is none")
         return cls(setting.data)
@@ -81,19 +95,19 @@ class ModeCoverage(NamedMetric, Metric):
         super().__init__()
         instance_of("data", data, GaussianMixture, 'GaussianMixture("grid", "veegan")')
         self.data, self.protocols = copy.copy(data), tuple(protocols)
-        self.data.trainer = None  # a copy without it: a Trainer cannot be pickled
+        self.data.trainer = None  # in the copy only: a Trainer cannot be pickled
         if not self.protocols or not set(self.protocols) <= set(_PROTOCOLS):
             raise LitGANError(f"protocols={list(protocols)}: take some of {', '.join(_PROTOCOLS)}")
         _check_mixture(self.data.mixture, apart=any(_PROTOCOLS[name].no_mode for name in self.protocols))
-        for counts in ("real_counts", "fake_counts"):  # of each mode, and of none
+        for counts in ("real_counts", "fake_counts"):  # of each mode, and last of "no mode"
             self.add_state(counts, torch.zeros(len(data.mixture.means) + 1, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, samples: Tensor, real: bool) -> None:
-        """Count samples.
+        """Count the samples of each mode.
 
         Args:
-            samples: points ``(N, D)``, float; what is not finite counts as "no mode".
-            real: whether they are drawn from the mixture, as a control, or generated.
+            samples: points ``(N, D)``, float; those that are not finite count as "no mode".
+            real: True for samples drawn from the mixture, as a control; False for generated ones.
 
         Raises:
             ValueError: points of another dimension than the mixture's.
@@ -111,12 +125,12 @@ class ModeCoverage(NamedMetric, Metric):
         """Return the scores of all samples seen.
 
         Returns:
-            ``samples``, the number of generated ones, and ``modes_total``; for each protocol, after a slash,
-            ``modes``, the number of modes caught; ``high_quality``, the share of high-quality samples in [0, 1];
-            ``kl`` = KL(true‖generated) and ``reverse_kl`` = KL(generated‖true) of the frequencies, in nats. ``kl`` is
-            infinite where a category, "no mode" included, has no sample; both are where ``veegan`` finds no sample of
-            high quality at all. Where there were real samples, the same of these, ``real_`` before each name: what a
-            perfect generator scores.
+            ``samples``, the number of generated ones, and ``modes_total``. For each protocol, named after a slash as in
+            ``modes/strict``: ``modes``, the number of modes caught; ``high_quality``, the share of high-quality
+            samples, in [0, 1]; ``kl`` = KL(true‖generated) and ``reverse_kl`` = KL(generated‖true) of the frequencies,
+            in nats. ``kl`` is infinite if a category, for ``strict`` "no mode" too, has no samples; for ``veegan`` both
+            are if no sample is of high quality. If there were real samples, their scores too, with ``real_`` before
+            each name: those of a perfect generator.
 
         Raises:
             ValueError: no generated samples; so few that ``strict`` expects fewer than 20 near the rarest mode.
@@ -137,13 +151,13 @@ class ModeCoverage(NamedMetric, Metric):
 
 
 def _near(dimensions: int) -> Tensor:
-    """Return P(χ²_D ≤ 9), the probability of being within 3σ of one's own mode."""
+    """Return P(χ²_D ≤ 9), the probability that a sample is within 3σ of its own mode."""
     halves = torch.tensor([dimensions, _REACH**2], dtype=torch.float64) / 2
     return torch.special.gammainc(halves[0], halves[1])
 
 
 def _count(samples: Tensor, mixture: Mixture) -> Tensor:
-    """Return how many high-quality samples belong to each mode, and last how many to none, int64 ``(K + 1,)``."""
+    """Return the number of samples of each mode, and last that of "no mode", int64 ``(K + 1,)``."""
     distances = torch.cdist(samples, mixture.means, compute_mode="donot_use_mm_for_euclid_dist") / mixture.stds
     nearest, modes = distances.min(1)
     none = len(mixture.means)
@@ -158,7 +172,7 @@ def _score(counts: Tensor, mixture: Mixture, protocol: Protocol) -> dict[str, Te
         _check_enough(n, expected.min())
         true, generated = torch.cat([mixture.weights * near, 1 - near[None]]), counts / n
     else:
-        true, generated = mixture.weights, found / found.sum()  # NaN where none is of high quality
+        true, generated = mixture.weights, found / found.sum()  # NaN if none is of high quality
     undefined = generated.isnan().any()
     return {
         "modes": ((found >= 1) & (found >= rules.share * expected)).sum(),

@@ -1,8 +1,8 @@
-"""Mean and covariance of samples that come in batches and on several processes, in float64 and memory that is flat.
+"""Mean and covariance of samples given in batches and on several processes, in float64 and constant memory.
 
-Moments are one tensor ``(D + 2, D)``: the number of samples n, D times; their mean; below it their scatter
-Σᵢ (xᵢ − mean)(xᵢ − mean)ᵀ. Those of two parts are merged about their own means, where sums of squares about 0 would
-lose the covariance of features far from 0.
+Moments are one tensor ``(D + 2, D)``: a row of the number of samples n, D times; a row of their mean; D rows of their
+scatter Σᵢ (xᵢ − mean)(xᵢ − mean)ᵀ. Moments of two sets are merged about the sets' own means: sums of squares about 0
+would lose the covariance of features far from 0.
 
 Reference: Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance", section 2.
 """
@@ -14,30 +14,30 @@ from torch import Tensor
 
 __all__ = ["Statistics", "merged", "no_moments", "statistics", "with_samples"]
 
-_CHUNK = 4096
+_CHUNK = 4096  # samples added at a time
 
 
 class Statistics(NamedTuple):
-    """What moments say."""
+    """Number, mean and covariance of samples."""
 
     n: int
     mean: Tensor
     """``(D,)``"""
     covariance: Tensor
-    """``(D, D)``, over n − 1; of fewer than two samples 0."""
+    """``(D, D)``, over n − 1; 0 for fewer than two samples."""
 
 
 def no_moments(dimensions: int, device: torch.device | None = None) -> Tensor:
-    """Return the moments of no samples, float64 ``(D + 2, D)``."""
+    """Return the moments of an empty set of samples, float64 ``(D + 2, D)``."""
     return torch.zeros(dimensions + 2, dimensions, dtype=torch.float64, device=device)
 
 
 def with_samples(moments: Tensor, x: Tensor) -> Tensor:
-    """Return the moments of the samples in ``moments`` and those of ``x``, a new tensor.
+    """Return the moments of the samples of ``moments`` together with the samples ``x``, as a new tensor.
 
     Args:
-        moments: ``(D + 2, D)``.
-        x: ``(N, D)``, any type.
+        moments: moments ``(D + 2, D)``.
+        x: samples ``(N, D)``, any type.
     """
     moments = moments.clone()
     for part in x.split(_CHUNK):
@@ -58,7 +58,7 @@ def _add(moments: Tensor, x: Tensor) -> None:
 
 
 def merged(parts: Tensor) -> Tensor:
-    """Return the moments of all samples in the moments ``parts``, ``(K, D + 2, D)``: what reduces over processes."""
+    """Return the moments of K sets of samples together, from theirs, ``(K, D + 2, D)``: the sum over processes."""
     n, means = parts[:, :1], parts[:, 1:2]
     total = n.sum(0)
     mean = (n * means).sum(0) / total.clamp_min(1)
@@ -67,6 +67,6 @@ def merged(parts: Tensor) -> Tensor:
 
 
 def statistics(moments: Tensor) -> Statistics:
-    """Return number, mean and covariance."""
+    """Return the number, mean and covariance of the samples of ``moments``."""
     n = int(moments[0, 0]) if moments.numel() else 0
     return Statistics(n, moments[1], moments[2:] / max(n - 1, 1))

@@ -1,4 +1,4 @@
-"""What makes a metric one that an evaluation calls by name: its name, and what it takes, on its class."""
+"""NamedMetric: the name, input and constructor of a metric that an evaluation makes by name, on its class."""
 
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -7,35 +7,39 @@ from torchmetrics import Metric
 __all__ = ["NamedMetric", "Setting", "Takes"]
 
 Takes = Literal["features", "logits", "samples"]
-"""Of an extractor its features or its class logits, or the samples themselves."""
+"""Input of a metric: an extractor's features, its class logits, or the samples themselves."""
 
 
 class Setting(NamedTuple):
-    """What a metric may be made for."""
+    """The properties of an evaluation that its metrics may depend on."""
 
     subset: int
-    """Samples in a subset: as many as there are, 1,000 at the most."""
+    """Number of samples in a subset of KID: that of the smallest set, at most 1,000."""
     literature: bool
-    """Whether the features are Inception's, by which published scores are defined."""
+    """Whether the features are Inception-v3's, by which published scores are defined."""
     data: Any
     """The data module; None if it is not known."""
 
 
 class NamedMetric:
-    """A mixin of a :class:`torchmetrics.Metric` that ``GenerativeMetrics`` and ``lit-gan evaluate`` call by name."""
+    """A mixin for a :class:`torchmetrics.Metric` that ``GenerativeMetrics`` and ``lit-gan evaluate`` make by name."""
 
     score_name: ClassVar[str]
-    """As users write it, ``"fid"``; scores have it, unless ``compute`` gives them names."""
+    """Name of the metric as users write it, such as ``"fid"``; scores start with it, unless ``names_scores``."""
     takes: ClassVar[Takes] = "features"
+    """Input of the metric."""
     names_scores: ClassVar[bool] = False
-    """Whether the names that ``compute`` gives its scores stand alone, without ``score_name`` before them."""
+    """Whether scores are named as by ``compute``, without ``score_name`` before that."""
 
     @classmethod
     def for_scores(cls, setting: Setting) -> Metric:
-        """Return the metric as an evaluation needs it.
+        """Return the metric, made for an evaluation.
+
+        Args:
+            setting: properties of the evaluation.
 
         Raises:
-            ValueError: the setting is not one that it can be made for.
+            ValueError: the metric cannot be made for this setting.
         """
         metric: Any = cls()
         return metric

@@ -1,4 +1,4 @@
-"""ClassifierTwoSample: can a new classifier tell generated samples from real ones (arXiv:1610.06545)?"""
+"""ClassifierTwoSample: a test by a classifier of real against generated samples (arXiv:1610.06545)."""
 
 from typing import ClassVar
 
@@ -18,42 +18,54 @@ from lit_gan.theory import accuracy_p_value, calibrate, jsd_interval, jsd_lower_
 
 __all__ = ["ClassifierTwoSample"]
 
-_SMALLEST_PART = 5
+_SMALLEST_PART = 5  # real, and fake, samples
 
 
 class ClassifierTwoSample(NamedMetric, Metric):
-    """Whether a new classifier tells real from generated samples, and how far apart they are at least.
+    """The accuracy of a classifier trained to tell real from generated samples, and a lower bound of their JSD.
 
-    The samples are divided at random: a classifier is trained on one part, and judged on the 2n samples held out, n of
-    each kind. Its ``accuracy`` t is the share of right answers; where both kinds have one distribution the number of
-    right answers is no more spread than Binomial(2n, ½), so that ``p_value`` = P(Binomial(2n, ½) ≥ 2n·t) is below 0.05
-    in 5 % of the cases at the most. ``jsd_lower_bound`` = (V + log 4)/2 ≤ JSD(p_data‖p_g), V being the value of the
-    game that the log ratios a·logit + b get on the held-out part. A quarter of the training part chooses the epoch, by
-    cross-entropy, and fits a and b; it is not trained on. A slope a ≤ 0, which chance alone gives, counts as D = ½,
+    The samples are split at random: a classifier is trained on one part and tested on the held-out part, n real and n
+    generated samples. Its ``accuracy`` t is the share of right answers. If both kinds have one distribution, the number
+    of right answers is no more spread than Binomial(2n, ½), so that ``p_value`` = P(Binomial(2n, ½) ≥ 2n·t) is below
+    0.05 in at most 5 % of cases. ``jsd_lower_bound`` = (V + log 4)/2 ≤ JSD(p_data‖p_g), where V is the value of the
+    game for the log ratios a·logit + b on the held-out part. A quarter of the training part is not trained on: it
+    chooses the epoch, by cross-entropy, and fits a and b. A slope a ≤ 0, which chance alone gives, counts as D = ½,
     whose bound is 0 up to rounding.
 
-    Vectors ``(N, D)`` are standardised by the training part's mean and standard deviation, and go, with waves of random
-    projections of them, to a small MLP; images ``(N, C, H, W)``, of any size, to a small convolutional network. Float
-    images are rounded to the 256 levels of uint8, as saving them would, what lies outside [-1, 1] becoming 0 or 255: or
-    rounding would tell the kinds apart. Where there are more of a kind, as many as of the other are drawn from them.
-    Every process must have seen samples; all train the same classifier on all of them. Call ``update`` and ``compute``:
-    the metric called as a function would judge one batch, of one kind.
+    Vectors ``(N, D)`` are standardised by the training part's mean and standard deviation and classified by a small
+    MLP, which also gets sines and cosines of random projections of them; images ``(N, C, H, W)``, of any size, by a
+    small convolutional network. Float images are rounded to the 256 levels of uint8, as saving would do, and values
+    outside [-1, 1] become 0 or 255: otherwise the classifier could tell the kinds apart by rounding. If there are more
+    samples of one kind, as many as of the other are drawn from them. Every process must have seen samples; all train
+    the same classifier on all of them. Call ``update`` and ``compute``, not the metric as a function, which would score
+    a single batch.
 
     Args:
-        epochs: passes over the training part, the best of which is kept.
-        held_out: share of the samples to judge by, in (0, 1).
-        level: of the interval from ``jsd_low`` to ``jsd_high``, in (0, 1).
-        seed: of the division, the classifier and the bootstrap: on the CPU the same samples give the same scores again.
-            The global random states stay as they are.
-        max_samples: how many of each kind to use at the most, drawn at random: it bounds the time; None for all.
+        epochs: passes over the training part; the weights after the best one are used.
+        held_out: share of the samples to hold out, in (0, 1).
+        level: confidence level of the interval from ``jsd_low`` to ``jsd_high``, in (0, 1).
+        seed: seed of the split, the classifier and the bootstrap: on the CPU the same samples give the same scores
+            again. The global random states stay as they are.
+        max_samples: largest number of samples of each kind to use, drawn at random, which bounds the time; None for
+            all.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range; at update, samples that are neither vectors nor images, of another shape
-            than those before, or not finite; at compute, too few samples.
+        ValueError: an argument out of range; at update, samples that are neither vectors nor images, have another shape
+            than those before, or are not finite; at compute, too few samples.
 
     Reference: Lopez-Paz & Oquab 2017, arXiv:1610.06545, section 3; the bound: Goodfellow et al. 2014, arXiv:1406.2661,
     theorem 1; calibration and interval: :func:`lit_gan.theory.calibrate`, :func:`lit_gan.theory.jsd_interval`.
+
+    Example:
+        >>> import torch
+        >>> from lit_gan.metrics import ClassifierTwoSample
+        >>> metric = ClassifierTwoSample(epochs=5)
+        >>> points = torch.linspace(-1, 1, 40)[:, None]
+        >>> metric.update(points, real=True)
+        >>> metric.update(points + 100, real=False)  # far away: all 2n = 40 held-out answers are right
+        >>> float(metric.compute()["p_value"]) == 0.5**40
+        True
     """
 
     is_differentiable = False
@@ -67,7 +79,7 @@ class ClassifierTwoSample(NamedMetric, Metric):
 
     @classmethod
     def for_scores(cls, setting: Setting) -> Metric:
-        """Return the test of 2,000 samples of each kind at the most."""
+        """Return the test with at most 2,000 samples of each kind."""
         return cls(max_samples=2000)
 
     def __init__(
@@ -88,31 +100,32 @@ class ClassifierTwoSample(NamedMetric, Metric):
         self.add_state("fake", [], dist_reduce_fx="cat")
 
     def update(self, samples: Tensor, real: bool) -> None:
-        """Keep samples.
+        """Keep samples for :meth:`compute`.
 
         Args:
             samples: vectors ``(N, D)``, float, or images ``(N, C, H, W)``, uint8 or float in [-1, 1].
-            real: whether they are samples of p_data, or of p_g.
+            real: True for samples of p_data, False for samples of p_g.
 
         Raises:
-            ValueError: as the class says.
+            ValueError: samples that are neither vectors nor images, have another shape than those before, or are not
+                finite.
         """
         _check(samples, self.real + self.fake)
         samples = _as_kept(samples.detach().to(self.device))
         for kind in (self.real, self.fake):
-            if not kind:  # processes gather tensors of one shape and type, from the one that lacks a kind as well
+            if not kind:  # one shape and type on all processes: they gather both, even from one that lacks them
                 kind.append(samples[:0])
         (self.real if real else self.fake).append(samples)
 
     def compute(self) -> dict[str, Tensor]:
-        """Train a classifier and judge it.
+        """Train a classifier, and return its scores on the held-out part.
 
         Returns:
-            ``accuracy`` in [0, 1], ½ being guessing; ``p_value`` in [0, 1]; ``jsd_lower_bound``, ``jsd_low`` and
+            ``accuracy`` in [0, 1], ½ for guessing; ``p_value`` in [0, 1]; ``jsd_lower_bound``, ``jsd_low`` and
             ``jsd_high`` in nats, at most log 2: negative ones prove nothing.
 
         Raises:
-            ValueError: fewer than five samples of each kind in a part.
+            ValueError: fewer than five samples of each kind in the training, validation or held-out part.
         """
         with (
             torch.inference_mode(False),
@@ -126,7 +139,7 @@ class ClassifierTwoSample(NamedMetric, Metric):
         return {name: torch.tensor(score, dtype=torch.float32, device=self.device) for name, score in scores.items()}
 
     def _divided(self) -> tuple[Pair, Pair, Pair]:
-        """Return training, validation and held-out samples, as many real as fake ones in each."""
+        """Return the training, validation and held-out parts, each of as many real as fake samples."""
         counts = [len(dim_zero_cat(kind)) if len(kind) else 0 for kind in (self.real, self.fake)]
         n = min(*counts, self.max_samples or max(counts))
         test = round(n * self.held_out)
@@ -169,12 +182,12 @@ def _as_kept(samples: Tensor) -> Tensor:
 
 
 def _drawn(samples: Tensor, n: int) -> Tensor:
-    """Return ``n`` samples in random order: a copy, so that those made in inference mode can be trained on."""
+    """Return a copy of ``n`` samples in random order: inference tensors themselves could not be trained on."""
     return samples[torch.randperm(len(samples))[:n].to(samples.device)]
 
 
 def _standardised(parts: tuple[Pair, Pair, Pair]) -> tuple[Pair, Pair, Pair]:
-    """Return vectors less the training part's mean and over its standard deviation; images as they are."""
+    """Return vectors less the training part's mean, divided by its standard deviation; images unchanged."""
     training = torch.cat(parts[0])
     if training.dtype == torch.uint8:
         return parts
@@ -195,7 +208,7 @@ def _scores(validation: Pair, test: Pair, level: float, seed: int) -> dict[str, 
     low, high = jsd_interval(*ratios, level, seed=seed)
     return {
         "accuracy": correct / asked,
-        # Deviation: the exact binomial tail, where section 3 has a normal distribution.
+        # Deviation: the exact binomial tail; section 3 has a normal distribution.
         "p_value": accuracy_p_value(correct, asked),
         "jsd_lower_bound": float(jsd_lower_bound(value(*ratios))),
         "jsd_low": low,

@@ -1,4 +1,4 @@
-"""Scores of generated samples against real ones: one pass over each, on all devices, with the protocol they are of."""
+"""Scores of generated against real samples, and their protocol: one pass over each, shared by all devices."""
 
 from lit_gan.metrics.evaluation.engine import Evaluation, Report
 from lit_gan.metrics.evaluation.sources import GeneratedSamples, RealSamples

@@ -1,4 +1,4 @@
-"""Work in numbered blocks, done by all processes in turn and met by the first one in order."""
+"""Numbered blocks of samples, computed by all processes and consumed by rank 0 in order."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,18 +12,18 @@ from lit_gan.training.distributed import gather
 __all__ = ["BLOCK", "in_order", "on_first"]
 
 BLOCK = 256
-"""Samples in a block: its number alone decides what it holds, at any batch size and number of processes."""
+"""Samples in a block; the block's number alone decides which, at any batch size and number of processes."""
 
 T = TypeVar("T")
 
 
 def in_order(n: int, make: Callable[[int], T], meet: Callable[[T], object]) -> None:
-    """Have the first process meet ``make(0)``, ``make(1)``, … in order, each made by one of the processes.
+    """Compute ``make(0)``, ``make(1)``, … on all processes in turn, and pass them in order to ``meet`` on rank 0.
 
     Args:
-        n: samples, ≥ 0; the numbers are those of their blocks.
-        make: takes the number of a block.
-        meet: takes what ``make`` returns, on the first process.
+        n: number of samples, ≥ 0, in blocks numbered from 0.
+        make: takes the number of a block, on one process, and returns its result.
+        meet: takes each result, on rank 0.
 
     Raises:
         RuntimeError: another process failed; the one that did raises its own error. No process waits for it.
@@ -33,22 +33,22 @@ def in_order(n: int, make: Callable[[int], T], meet: Callable[[T], object]) -> N
     for start in range(0, blocks, world_size):
         mine = start + rank
         made = _attempted(partial(make, mine) if mine < blocks else lambda: None)
-        on_first(partial(_meet_all, meet, made[: blocks - start]))
+        on_first(partial(_consume, meet, made[: blocks - start]))
 
 
-def _meet_all(meet: Callable[[Any], object], parts: list[Any]) -> None:
-    for part in parts:
-        meet(part)
+def _consume(meet: Callable[[Any], object], results: list[Any]) -> None:
+    for result in results:
+        meet(result)
 
 
 def on_first(make: Callable[[], T]) -> T:
-    """Return what ``make`` returns on the first process, on every process; where it fails, every one fails."""
+    """Run ``make`` on rank 0, and return its result on every process; if it fails, raise on every one."""
     first: T = _attempted(make if _rank() == 0 else lambda: None)[0]
     return first
 
 
 def _attempted(make: Callable[[], Any]) -> list[Any]:
-    """Return what ``make`` returns on every process, or raise on every one where one fails."""
+    """Run ``make`` on every process, and return all results by rank; if one fails, raise on every one."""
     value, failure = None, None
     try:
         value = make()

@@ -1,4 +1,4 @@
-"""What metrics hold of real samples, on disk: arrays without pickles, named by all that they depend on."""
+"""Disk cache of metrics' states of real samples: arrays without pickles, in files named by all they depend on."""
 
 import json
 import os
@@ -18,15 +18,15 @@ from lit_gan._utils.files import atomic_write
 __all__ = ["States", "read", "write"]
 
 States = dict[str, dict[str, Tensor]]
-"""What metrics hold: tensors by metric and by name of the state."""
+"""States of metrics: tensors by name of the metric, then by name of the state."""
 
 
 def read(folder: Path, key: dict[str, Any]) -> States | None:
-    """Return the states that were written under ``key``, or None; a damaged file is none, after a warning.
+    """Return the states written under ``key``; None without a file or, after a warning, if it is damaged.
 
     Args:
-        folder: of caches.
-        key: what the states depend on, as plain data.
+        folder: folder of the cache.
+        key: all that the states depend on, as plain data.
     """
     path = _path(folder, key)
     if not path.exists():
@@ -41,13 +41,13 @@ def read(folder: Path, key: dict[str, Any]) -> States | None:
                 metric, _, state = name.partition(" ")
                 states.setdefault(metric, {})[state] = torch.from_numpy(arrays[name])
             return states
-    except Exception as error:  # numpy and zipfile raise whatever comes to them on a damaged file
+    except Exception as error:  # numpy and zipfile raise errors of many types on a damaged file
         rank_zero_warn(f"{path} cannot be read ({error}): the reference statistics are computed again")
         return None
 
 
 def write(folder: Path, key: dict[str, Any], states: States) -> None:
-    """Write states under ``key``, whole or not at all, or warn; several processes may do so at once."""
+    """Write states under ``key`` atomically, or warn if that fails; several processes may write at once."""
     path = _path(folder, key)
     arrays: dict[str, Any] = {
         f"{metric} {name}": state.numpy() for metric, held in states.items() for name, state in held.items()

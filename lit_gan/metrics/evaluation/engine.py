@@ -1,4 +1,4 @@
-"""One evaluation: the reference once, the generated samples in one pass, the scores with their protocol."""
+"""Evaluation of generated samples: a reference that is read once, and scores together with their protocol."""
 
 import time
 from collections.abc import Sequence
@@ -24,42 +24,43 @@ __all__ = ["Evaluation", "Report", "check_alike"]
 
 @dataclass(frozen=True)
 class Report:
-    """Scores, and what they are of."""
+    """The scores of an evaluation, and the protocol that they depend on."""
 
     scores: dict[str, float]
-    """By name; the mean over the sets of generated samples where there are several."""
+    """Scores by name; the mean over the sets of generated samples if there are several."""
     protocol: dict[str, Any]
-    """Metrics with their arguments, extractors, numbers of samples, split, average or not."""
+    """Metrics with their arguments, extractors, numbers of samples, split, whether the generator is averaged."""
     spread: dict[str, float] = field(default_factory=dict)
-    """Standard deviation over several sets of generated samples; empty where there is one."""
+    """Standard deviations over several sets of generated samples; empty for one set."""
     floor: dict[str, float] = field(default_factory=dict)
-    """The scores of other real samples in place of generated ones; empty where they were not asked for."""
+    """Scores of other real samples in place of generated ones; empty if they were not asked for."""
     seconds: float = 0.0
+    """Duration of the evaluation."""
 
     @property
     def says(self) -> str:
-        """What the scores are of, in a line."""
+        """Numbers and kinds of the samples that the scores are of, in a line."""
         of = self.protocol
         sets = f"{of['sets']} times " if of["sets"] > 1 else ""
         averaged = " of the averaged generator" if of.get("ema") else ""
         return f"{sets}{of['n_fake']} generated samples{averaged}, {of['n_real']} real ones ({of['split']})"
 
     def as_plain(self) -> dict[str, Any]:
-        """Return all of it for JSON."""
+        """Return all fields as plain data, for JSON."""
         return asdict(self)
 
 
 class Evaluation:
-    """Scores of generated samples against a reference of real ones, which is seen once and kept.
+    """Scorer of generated samples against a reference of real ones, which is read once and kept.
 
-    Every process must call it, since all share the work; the scores are the same on each.
+    Every process must call :meth:`score`, since all share the work; the scores are the same on each.
 
     Args:
         scorer: the metrics.
         real: the reference.
-        describes: what else the scores depend on, as plain data: the split for instance.
-        folder: of the cache; None for the usual one.
-        progress: whether to show a bar.
+        describes: other things that the scores depend on, as plain data, such as the split.
+        folder: folder of the cache; None for the default one.
+        progress: whether to show a progress bar.
     """
 
     def __init__(
@@ -79,16 +80,16 @@ class Evaluation:
         """Return the scores of one or several sets of generated samples.
 
         Args:
-            generated: sets of as many samples each.
-            floor: real samples that are not the reference.
+            generated: sets of samples, the same number in each.
+            floor: real samples other than the reference, scored in place of generated ones; None for no floor.
 
         Raises:
-            ValueError: samples of other shapes than the reference's, or what a metric refuses.
+            ValueError: samples of another shape than the reference's, or that a metric refuses.
         """
         start = time.perf_counter()
         on_first(partial(check_alike, self.real, generated[0]))
-        scores = [self._of(samples) for samples in generated]
-        of_real = {} if floor is None else self._of(floor)
+        scores = [self._scores_of(samples) for samples in generated]
+        of_real = {} if floor is None else self._scores_of(floor)
         names = scores[0]
         several = len(scores) > 1
         return Report(
@@ -105,7 +106,7 @@ class Evaluation:
         )
 
     def _reference(self) -> cache.States:
-        """Return what the metrics hold of the real samples: kept, from the cache, or seen now; on the first process."""
+        """Return the metrics' states of the real samples, kept, cached or computed now; empty except on rank 0."""
         if self._states is None:
             key = {"format": 1, "metrics": self.scorer.protocol(), "data": fingerprint(self.real)}
             self.protocol["data"] = key["data"]
@@ -119,7 +120,7 @@ class Evaluation:
         return self._states
 
     def _look_of_the_first(self, key: dict[str, Any]) -> str:
-        """Return a digest of what the metrics see of the first samples: an extractor's weights do not say all of it."""
+        """Return a digest of the metrics' input for the first samples: extractors may differ not only in weights."""
         looked = self.scorer.look(self.real.block(0)[:16])
         return blake2b(b"".join(looked[name].numpy().tobytes() for name in sorted(looked)), digest_size=16).hexdigest()
 
@@ -133,8 +134,8 @@ class Evaluation:
         if self.scorer.can_be_cached:
             cache.write(self._folder, key, held[0])
 
-    def _of(self, samples: Samples) -> dict[str, float]:
-        """Return the scores of one set."""
+    def _scores_of(self, samples: Samples) -> dict[str, float]:
+        """Return the scores of one set of samples."""
         self.scorer.start_from(self._reference())
         try:
             self._see(samples, real=False)
@@ -158,7 +159,7 @@ class Evaluation:
 
 
 def check_alike(real: Samples, generated: Samples) -> None:
-    """Refuse generated samples of another shape than the real ones."""
+    """Raise a ValueError if generated samples have another shape than real ones."""
     shapes = [tuple(samples.block(0).shape[1:]) for samples in (real, generated)]
     if shapes[0] != shapes[1]:
         raise LitGANError(f"real samples are {shapes[0]} and generated ones {shapes[1]}: give both the same size")

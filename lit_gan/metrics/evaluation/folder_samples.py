@@ -1,4 +1,4 @@
-"""A folder of pictures as samples."""
+"""FolderSamples: the pictures of a folder as samples to score."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,16 +17,17 @@ __all__ = ["FolderSamples"]
 
 
 class FolderSamples:
-    """The pictures of a folder, each as it is, or resized to ``image_size``.
+    """The pictures of a folder, unchanged or resized to ``image_size``, read block by block.
 
     Args:
-        folder: searched with all folders below.
-        image_size: height and width in pixels; None where all pictures have one size, which is then kept.
+        folder: path of the folder, which is searched with its sub-folders.
+        image_size: height and width in pixels to resize to; None to keep the size, which all pictures must share.
         channels: 1 or 3.
 
     Raises:
-        FileNotFoundError: there is no folder, or no picture in it.
-        ValueError: at reading, a picture of another size than the first, and no ``image_size``.
+        FileNotFoundError: the folder is missing, or holds no pictures.
+        ValueError: a picture that cannot be read; at a block, without ``image_size``, one that is not square or is of
+            another size than the first.
     """
 
     def __init__(self, folder: str, image_size: int | None = None, channels: int = 3) -> None:
@@ -35,7 +36,7 @@ class FolderSamples:
         self._size = _size(self._files[0])
 
     def block(self, number: int) -> Tensor:
-        """Return the pictures of a block, uint8 ``(N, C, H, W)``."""
+        """Return the pictures of block ``number``, uint8 ``(N, C, H, W)``."""
         files = self._files[number * BLOCK : (number + 1) * BLOCK]
         if self.image_size is None:
             self._check_sizes(files)
@@ -62,8 +63,8 @@ def _size(file: Path) -> tuple[int, int]:
 
 @contextmanager
 def _named(file: Path) -> Iterator[None]:
-    """Name the file that cannot be read."""
+    """Raise any error of a block as a ValueError that names the file."""
     try:
         yield
-    except Exception as error:  # decoders raise whatever comes to them on broken files
+    except Exception as error:  # decoders raise errors of many types on broken files
         raise LitGANError(f"{file} cannot be read ({error}): remove it") from error

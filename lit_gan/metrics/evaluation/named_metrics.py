@@ -1,4 +1,4 @@
-"""The metrics that are called by name: torchmetrics' own by thin classes here, and lit_gan's."""
+"""The metrics that users choose by name: lit_gan's, and torchmetrics' by classes that set them up."""
 
 from typing import ClassVar
 
@@ -19,22 +19,22 @@ __all__ = ["NAMED_METRICS", "Given"]
 
 
 class Given(nn.Identity):
-    """Returns its input: the extractor of a metric that is given features."""
+    """The identity, as the extractor of a metric that is given features."""
 
     num_features = 1
 
 
 class KernelDistance(KernelInceptionDistance):
-    """KID of features that are standardised by the real ones: a kernel of degree 3 depends on their scale.
+    """KID of features standardised by the real ones, since a kernel of degree 3 depends on their scale.
 
     Reference: Bińkowski et al. 2018, arXiv:1801.01401, section 4.
     """
 
     def compute(self) -> tuple[Tensor, Tensor]:
-        """Return the mean over the subsets and their standard deviation."""
+        """Return the mean and the standard deviation of KID over the subsets."""
         real, fake = (torch.cat(list(part)) for part in (self.real_features, self.fake_features))
         mean, std = real.mean(0), real.std(0)
-        std = torch.where(std > 1e-6 * std.max(), std, 1)  # a feature that does not vary has no scale
+        std = torch.where(std > 1e-6 * std.max(), std, 1)  # a constant feature has no scale
         kept = self.real_features, self.fake_features
         self.real_features, self.fake_features = [(real - mean) / std], [(fake - mean) / std]
         try:
@@ -48,7 +48,7 @@ class _Kernel(NamedMetric):
 
     @classmethod
     def for_scores(cls, setting: Setting) -> Metric:
-        """Return the literature's KID for Inception's features, one of standardised features for others."""
+        """Return the literature's KID for Inception-v3's features, KID of standardised features for others."""
         kind = KernelInceptionDistance if setting.literature else KernelDistance
         return kind(Given(), subset_size=setting.subset)
 
@@ -83,4 +83,4 @@ _CLASSES: tuple[type[NamedMetric], ...] = (
     ModeCoverage,
 )
 NAMED_METRICS = {cls.score_name: cls for cls in _CLASSES}
-"""By the name that users write."""
+"""Metric classes by the name that users write."""

@@ -1,4 +1,4 @@
-"""Generated samples beside their nearest training images."""
+"""Nearest training images of generated samples, as numbers, as a picture and as a test for copies."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -17,19 +17,19 @@ from lit_gan.metrics.evaluation.sources import RealSamples, Samples, has_length,
 
 __all__ = ["NearestImages", "train_and_held_out"]
 
-_PIXELS = 32
+_PIXELS = 32  # largest height and width at which pixels are compared
 
 
 def train_and_held_out(train: Any, held_out: Any, tested: int) -> tuple[RealSamples, RealSamples | None]:
-    """Return all samples of a loader of training data, and of one of held-out data up to ``tested``; None for none.
+    """Return all training samples, and at most ``tested`` held-out ones; None in their place if there are none.
 
     Args:
-        train: a loader, or any iterable of batches with a length.
-        held_out: likewise, or None.
-        tested: how many held-out samples, a fixed random choice where there are more.
+        train: loader of training data, or any iterable of batches with a length.
+        held_out: likewise of held-out data, or None.
+        tested: largest number of held-out samples, a fixed random choice if there are more.
 
     Raises:
-        ValueError: one of them has no length, and so maybe no end.
+        ValueError: a loader without a length, which may have no end.
     """
     for loader in (train, held_out):
         if loader is not None and not has_length(loader):
@@ -41,17 +41,18 @@ def train_and_held_out(train: Any, held_out: Any, tested: int) -> tuple[RealSamp
 
 
 class NearestImages:
-    """What a generator may know by heart: finds the training samples that are nearest to generated ones.
+    """A search for the training samples nearest to generated ones, which shows what a generator has memorised.
 
-    Distances are those of features, or of pixels, of images made 32 px where they are larger. The features of the
-    training samples are kept in memory; pixels are read again each time.
+    Distances are between features, or between pixels of images resized to 32 px if they are larger. The features of
+    the training samples are kept in memory; their pixels are read again in each search.
 
     Args:
         train: the training samples.
-        held_out: as many others as there are generated samples, or so; None for no test.
+        held_out: samples not trained on, about as many as generated ones, for the test; None for no test.
         extractor: any module that maps uint8 images to features; None for pixels.
-        mirrored: whether mirror images of training images count as such: where training mirrors them.
-        progress: whether to show a bar.
+        mirrored: whether mirror images of training images count as training images, as they do if training mirrors
+            them.
+        progress: whether to show a progress bar.
     """
 
     def __init__(
@@ -68,17 +69,18 @@ class NearestImages:
         self._held_out_distances: Tensor | None = None
 
     def label_counts(self, num_classes: int) -> Tensor:
-        """Return how often each class is among held-out samples, or training samples where there is no test.
+        """Return the number of held-out samples of each class; of training samples without a test.
 
-        Generated samples of other classes would be nearer or further for that alone.
+        Generated samples whose classes have other frequencies would be nearer or further for that alone.
         """
         return (self.train if self.held_out is None else self.held_out).label_counts(num_classes)
 
     def check(self, generated: Samples, k: int) -> None:
-        """Refuse too large a k, samples of another shape than the training samples, or what the extractor cannot take.
+        """Raise if ``generated`` and ``k`` do not fit the training samples or the extractor.
 
         Raises:
-            ValueError: as it says.
+            ValueError: more neighbours than training samples; generated, training and held-out samples not of one
+                shape; samples that the extractor refuses.
         """
         if k > self.train.n:
             raise LitGANError(f"{k} neighbours among {self.train.n} training samples: take fewer")
@@ -91,7 +93,9 @@ class NearestImages:
         self._look(generated.block(0)[:2])
 
     def search(self, generated: Samples, k: int) -> tuple[Nearest, CopyingTest | None]:
-        """Return the ``k`` nearest training samples of all generated ones, and whether these are too near.
+        """Return the ``k`` nearest training samples of each generated one, and the test for copies.
+
+        The test is None without held-out samples.
 
         Raises:
             ValueError: fewer than ``k`` training samples.
@@ -106,7 +110,7 @@ class NearestImages:
         return nearest, copying_test(nearest.distances[:, 0].cpu(), self._held_out_distances)
 
     def picture(self, generated: Samples, nearest: Nearest, rows: int) -> Tensor:
-        """Return a uint8 picture ``(C, H, W)``: in each row a sample and, beside it, its nearest training images."""
+        """Return a uint8 picture ``(C, H, W)``: in each row a sample, followed by its nearest training images."""
         shown = torch.cat([generated.block(number).cpu() for number in range(-(-rows // BLOCK))])[:rows]
         found = nearest.numbers[:rows].tolist()
         images = [torch.stack([image, *map(self._image, mine)]) for image, mine in zip(shown, found, strict=True)]
@@ -118,7 +122,7 @@ class NearestImages:
         return image.flip(-1) if mirrored else image
 
     def _training(self) -> Iterable[Tensor]:
-        """Return what is looked at of the training samples: all as they are, then all mirrored."""
+        """Return features or pixels of the training samples in blocks, then, if mirrored, of their mirror images."""
         flips = (False, True)[: 1 + self.mirrored]
         blocks = (block.flip(-1) if flip else block for flip in flips for block in _blocks(self.train))
         if self.extractor is None:
@@ -130,7 +134,7 @@ class NearestImages:
         return self._features
 
     def _look(self, samples: Tensor) -> Tensor:
-        """Return features, or pixels, or points as they are."""
+        """Return the features or pixels of images by which they are compared; points unchanged."""
         if samples.ndim != 4:
             return samples
         if self.extractor is None:

@@ -1,4 +1,4 @@
-"""Metrics by name or as objects, fed by one pass of features through each extractor that they share."""
+"""Metrics by name or as objects, which share one pass of the samples through each extractor."""
 
 import inspect
 import re
@@ -21,29 +21,29 @@ from lit_gan.metrics.named import Setting
 __all__ = ["ScoreName", "Scorer", "scorer_for"]
 
 ScoreName = str
-"""One of :data:`lit_gan.metrics.evaluation.named_metrics.NAMED_METRICS`."""
+"""Name of a metric, one of :data:`lit_gan.metrics.evaluation.named_metrics.NAMED_METRICS`."""
 
 
 class _Entry:
-    """A metric, what it is fed with, and the name of its scores."""
+    """A metric, its input, and the name of its scores."""
 
     def __init__(
         self, name: str, metric: Metric, extractor: Extractor | None, logits: bool = False, names_scores: bool = False
     ) -> None:
         self.name, self.metric, self.extractor, self.logits = name, metric, extractor, logits
         self.names_scores = names_scores
-        self.metric.distributed_available_fn = _alone  # the first process sees everything, and computes
+        self.metric.distributed_available_fn = _alone  # no gathering: rank 0 is given all samples
         self.metric.eval()
         self.takes_kind = "real" in inspect.signature(metric.update).parameters
 
     @property
     def real_states(self) -> list[str]:
-        """Name its states that only real samples change."""
+        """Names of its states that only real samples change."""
         return [name for name in self.metric._defaults if "real" in name]
 
     @property
     def suffix(self) -> str:
-        """Tell its scores from those of the literature's extractor."""
+        """Ending of its scores' names, empty for the literature's extractor."""
         return "" if self.extractor is None else self.extractor.suffix
 
 
@@ -52,17 +52,18 @@ def _alone() -> bool:
 
 
 class Scorer:
-    """Metrics of one kind of samples, which see real and generated ones and are computed on the first process.
+    """The metrics of an evaluation, updated with real and generated samples and computed on rank 0.
 
     Args:
-        metrics: names, or metrics of torchmetrics or one's own, with ``update(samples, real)`` or ``update(samples)``.
-        extractor: of the features that metrics by name work on; None for samples that are vectors.
-        subset: samples in each subset of KID, the fewest there are at the most.
+        metrics: names, or metrics, torchmetrics' or the user's, with ``update(samples, real)`` or ``update(samples)``.
+        extractor: extractor of the features for metrics given by name; None for samples that are vectors.
+        subset: samples in each subset of KID, at most the number in the smallest set.
         data: the data module, for ``"mode_coverage"``.
 
     Raises:
         TypeError: neither a name nor a metric.
-        ValueError: an unknown name, a name twice, ``"mode_coverage"`` of other data.
+        ValueError: no metrics, an unknown name, a name twice, a metric of real samples without a state named ``real``,
+            or ``"mode_coverage"`` of data that is not a ``GaussianMixture``.
     """
 
     def __init__(
@@ -83,14 +84,14 @@ class Scorer:
         twice = {name for name in names if names.count(name) > 1}
         if twice or not names:
             raise LitGANError(f"metrics={names}: give some, each once")
-        self.can_be_cached = not any(isinstance(metric, Metric) for metric in metrics)  # an object may hold anything
+        self.can_be_cached = not any(isinstance(metric, Metric) for metric in metrics)  # an object may hold any data
         blind = [e.name for e in self.entries if e.takes_kind and not e.real_states]
         if blind:
             raise LitGANError(f"metrics: {blind[0]} keeps nothing named real, so real samples cannot be kept for it")
         self.extractors = list({id(e.extractor): e.extractor for e in self.entries if e.extractor is not None}.values())
 
     def to(self, device: torch.device) -> "Scorer":
-        """Bring extractors to a device, and metrics where it has float64, which they need: a Mac's has not."""
+        """Move extractors to a device, and metrics too unless it is MPS, which lacks the float64 they need."""
         for extractor in self.extractors:
             extractor.to(device)
         for entry in self.entries:
@@ -99,7 +100,7 @@ class Scorer:
 
     @torch.no_grad()
     def look(self, samples: Tensor) -> dict[str, Tensor]:
-        """Return what the metrics need to see of ``samples``, on the CPU: any process may do it for the first one."""
+        """Return the metrics' input for ``samples``, on the CPU; any process may compute it for rank 0."""
         wanted = {self._takes(entry) for entry in self.entries}
         seen: dict[str, Tensor | None] = {"samples": samples}
         for number, extractor in enumerate(self.extractors):
@@ -110,7 +111,7 @@ class Scorer:
         return {name: tensor.cpu() for name, tensor in seen.items() if tensor is not None and name in wanted}
 
     def see(self, looked: dict[str, Tensor], real: bool) -> None:
-        """Give the metrics what :meth:`look` returned."""
+        """Update the metrics with their input, as :meth:`look` returned it."""
         for entry in self.entries:
             if real and not entry.real_states:
                 continue
@@ -119,7 +120,7 @@ class Scorer:
             entry.metric.update(samples, real=real) if entry.takes_kind else entry.metric.update(samples)
 
     def _takes(self, entry: _Entry) -> str:
-        """Name what a metric is fed with, alike on every process."""
+        """Return the key of a metric's input in what :meth:`look` returns, the same on every process."""
         if entry.extractor is None:
             return "samples"
         number = next(i for i, extractor in enumerate(self.extractors) if extractor is entry.extractor)
@@ -134,7 +135,7 @@ class Scorer:
         return scores
 
     def start_from(self, real: States) -> None:
-        """Forget all samples, and have seen the real ones of ``real``."""
+        """Reset the metrics, and set the states of real samples in ``real``."""
         for entry in self.entries:
             entry.metric.reset()
             for name, state in real.get(entry.name, {}).items():
@@ -144,11 +145,11 @@ class Scorer:
                 )
 
     def real_states(self) -> States:
-        """Return what the metrics hold of real samples, on the CPU."""
+        """Return the metrics' states of real samples, on the CPU."""
         return {e.name: {name: _whole(getattr(e.metric, name)) for name in e.real_states} for e in self.entries}
 
     def protocol(self) -> dict[str, Any]:
-        """Return what scores depend on, beside the samples: each metric with its arguments, and its extractor."""
+        """Return what scores depend on in addition to the samples: each metric's arguments and extractor."""
         return {
             entry.name: {"metric": _shown(entry.metric), **(entry.extractor.protocol if entry.extractor else {})}
             for entry in self.entries
@@ -158,13 +159,13 @@ class Scorer:
 def scorer_for(
     metrics: Iterable[str | Metric], extractor: nn.Module | None, real: Samples, fewest: int, data: Any
 ) -> Scorer:
-    """Return the scorer of some samples: Inception makes the features of images where no extractor is given.
+    """Return a scorer of ``metrics``; Inception-v3 makes the features of images if no extractor is given.
 
     Args:
         metrics: as for :class:`Scorer`.
         extractor: any module that maps uint8 images to features, or None.
         real: the reference.
-        fewest: samples of the smallest set that is scored.
+        fewest: number of samples in the smallest set that is scored.
         data: the data module, whose modes are counted if it is a GaussianMixture.
     """
     metrics = list(metrics)
@@ -191,7 +192,7 @@ def _by_name(metric: str, setting: Setting, own: Extractor | None) -> _Entry:
 
 
 def _of_object(metric: Metric, shared: dict[int, Extractor | None]) -> _Entry:
-    """Return a copy of a metric without its extractor, which works for all that share it and is one of ``shared``."""
+    """Return an entry of a copy of a metric that is given features, its extractor being added to ``shared``."""
     places = [name for name in ("inception", "feature") if isinstance(getattr(metric, name, None), nn.Module)]
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(metric).__name__).lower()
     if not places:
@@ -203,7 +204,7 @@ def _of_object(metric: Metric, shared: dict[int, Extractor | None]) -> _Entry:
         copy: Any = metric.clone()
     finally:
         setattr(metric, place, network)
-    copy.normalize = False  # of images, in place of which it gets features
+    copy.normalize = False  # it is given features, not images
     if id(network) not in shared:
         shared[id(network)] = as_extractor(network)
     return _Entry(name, copy, shared[id(network)])
@@ -227,7 +228,7 @@ def _whole(state: Tensor | list[Tensor]) -> Tensor:
 
 
 def _shown(metric: Metric) -> str:
-    """Return a metric's class and the numbers and words it was made with."""
+    """Return a metric's class and its arguments that are numbers, strings or tuples, as a call."""
     plain = {k: v for k, v in vars(metric).items() if not k.startswith("_") and isinstance(v, (int, float, str, tuple))}
     own = {k: v for k, v in plain.items() if k in inspect.signature(type(metric)).parameters}
     return f"{type(metric).__name__}({', '.join(f'{k}={v!r}' for k, v in own.items())})"

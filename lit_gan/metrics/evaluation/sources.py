@@ -1,4 +1,4 @@
-"""Where samples come from, block by block: a data set in its own order, or a generator at fixed latents."""
+"""Samples to score, block by block: of a data set in its own order, or of a generator at fixed latents."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -42,7 +42,7 @@ __all__ = [
     "up_to",
 ]
 
-# These leave no sample to another loader.
+# Samplers of the whole data set: they leave no sample to another loader.
 _WHOLE = (RandomSampler, SequentialSampler, WeightedRandomSampler, DistributedSampler, ClassBalanced)
 
 
@@ -50,24 +50,25 @@ class Samples(Protocol):
     """A fixed sequence of samples: images ``(C, H, W)``, uint8, or points ``(D,)``, float32."""
 
     n: int
+    """Number of samples."""
 
     def block(self, number: int) -> Tensor:
-        """Return the samples of a block, :data:`lit_gan.metrics.evaluation.blocks.BLOCK` of them, or what is left."""
+        """Return block ``number``: :data:`lit_gan.metrics.evaluation.blocks.BLOCK` samples, fewer in the last."""
 
 
 class RealSamples:
     """The samples of a loader's data set in their own order, without shuffling, flips or class balance.
 
-    Of a loader without a data set to index (a stream) the first that come, read into memory.
+    Of a loader without a data set to index (a stream) they are the first samples, read into memory.
 
     Args:
         loader: a DataLoader, or any iterable of batches.
-        n: how many: a fixed random choice where there are more; None for all.
-        or_fewer: whether fewer than ``n`` will do.
+        n: number of samples, a fixed random choice if there are more; None for all.
+        or_fewer: whether fewer than ``n`` are accepted.
 
     Raises:
-        ValueError: there are fewer than ``n``, or none, or all are wanted of a stream without a length; at a block,
-            float images that are not in [-1, 1].
+        ValueError: fewer than ``n`` samples, or none; ``n`` is None for a stream without a length; at a block, float
+            images that are not in [-1, 1].
     """
 
     def __init__(self, loader: Any, n: int | None = None, or_fewer: bool = False) -> None:
@@ -78,13 +79,13 @@ class RealSamples:
         self.n = len(self._numbers)
 
     def block(self, number: int) -> Tensor:
-        """Return the samples of a block."""
+        """Return the samples of block ``number``."""
         images, _ = self._batch(number)
         check_range(images)
         return _as_scored(images)
 
     def label_counts(self, num_classes: int) -> Tensor:
-        """Return how often each class is among the samples, int64 ``(num_classes,)``; labels of none are not read."""
+        """Return the number of samples of each class, int64 ``(num_classes,)``; for 0 classes no labels are read."""
         counts = torch.zeros(num_classes, dtype=torch.int64)
         for number in range(-(-self.n // BLOCK) if num_classes else 0):
             images, labels = self._batch(number)
@@ -99,12 +100,12 @@ class RealSamples:
 
 
 def up_to(loader: Any, n: int) -> RealSamples:
-    """Return the samples of a loader's data set: all, or a fixed random choice of ``n`` where there are more."""
+    """Return the samples of a loader's data set: all, or a fixed random choice of ``n`` if there are more."""
     return RealSamples(loader, n, or_fewer=True)
 
 
 def has_length(loader: Any) -> bool:
-    """Tell whether a loader says how long it is, and so has an end."""
+    """Return whether a loader has a length, and so an end."""
     try:
         len(loader)
     except TypeError:
@@ -113,20 +114,20 @@ def has_length(loader: Any) -> bool:
 
 
 def has_samples(loader: Any) -> bool:
-    """Tell whether a loader has any samples; None has none."""
+    """Return whether a loader has any samples; False for None."""
     return loader is not None and len(_indexed(loader, 1)[1]) > 0
 
 
 class GeneratedSamples:
-    """What a generator makes of fixed latents, in evaluation mode, classes as frequent as in its training data.
+    """Samples of a generator at fixed latents, in evaluation mode, with classes as frequent as in its training data.
 
     Args:
-        model: whose generator.
-        n: how many.
-        seed: of latents and classes: the same samples at any batch size and number of processes.
-        ema: the averaged generator's, where there is one.
-        batch_size: images at a time, which bounds the memory.
-        counts: how often each class is wanted; None for as often as in the training data.
+        model: model whose generator makes them.
+        n: number of samples.
+        seed: seed of latents and classes: the same samples at any batch size and number of processes.
+        ema: whether to use the averaged generator, if there is one.
+        batch_size: images in one forward pass, which bounds the memory.
+        counts: counts of each class, by which classes are drawn; None for those of the training data.
 
     Raises:
         ValueError: at a block, samples that are not finite, which rounding would hide.
@@ -153,7 +154,7 @@ class GeneratedSamples:
         return self._trained.network
 
     def block(self, number: int) -> Tensor:
-        """Return the samples of a block."""
+        """Return the samples of block ``number``."""
         size, trained = min(BLOCK, self.n - number * BLOCK), self._trained
         z, labels = trained.draw(BLOCK, seed=derive_seed(Stream.GENERATED, self.seed, number))
         samples = trained.images(z[:size], None if labels is None else labels[:size], batch_size=self.batch_size)
@@ -164,13 +165,13 @@ class GeneratedSamples:
 
 
 def split_loader(data: Any, split: str) -> Any:
-    """Return the loader of a split of a data module that is prepared."""
+    """Return the loader of a split, ``train``, ``val`` or ``test``, of a data module that is prepared."""
     data.setup({"train": "fit", "val": "validate", "test": "test"}[split])
     return getattr(data, f"{split}_dataloader")()
 
 
 def fingerprint(samples: Samples) -> str:
-    """Return what changes when a sample does: a digest of all of them, the same on every process."""
+    """Return a digest of all samples, which changes with each of them; the same on every process."""
 
     def digest(number: int) -> bytes:
         block = samples.block(number).contiguous().cpu()
@@ -182,12 +183,12 @@ def fingerprint(samples: Samples) -> str:
 
 
 def _as_scored(samples: Tensor) -> Tensor:
-    """Return images rounded to uint8, once, and points in float32."""
+    """Return images as uint8, float ones rounded, and points as float32."""
     return to_uint8(samples) if samples.ndim == 4 else samples.float()
 
 
 def _indexed(loader: Any, n: int | None) -> tuple[Any, list[int], Any]:
-    """Return a data set, the numbers of its samples that are the loader's, and what makes a batch of some."""
+    """Return a loader's data set, the numbers of the samples that it draws, and its collate function."""
     dataset: Any = getattr(loader, "dataset", None)
     indexed = isinstance(loader, (DataLoader, ResumableLoader)) and not isinstance(dataset, IterableDataset)
     if indexed and hasattr(dataset, "__getitem__"):
@@ -203,7 +204,7 @@ def _indexed(loader: Any, n: int | None) -> tuple[Any, list[int], Any]:
 
 
 def numbers_of(loader: Any) -> list[int]:
-    """Return the numbers of a loader's samples: not all, where its sampler leaves some to another loader."""
+    """Return the numbers of a loader's samples: not all if its sampler leaves some to another loader."""
     batches = getattr(loader, "batch_sampler", None)
     if batches is not None and getattr(batches, "sampler", None) is not loader.sampler:  # one of the user's own
         return sorted(set(chain.from_iterable(batches)))
@@ -212,7 +213,7 @@ def numbers_of(loader: Any) -> list[int]:
 
 
 def _read(loader: Any, n: int | None) -> TensorSamples:
-    """Return the first samples of a stream; where labels are missing, theirs are of a type that nobody takes."""
+    """Return the first ``n`` samples of a stream, all for None; missing labels become floats, which are refused."""
 
     def parts() -> Iterator[tuple[Tensor, Tensor]]:
         missing = n
