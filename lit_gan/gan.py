@@ -1,4 +1,4 @@
-"""LitGAN: two networks and a game, trained by Lightning. The file to read first."""
+"""LitGAN, the LightningModule that trains a generator and a discriminator in turns: the file to read first."""
 
 from functools import partial
 from typing import Any, cast
@@ -34,45 +34,45 @@ __all__ = ["LitGAN"]
 
 
 class LitGAN(RunHooks, GeneratorSource):
-    """A generator and a discriminator that play a game, min over G and max over D of V(G, D) by default.
+    """A GAN: a generator and a discriminator trained in turns, min over G and max over D of V(G, D) by default.
 
-    Each batch gives the discriminator one update on fresh real images; each ``d_steps_per_g_step``-th batch the
-    generator one, after it. ``trainer.global_step``, and so ``max_steps``, counts generator updates. For an exotic
-    game override :meth:`discriminator_loss` or :meth:`generator_loss`.
+    Each batch updates the discriminator once, on new real images; each ``d_steps_per_g_step``-th batch then updates the
+    generator. ``trainer.global_step``, and so ``max_steps``, counts generator updates. For a game that is not a
+    function of the logits alone override :meth:`discriminator_loss` or :meth:`generator_loss`.
 
     Args:
         generator: ``generator(z, labels=None) -> images``: z ``(N, latent_dim)`` to images ``(N, C, H, W)`` float in
-            [-1, 1], or to vectors ``(N, D)``. Labels are passed where its ``forward`` names ``labels`` or requires a
+            [-1, 1], or to vectors ``(N, D)``. Labels are passed if its ``forward`` names ``labels`` or requires a
             second argument.
         discriminator: ``discriminator(images, labels=None) -> logits``, ``(N,)`` or ``(N, 1)``, unbounded.
-        loss: the game.
-        penalties: by name, ``{"r1": R1(weight=10)}``; the name is the log key.
+        loss: the game, a loss for each player; by default V(G, D) with the non-saturating loss of the generator.
+        penalties: terms added to a player's loss, by name: ``{"r1": R1(weight=10)}`` is logged as ``penalty/r1``.
         augment: applied to real and to generated images before the discriminator, in both turns: ``DiffAugment()``,
             ``AdaptiveAugment()`` or any module.
         generator_optimizer: takes the generator's parameters and returns an optimizer.
-        discriminator_optimizer: likewise.
-        d_steps_per_g_step: k of the paper's algorithm 1, ≥ 1, counted across epochs.
+        discriminator_optimizer: takes the discriminator's parameters and returns an optimizer.
+        d_steps_per_g_step: discriminator updates for each generator update (k of algorithm 1), ≥ 1, across epochs.
         ema_half_life: of the generator's moving average, in images, or a schedule of it; None for no average.
-        latent_dim: length of z; read from ``generator.latent_dim`` where not given.
+        latent_dim: length of z; read from ``generator.latent_dim`` if not given.
         latent: ``"normal"`` for N(0, 1), ``"uniform"`` for [-1, 1].
-        micro_batches: parts that each batch is split into, one after another, to save memory. Gradients add up to
-            those of the whole batch, except where samples of a batch are coupled (batch norm).
-        gradient_clip: largest L2 norm of a player's gradient, each player for itself; None for no limit.
+        micro_batches: number of parts that each batch is split into, run one after another to save memory. Gradients
+            add up to those of the whole batch, unless samples of a batch are coupled (batch norm).
+        gradient_clip: largest L2 norm of a player's gradient, each player separately; None for no limit.
         lr_schedule: factor of both learning rates by images seen; None keeps them constant.
         beta2_schedule: Adam's β2 of both players by images seen; None keeps it constant.
-        on_non_finite: what a NaN or an infinity in a loss or gradient does: ``"stop"`` ends the run with an error that
-            names player, layer and last good step; ``"skip"`` leaves that turn out, with a warning, and reads a number
-            at each turn, for which a GPU must wait. Infinite gradients in float16 are its scaler's affair.
-        warm_start: a checkpoint whose networks to start from; its counters and optimizers are not read.
-        share_fakes: the generator's turn takes the very images that the discriminator was just shown, as in PyTorch's
-            DCGAN tutorial, and saves a pass of the generator; by default each turn draws its own, as in the paper.
+        on_non_finite: if a loss or gradient is NaN or infinite, ``"stop"`` ends the run with an error that names
+            player, layer and last good step; ``"skip"`` skips that turn with a warning, and reads a number at each
+            turn, for which a GPU must wait. Infinite gradients in float16 are left to its gradient scaler.
+        warm_start: path of a checkpoint whose networks to start from; its counters and optimizers are not read.
+        share_fakes: whether the generator's turn uses the images that the discriminator was just shown, as in PyTorch's
+            DCGAN tutorial, which saves a pass of the generator; by default each turn draws its own, as in the paper.
 
-    Hooks that a subclass overrides must call ``super()``: clipping and counting live in them.
+    A subclass that overrides a hook must call ``super()`` in it: hooks clip gradients and keep counters.
 
     Raises:
         TypeError: a part of a wrong type, a class in place of an object for instance.
         ValueError: an argument out of its range, or ``latent_dim`` that is missing or contradicts the generator.
-        FloatingPointError: in training, a loss or gradient that is not finite (``on_non_finite``).
+        FloatingPointError: during training, a loss or gradient that is not finite (``on_non_finite``).
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1.
     """
@@ -131,14 +131,14 @@ class LitGAN(RunHooks, GeneratorSource):
 
     @property
     def players(self) -> Players:
-        """Both players, as the parts of training are handed them."""
+        """Both networks and what belongs to each, as :mod:`lit_gan.training` takes them."""
         parts = self.generator, self.discriminator, self.augment, self.penalties, self.condition_modes
         return Players(*parts, generate=self, judge=self.logits)
 
     # The training step
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        """Update the discriminator and, after each ``d_steps_per_g_step``-th time, the generator (algorithm 1)."""
+        """Update the discriminator and, at each ``d_steps_per_g_step``-th batch, then the generator (algorithm 1)."""
         real, labels = self._read(batch)
         schedules = self.lr_schedule, self.beta2_schedule
         self._metrics |= follow_schedules(self.trainer.optimizers, *schedules, self.progress.images_seen)
@@ -155,16 +155,16 @@ class LitGAN(RunHooks, GeneratorSource):
             logging.log_step(self, self._metrics, self.progress.images_seen)
 
     def discriminator_loss(self, turn: Turn) -> Tensor:
-        """Return the discriminator's loss without its penalties, a scalar. Override for an exotic game."""
+        """Return the discriminator's loss without its penalties, a scalar; override it for a game of your own."""
         assert turn.real_logits is not None
         return self.loss.discriminator(turn.real_logits, turn.fake_logits)
 
     def generator_loss(self, turn: Turn) -> Tensor:
-        """Return the generator's loss without its penalties, a scalar. Override for an exotic game."""
+        """Return the generator's loss without its penalties, a scalar; override it for a game of your own."""
         return self.loss.generator(turn.fake_logits, turn.real_logits)
 
     def _update(self, player: Player, real: Tensor, labels: Tensor | None, shared: step.SharedFakes | None) -> None:
-        """Update one player on one batch; only its parameters and buffers change, and it alone has gradients."""
+        """Update one player on one batch; the other gets no gradients, and keeps its parameters and buffers."""
         z = shared.z if shared else self.noise.latents(player, self.progress.d_steps, real, self.trainer)
         inputs = step.TurnInputs(real, labels, z, shared)
         optimizer = cast(list[LightningOptimizer], self.optimizers())[0 if player == "generator" else 1]
@@ -178,7 +178,7 @@ class LitGAN(RunHooks, GeneratorSource):
                 average_gradients(parameters, buffers_of(players.modules_of(player)), loss)
             again = partial(self._turn, players, player, inputs, penalised=False)
             finite = self.guard.passes(player, self.progress.d_steps, loss, parameters, again)
-            if finite or self.guard.scaled:  # a scaler leaves out what is not finite, and learns from it
+            if finite or self.guard.scaled:  # a scaler skips the step itself, and lowers its scale
                 self._step(player, optimizer)
             if not finite:
                 ours.restore()
@@ -186,7 +186,7 @@ class LitGAN(RunHooks, GeneratorSource):
         theirs.restore()
 
     def _add_gradients(self, players: Players, player: Player, inputs: step.TurnInputs) -> Tensor:
-        """Add the player's gradients up over the micro-batches; return its loss with penalties, a scalar."""
+        """Add up the player's gradients over the micro-batches; return its loss with penalties, a scalar."""
         due = self._due_penalties(player)
         loss = inputs.real.new_zeros(())
         means: dict[str, Tensor] = {}
@@ -205,7 +205,7 @@ class LitGAN(RunHooks, GeneratorSource):
         return loss
 
     def _turn(self, players: Players, player: Player, inputs: step.TurnInputs, penalised: bool) -> Turn:
-        """Run both networks for ``player``."""
+        """Run both networks for a turn of ``player``, and return its record."""
         seen, needs_real = self.progress.images_seen, self.loss.needs_real
         return step.run_networks(players, player, inputs, penalised=penalised, needs_real=needs_real, images_seen=seen)
 
@@ -216,7 +216,7 @@ class LitGAN(RunHooks, GeneratorSource):
             step_uncounted(self.trainer, optimizer.optimizer)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip the active player's gradients: here they are whole, and unscaled if a scaler is used."""
+        """Clip the active player's gradients, now complete over micro-batches and devices, and unscaled."""
         if self.gradient_clip is not None:
             self.clip_gradients(optimizer, self.gradient_clip, "norm")
 
@@ -235,7 +235,7 @@ class LitGAN(RunHooks, GeneratorSource):
         return to_float(images, players.float_type), labels
 
     def _draw_shared_fakes(self, real: Tensor, labels: Tensor | None) -> step.SharedFakes:
-        """Draw the images of both turns, with the graph that the generator's turn goes back through."""
+        """Draw the images that both turns use, with the graph through which the generator's turn differentiates."""
         before, penalised = self.guard.snapshot("generator"), bool(self._due_penalties("generator"))
         z = self.noise.latents("generator", self.progress.d_steps, real, self.trainer).requires_grad_(penalised)
         with step.turn_precision(self.device.type, penalised):
@@ -246,7 +246,7 @@ class LitGAN(RunHooks, GeneratorSource):
         return {name: p for name, p in of_player.items() if self.progress.is_due(player, p.every)}
 
     def _update_average(self) -> None:
-        """Move the averaged generator towards the generator, by the images seen since the last time."""
+        """Update the averaged generator, for the images seen since its last update."""
         if self.ema_generator is not None and self.ema_half_life is not None:
             images = self.progress.count_average()
             half_life = value_at(self.ema_half_life, self.progress.images_seen)
@@ -255,19 +255,19 @@ class LitGAN(RunHooks, GeneratorSource):
     # Held-out data
 
     def on_validation_epoch_start(self) -> None:
-        """Reset the held-out logits."""
+        """Reset the held-out logits before a validation or a test."""
         self._held_out = HeldOut(self.noise, self.trainer.global_rank, self.trainer.world_size)
 
     on_test_epoch_start = on_validation_epoch_start
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Judge held-out images and as many of the raw generator, the discriminator in evaluation mode."""
+        """Collect the logits of held-out images and of as many of the raw generator, networks in evaluation mode."""
         self._held_out.judge(self.players, *self._read(batch))
 
     test_step = validation_step
 
     def on_validation_epoch_end(self, stage: str = "val") -> None:
-        """Log V(G, D), its bound of the Jensen–Shannon divergence and the discriminator's accuracy."""
+        """Log V(G, D), its lower bound on the Jensen–Shannon divergence, and the discriminator's accuracy."""
         if self.trainer.sanity_checking:
             return
         if metrics := self._held_out.metrics(self.loss):
@@ -276,23 +276,23 @@ class LitGAN(RunHooks, GeneratorSource):
         logging.log_metrics(self, metrics, int(self.images_seen))
 
     def on_test_epoch_end(self) -> None:
-        """Log the same of the test data."""
+        """Log the metrics of :meth:`on_validation_epoch_end` on the test data."""
         self.on_validation_epoch_end("test")
 
     # Sampling
 
     def trained_generator(self, ema: bool = True) -> TrainedGenerator:
-        """Return the averaged generator where there is one, or with ``ema=False`` the raw one, as samples need it."""
+        """Return the averaged generator (the raw one without it, or if not ``ema``), its latents and label counts."""
         network = self.ema_generator if ema and self.ema_generator is not None else self.generator
         return TrainedGenerator(network, self.latent_dim, self.latent, self.label_counts)
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        """Return as many generated images as the batch holds, of its labels where the generator takes them."""
+        """Return as many generated images as the batch holds, of its labels if the generator takes them."""
         images, labels = unpack(batch)
         return self.sample(len(images), labels if self.takes_labels else None)
 
     # Checkpoints
 
     def plain_arguments(self) -> dict[str, Any]:
-        """Return the arguments that a checkpoint rebuilds the model from, as plain data."""
+        """Return the arguments from which a checkpoint rebuilds the model, as plain data."""
         return model_arguments(self, LitGAN)

@@ -1,1 +1,1 @@
-"""What a run needs around the training step: players, counters, noise, resuming, loaders, shutdown."""
+"""Parts of a run around the training step: players, counters, noise, checkpoints, resuming, loaders, shutdown."""

@@ -1,4 +1,4 @@
-"""Batches of any form, understood or refused in one sentence."""
+"""Images and labels of a batch, read from any accepted form and checked."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ __all__ = ["read_batch", "unpack"]
 def unpack(batch: Any) -> tuple[Tensor, Any]:
     """Return ``(images, labels)`` of a batch ``x``, ``(x,)``, ``(x, labels)`` or ``{"image": x, "label": labels}``.
 
-    Labels are None where there are none, and not looked at: that is
-    :func:`lit_gan.sampling.conditions.read_labels`'s work, and only for networks that take them.
+    Labels are None if the batch has none. They are not checked here:
+    :func:`lit_gan.sampling.conditions.read_labels` does that, for networks that take labels.
     """
     if isinstance(batch, dict):
         if "image" not in batch:
@@ -33,17 +33,17 @@ def unpack(batch: Any) -> tuple[Tensor, Any]:
 
 
 def read_batch(batch: Any, players: Players, latent_dim: int, first: bool) -> tuple[Tensor, Tensor | None]:
-    """Return ``(images, labels)`` of a batch; labels are int64 ``(N,)``, or None where no network takes them.
+    """Return ``(images, labels)`` of a batch; labels are int64 ``(N,)``, or None if no network takes them.
 
     Args:
         batch: in one of the forms of :func:`unpack`.
-        players: that the batch is for.
+        players: whose networks are given the batch.
         latent_dim: length of z.
-        first: of its stage; it is checked against the networks.
+        first: whether it is the first batch of its stage, which is checked against the networks.
 
     Raises:
-        TypeError, ValueError: what is wrong with it. Values are looked at in the first batch, and in each one on the
-            CPU: on a GPU a look would stall it.
+        TypeError, ValueError: the batch has another form, is empty, holds NaN or infinity, or has labels out of range.
+            Values are checked in the first batch, and in every batch on the CPU: reading them would stall a GPU.
     """
     images, labels = unpack(batch)
     look = first or images.device.type == "cpu"
@@ -59,7 +59,7 @@ def read_batch(batch: Any, players: Players, latent_dim: int, first: bool) -> tu
 
 
 def _check_images(images: Tensor, values: bool) -> None:
-    """Refuse a batch without images and, where ``values`` are looked at, one that holds NaN or infinity."""
+    """Refuse an empty batch and, if ``values`` is true, one that holds NaN or infinity."""
     if images.numel() == 0:
         raise LitGANError(f"a batch is empty, of shape {tuple(images.shape)}: look at the data set and its sampler")
     if values and images.is_floating_point() and not images.isfinite().all():

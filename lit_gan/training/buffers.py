@@ -1,4 +1,4 @@
-"""Snapshots of buffers, batch norm's statistics for instance, which a forward pass in training mode changes."""
+"""Snapshots of buffers (batch norm's statistics, for instance), which a forward pass in training mode changes."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ class BufferSnapshot:
     """A copy of the buffers of some networks.
 
     Args:
-        networks: whose buffers are copied.
+        networks: modules whose buffers are copied.
     """
 
     def __init__(self, *networks: nn.Module) -> None:
@@ -24,6 +24,6 @@ class BufferSnapshot:
         self._copies = [buffer.clone() for buffer in buffers_of(networks)]
 
     def restore(self) -> None:
-        """Restore in place through ``.data``, so that graphs that were built at these values stay valid."""
+        """Restore the buffers in place through ``.data``, so that graphs built at these values stay valid."""
         for buffer, copy in zip(buffers_of(self._networks), self._copies, strict=True):
             buffer.data.copy_(copy)

@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a model: plain data to rebuild it from, and weights, refused where they do not fit."""
+"""The model in a checkpoint: its arguments as plain data, from which it is rebuilt, and its weights, checked to fit."""
 
 import inspect
 from functools import partial
@@ -13,14 +13,14 @@ from lit_gan._utils.state_dicts import check_weights
 
 __all__ = ["check_state", "model_arguments", "saved_arguments", "take_weights"]
 
-_NOT_SAVED = "warm_start"  # the weights are in the file; a name in it would have another one read
+_NOT_SAVED = "warm_start"  # the checkpoint holds the weights; a path in it would make loading read a second file
 
 
 def model_arguments(model: nn.Module, base: type) -> dict[str, Any]:
     """Return the arguments of ``model`` by name as plain data, from which it can be rebuilt.
 
     Args:
-        model: perhaps of a subclass of ``base``, whose own arguments are kept where they are attributes.
+        model: a LitGAN or a subclass, whose own arguments are included if they are attributes of the same name.
         base: LitGAN.
     """
     own = [name for name in argument_names(type(model)) if hasattr(model, name)]
@@ -33,7 +33,7 @@ def model_arguments(model: nn.Module, base: type) -> dict[str, Any]:
 
 
 def saved_arguments(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments for ``cls`` that a checkpoint holds, rebuilt, and ``given`` ones in their place."""
+    """Return the arguments for ``cls`` rebuilt from a checkpoint; those in ``given`` replace them."""
     check_sections(checkpoint)
     parameters = inspect.signature(cls).parameters.values()
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -43,14 +43,14 @@ def saved_arguments(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]
 
 
 def take_weights(model: nn.Module, checkpoint: dict[str, Any]) -> None:
-    """Give ``model`` the networks of a checkpoint and nothing else of it: counters and optimizers start anew.
+    """Load the networks of a checkpoint into ``model`` and nothing else: counters and optimizers start anew.
 
     Args:
-        model: of the same networks; its average starts at the file's, or at the file's generator.
-        checkpoint: what was read.
+        model: with the same networks; its averaged generator starts at the checkpoint's, or else at its generator.
+        checkpoint: content of a checkpoint.
 
     Raises:
-        ValueError: what :func:`check_state` refuses.
+        ValueError: the weights do not fit (:func:`check_state`).
     """
     check_sections(checkpoint)
     saved = checkpoint["state_dict"]
@@ -67,7 +67,7 @@ def check_state(model: nn.Module, checkpoint: dict[str, Any]) -> None:
     """Refuse a checkpoint whose weights are not those of ``model``, naming both networks.
 
     Raises:
-        ValueError: as it says.
+        ValueError: a tensor's name or shape differs, or the checkpoint is not of LitGAN.
     """
     check_sections(checkpoint)
     check_weights(checkpoint, model.state_dict(), partial(getattr, model))

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: whole or not there, and nothing but tensors and plain data."""
+"""Atomic, weights-only checkpoint IO with integrity checks, and the search for the newest whole checkpoint."""
 
 import os
 import pickle
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def checkpoint_folders(trainer: Trainer) -> list[str]:
-    """Return where this run and earlier ones of the same logger, or the same folder, keep their checkpoints."""
+    """Return the folders with checkpoints of this run, and of earlier ones with the same logger or root folder."""
     named = [str(c.dirpath) for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.dirpath]
     runs = [f"{logger.save_dir or trainer.default_root_dir}/{logger.name}" for logger in trainer.loggers]
     folders = [*named, *(runs or [f"{trainer.default_root_dir}/checkpoints"])]
@@ -40,16 +40,16 @@ def checkpoint_folders(trainer: Trainer) -> list[str]:
 
 
 def newest_checkpoint(*folders: str | Path) -> str | None:
-    """Return the newest whole checkpoint in ``folders`` and below; those that are not whole are named in a warning.
+    """Return the newest whole checkpoint in ``folders`` and below; warn of each newer one that is not whole.
 
     Args:
-        folders: to search, local ones or addresses that fsspec can open; one that is not there holds none.
+        folders: to search; local paths or URLs that fsspec can open. A folder that does not exist counts as empty.
 
     Returns:
-        its path, or None where there are no checkpoints.
+        Its path, or None if the folders hold no checkpoints.
 
     Raises:
-        ValueError: there are some, and none is whole.
+        ValueError: the folders hold checkpoints, and none is whole.
     """
     found = {path: when for folder in folders for path, when in _checkpoints(str(folder))}
     newest_first = sorted(found, key=lambda path: (found[path], path), reverse=True)
@@ -61,7 +61,7 @@ def newest_checkpoint(*folders: str | Path) -> str | None:
 
 
 def _checkpoints(folder: str) -> Iterator[tuple[str, Any]]:
-    """Yield the checkpoints in ``folder`` and when each was written."""
+    """Yield the path and the time of modification of each checkpoint in ``folder`` and below."""
     files = url_to_fs(folder)[0]
     for path in files.find(folder):
         if path.endswith(".ckpt"):
@@ -78,32 +78,35 @@ def _is_whole(path: str) -> bool:
 
 
 def replace_checkpoint_io(strategy: Strategy) -> None:
-    """Have a Trainer write and read checkpoints by :class:`PlainCheckpointIO`, unless the user gave a plugin."""
+    """Replace Lightning's default checkpoint plugin by :class:`PlainCheckpointIO`; a plugin of the user's is kept."""
     if writes_pickles(strategy):
         strategy.checkpoint_io = PlainCheckpointIO()
     strict_checkpoint_io(strategy, True)
 
 
 def strict_checkpoint_io(strategy: Strategy, strict: bool) -> None:
-    """Set whether ``weights_only=False`` is refused: it is while a LitGAN is at work."""
+    """Set whether loading with ``weights_only=False`` is refused, as it is while the Trainer runs a LitGAN."""
     if isinstance(strategy.checkpoint_io, PlainCheckpointIO):
         strategy.checkpoint_io.strict = strict
 
 
 class PlainCheckpointIO(TorchCheckpointIO):
-    """Reads nothing but tensors and plain data; writes whole files, and leaves the last good one where it cannot."""
+    """Lightning's checkpoint plugin restricted to tensors and plain data, with atomic writes of local files.
+
+    If a write fails, the checkpoint that was at the path is kept.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.strict = True  # while a LitGAN is at work
-        self._folders: set[str] = set()  # that this object has written into
+        self.strict = True  # refuse weights_only=False
+        self._folders: set[str] = set()  # folders that this object has written into
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write ``checkpoint`` to ``path``.
 
         Raises:
-            OSError: the disk is full, or the folder cannot be written to; what was at ``path`` is still there.
-            TypeError: it holds more than tensors and plain data, so that it could not be read again.
+            OSError: the disk is full, or the folder cannot be written to; the file that was at ``path`` is kept.
+            TypeError: ``checkpoint`` holds more than tensors and plain data, so that it could not be read again.
         """
         self._folders.add(_folder(path))
         if "://" in str(path):
@@ -120,7 +123,7 @@ class PlainCheckpointIO(TorchCheckpointIO):
                 with partial.open("wb") as file:
                     torch.save(checkpoint, file)
                 _check_plain(partial)
-        except (OSError, RuntimeError) as error:  # torch's writer raises the latter
+        except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError
             if (reason := _reason(error)) is None:
                 raise
             free = shutil.disk_usage(next(p for p in path.absolute().parents if p.exists())).free / 1e6
@@ -130,7 +133,10 @@ class PlainCheckpointIO(TorchCheckpointIO):
             ) from error
 
     def remove_checkpoint(self, path: Any) -> None:
-        """Remove a checkpoint from a folder that one was written into; ModelCheckpoint takes names from a file."""
+        """Remove a checkpoint if this object has written into its folder; otherwise warn and keep the file.
+
+        ModelCheckpoint restores the paths that it removes from a checkpoint, which could name any file.
+        """
         is_checkpoint = str(path).endswith(".ckpt") and not url_to_fs(str(path))[0].isdir(str(path))
         if is_checkpoint and _folder(path) in self._folders:
             super().remove_checkpoint(path)
@@ -140,10 +146,10 @@ class PlainCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = lambda storage, _: storage, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Return a checkpoint's content as :func:`read_checkpoint` does, local or remote.
+        """Return the content of a local or remote checkpoint, read by :func:`read_checkpoint`.
 
         Raises:
-            ValueError: what :func:`read_checkpoint` raises, or ``weights_only=False``.
+            ValueError: :func:`read_checkpoint` refuses the file, or ``weights_only=False`` is refused.
         """
         if weights_only is False and not self.strict:
             return super().load_checkpoint(path, map_location, weights_only)
@@ -155,7 +161,7 @@ class PlainCheckpointIO(TorchCheckpointIO):
 
 
 def _check_plain(file: Path | BytesIO) -> None:
-    """Refuse what :func:`read_checkpoint` would refuse; no tensor of a file is read, nor brought back to a GPU."""
+    """Refuse a checkpoint with more than tensors and plain data; tensors of a local file are mapped, not read."""
     try:
         torch.load(file, map_location="cpu", weights_only=True, mmap=isinstance(file, Path))
     except pickle.UnpicklingError as error:
@@ -171,7 +177,7 @@ def _folder(path: Any) -> str:
 
 
 def _reason(error: BaseException) -> str | None:
-    """Return the first line of the system's own error, which torch's writer hides behind its own; None without one."""
+    """Return the first line of the OSError that caused ``error`` (torch's writer wraps it), or None without one."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__

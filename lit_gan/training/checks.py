@@ -1,4 +1,4 @@
-"""What cannot work, refused in one sentence before anything is trained: parts, options, trainers."""
+"""Checks of LitGAN's arguments, its optimizers and the Trainer's options, made before anything is trained."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -20,13 +20,13 @@ __all__ = ["check_beta2", "check_parts", "check_strategy", "check_trainer"]
 
 
 def check_parts(**arguments: Any) -> None:
-    """Refuse parts of a wrong type: a class in place of an object, a list in place of a dict.
+    """Refuse arguments of LitGAN of a wrong type (a class in place of an object, say) or out of their range.
 
     Args:
-        arguments: of LitGAN, by name.
+        arguments: all of LitGAN's that it keeps as attributes, by name.
 
     Raises:
-        TypeError: a part of a wrong type.
+        TypeError: an argument of a wrong type.
         ValueError: an argument out of its range.
     """
     model = SimpleNamespace(**arguments)
@@ -86,7 +86,7 @@ def _check_penalties(penalties: dict[str, Penalty]) -> None:
 
 
 def check_beta2(schedule: Schedule | None, optimizers: list[Optimizer]) -> None:
-    """Refuse a schedule of β2 for an optimizer that has none."""
+    """Refuse a schedule of β2 for an optimizer without β2."""
     for optimizer in optimizers:
         if schedule is not None and any("betas" not in group for group in optimizer.param_groups):
             raise LitGANError(
@@ -96,11 +96,14 @@ def check_beta2(schedule: Schedule | None, optimizers: list[Optimizer]) -> None:
 
 
 def check_trainer(trainer: Trainer, averages: bool) -> None:
-    """Refuse options of the Trainer that a two-player game needs on LitGAN instead, and strategies for one network.
+    """Refuse Trainer options that cannot work with two players: clipping, accumulation, strategies, precision.
 
     Args:
         trainer: about to fit.
-        averages: whether the model keeps a moving average.
+        averages: whether the model has an averaged generator, whose steps are too small for 16-bit weights.
+
+    Raises:
+        ValueError: an option cannot work; LitGAN's argument to use in its place is named, if there is one.
     """
     if trainer.gradient_clip_val:
         raise LitGANError(
@@ -121,7 +124,7 @@ def check_trainer(trainer: Trainer, averages: bool) -> None:
 
 
 def check_strategy(strategy: Strategy) -> None:
-    """Refuse strategies that split one network with one optimizer over devices, and what LitGAN's averaging ignores."""
+    """Refuse strategies other than one device or plain DDP, and DDP options that LitGAN's averaging would ignore."""
     if isinstance(strategy, SingleDeviceStrategy):
         return
     name = type(strategy).__name__

@@ -1,7 +1,7 @@
-"""Several devices, a process each: all start equal, and each turn averages what its player has learned.
+"""Communication between processes, one for each device: equal networks at the start, gradients averaged each turn.
 
-DistributedDataParallel serves one loss. Here two players take turns, so LitGAN sends the active player's gradients
-itself: half the traffic, and no search for unused parameters.
+DistributedDataParallel supports one loss. Here two players take turns, so LitGAN itself averages the gradients of the
+active player: half the traffic, and no search for unused parameters.
 """
 
 from collections.abc import Iterable
@@ -16,22 +16,22 @@ __all__ = ["all_reduce_sum", "average_gradients", "destroy_process_group", "gath
 
 @torch.no_grad()
 def start_equal(model: nn.Module) -> None:
-    """Give every process the parameters and buffers of the first one."""
+    """Broadcast the parameters and buffers of the first process to all others."""
     for tensor in (*model.parameters(), *model.buffers()):
         dist.broadcast(tensor, src=0)
 
 
 @torch.no_grad()
 def average_gradients(parameters: Iterable[nn.Parameter], buffers: Iterable[Tensor], loss: Tensor) -> None:
-    """Average gradients and float buffers over all processes, as one message for each type of number.
+    """Average gradients and float buffers over all processes in place, by one all-reduce for each dtype.
 
-    Every process sends every parameter that is trained, zeros where there is no gradient: messages of different
+    Every process sends the gradient of every parameter that requires one, zeros if it is None: messages of different
     lengths would hang.
 
     Args:
-        parameters: of the player whose turn it is; their gradients are there.
-        buffers: that it changed.
-        loss: a scalar; where it is not finite on one process, no process gets finite gradients.
+        parameters: of the player whose turn it is, after its backward pass.
+        buffers: of the modules that belong to this player.
+        loss: of this process, a scalar; if it is not finite on one process, the gradients are not finite on any.
     """
     by_type: dict[torch.dtype, list[Tensor]] = {}
     for parameter in parameters:
@@ -43,7 +43,7 @@ def average_gradients(parameters: Iterable[nn.Parameter], buffers: Iterable[Tens
             by_type.setdefault(buffer.dtype, []).append(buffer)
     for tensors in by_type.values():
         message = torch.cat([tensor.reshape(-1) for tensor in tensors]).div_(dist.get_world_size())
-        message[:1] += 0 * loss  # 0, or NaN
+        message[:1] += 0 * loss  # adds 0, or NaN if the loss is not finite
         dist.all_reduce(message)
         parts = message.split([tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
@@ -51,18 +51,18 @@ def average_gradients(parameters: Iterable[nn.Parameter], buffers: Iterable[Tens
 
 
 def destroy_process_group() -> None:
-    """End the group of processes: gloo's threads abort, now and then, a process that ends before they do."""
+    """Destroy the process group, if there is one: gloo's threads may abort a process that exits before them."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def _several() -> bool:
+def _is_distributed() -> bool:
     return dist.is_initialized() and dist.get_world_size() > 1
 
 
 def gather(value: Any) -> list[Any]:
-    """Return the ``value`` of every process, in the order of their ranks."""
-    if not _several():
+    """Return the ``value`` of every process, in the order of ranks; every process must call this."""
+    if not _is_distributed():
         return [value]
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
@@ -70,15 +70,15 @@ def gather(value: Any) -> list[Any]:
 
 
 def all_reduce_sum(value: Tensor) -> Tensor:
-    """Return the sum of ``value`` over all processes."""
-    if _several():
+    """Return the sum of ``value`` over all processes; every process must call this."""
+    if _is_distributed():
         value = value.clone()
         dist.all_reduce(value)
     return value
 
 
 def gather_rows(rows: Tensor) -> Tensor:
-    """Return the rows of every process in the order in which samples are dealt: one to each in turn."""
+    """Return the rows of all processes in the order of the samples, which are dealt to the ranks one by one."""
     parts = gather(rows.cpu())
     order = torch.cat([torch.arange(len(part)) * len(parts) + rank for rank, part in enumerate(parts)]).argsort()
     return torch.cat(parts)[order].to(rows.device)

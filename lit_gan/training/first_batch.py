@@ -1,4 +1,4 @@
-"""Data and networks that do not fit each other, found on two samples of the first batch before anything is trained."""
+"""Checks of data and networks against each other, on the first batch before anything is trained."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ __all__ = ["check_first_batch", "check_range"]
 
 
 def check_first_batch(players: Players, latent_dim: int, images: Tensor, labels: Tensor | None) -> None:
-    """Refuse data and networks that do not fit each other, on the first batch, before anything is trained.
+    """Refuse data and networks that do not fit: range, labels, shapes, bounded outputs, gradients that are cut off.
 
     Args:
         players: whose networks are run on two samples, in evaluation mode.
@@ -29,6 +29,7 @@ def check_first_batch(players: Players, latent_dim: int, images: Tensor, labels:
         labels: int64 ``(N,)``, or None.
 
     Raises:
+        TypeError: the generator does not return a tensor.
         ValueError: the first misfit found, with both values.
     """
     check_range(images)
@@ -38,7 +39,7 @@ def check_first_batch(players: Players, latent_dim: int, images: Tensor, labels:
     for penalty in players.penalties.values():
         penalty.check(players.generator, players.discriminator, labels)
     _check_classifier(players)
-    # Validation may come first, without gradients; the walk back from the logits needs them, and tensors that allow it.
+    # Validation may come first, in inference mode: the checks need gradients, and tensors that are not inference ones.
     networks = (players.generator, players.discriminator)
     augmentations = [] if players.augment is None else [players.augment]
     with (
@@ -59,7 +60,7 @@ def check_first_batch(players: Players, latent_dim: int, images: Tensor, labels:
 
 @contextmanager
 def _undisturbed(device: torch.device, *augmentations: nn.Module) -> Iterator[None]:
-    """Put back what drawing random changes of two samples changes: random states and buffers."""
+    """Restore the random states and the augmentations' buffers on leaving the context."""
     states, buffers = random_states(device), BufferSnapshot(*augmentations)
     try:
         yield
@@ -69,7 +70,10 @@ def _undisturbed(device: torch.device, *augmentations: nn.Module) -> Iterator[No
 
 
 def _judge(players: Players, images: Tensor, labels: Tensor | None, change: nn.Module | None = None) -> Tensor:
-    """Return logits of samples, changed by ``change`` before; refused where they cannot teach the generator."""
+    """Return logits of ``images``; refuse images that the discriminator cannot take, or a gradient that is cut off.
+
+    If ``change`` has made the images, it is named in the error, and the gradient is not checked.
+    """
     images = images.detach().requires_grad_() if change is None else images
     name = f"the discriminator ({type(players.discriminator).__name__})"
     changed = "" if change is None else f" of {type(change).__name__}"
@@ -80,13 +84,13 @@ def _judge(players: Players, images: Tensor, labels: Tensor | None, change: nn.M
             f"{name} cannot take {_size(images)} samples{changed}, what the data and the generator have: make it one "
             f"that does ({_first_line(error)})"
         ) from error
-    if change is None and not _follows(logits, images):
+    if change is None and not _depends_on(logits, images):
         raise LitGANError(f"{name} gives logits without a gradient to its images: look for detach, no_grad or rounding")
     return logits
 
 
 def _change(change: nn.Module, images: Tensor) -> Tensor:
-    """Return changed images, refused where the change cannot be made or passes no gradient back."""
+    """Return ``change(images)``; refuse a change that fails, or that passes no gradient back to the images."""
     name, images = f"the augmentation ({type(change).__name__})", images.detach().requires_grad_()
     try:
         changed = change(images)
@@ -96,12 +100,12 @@ def _change(change: nn.Module, images: Tensor) -> Tensor:
         raise LitGANError(
             f"{name} cannot take {_size(images)} samples: leave it out (it makes {_size(changed)} of them)"
         )
-    if not _follows(changed, images):
+    if not _depends_on(changed, images):
         raise LitGANError(f"{name} passes no gradient back to the images, from which the generator could learn")
     return changed
 
 
-def _follows(result: Tensor, images: Tensor) -> bool:
+def _depends_on(result: Tensor, images: Tensor) -> bool:
     if not result.requires_grad:
         return False
     return torch.autograd.grad(result.sum(), images, allow_unused=True, retain_graph=True)[0] is not None
@@ -149,7 +153,7 @@ def _size(images: Tensor) -> str:
 
 
 def check_range(images: Tensor) -> None:
-    """Refuse float images that are not in [-1, 1], or look as if they were in [0, 1]."""
+    """Refuse float images that are not in [-1, 1], or that seem to be in [0, 1]."""
     if images.ndim == 2 or not images.is_floating_point():
         return
     low, high = float(images.min()), float(images.max())
@@ -158,7 +162,7 @@ def check_range(images: Tensor) -> None:
             f"float images lie in [{low:.4g}, {high:.4g}], lit_gan needs [-1, 1]: "
             "give uint8, or scale them, x / 127.5 - 1 if they are in [0, 255]"
         )
-    if low >= 0 and high > 0 and len(images) > 1:  # one picture may be bright
+    if low >= 0 and high > 0 and len(images) > 1:  # a single image may be bright
         raise LitGANError(
             f"float images lie in [{low:.4g}, {high:.4g}], so probably in [0, 1], lit_gan needs [-1, 1]: "
             "give uint8, or scale them, 2 * x - 1"
@@ -185,10 +189,12 @@ def _check_shape(fake: Tensor, real: Tensor, generator: nn.Module) -> None:
     )
 
 
+# Prefixes of the names of autograd nodes that reshape, copy or clamp, behind which a bounded output is looked for.
 _RESHAPING = (
     *("View", "Reshape", "Squeeze", "Unsqueeze", "Select", "Slice", "Permute", "TBackward"),
     *("ToCopy", "Clone", "Clamp"),
 )
+# Prefixes of the names of autograd nodes with a bounded output, and how an error names them.
 _BOUNDED = {"Sigmoid": "a sigmoid", "Tanh": "a tanh", "Softmax": "a softmax", "Hardsigmoid": "a hard sigmoid"}
 _BOUNDED |= {"Relu": "a ReLU", "Softplus": "a softplus"}
 

@@ -1,4 +1,4 @@
-"""How far the game is from its equilibrium, measured on held-out data."""
+"""Metrics of the game on held-out data: V(G, D), its bound on the JSD, and the discriminator's accuracy."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class HeldOut:
     """Logits of held-out images and of as many generated ones, from latents that are the same in each validation.
 
     Args:
-        noise: of the run, for the kind and length of the latents.
+        noise: of the run; gives the distribution and the length of the latents.
         rank: of this process.
         world_size: number of processes, among which the images are dealt.
     """
@@ -28,10 +28,10 @@ class HeldOut:
         self._noise, self._rank, self._world_size = noise, rank, world_size
         self._real: list[Tensor] = []
         self._fake: list[Tensor] = []
-        self._rng = torch.Generator().manual_seed(0)  # its own: training is undisturbed
+        self._rng = torch.Generator().manual_seed(0)  # separate: training's random state does not change
 
     def judge(self, players: Players, real: Tensor, labels: Tensor | None) -> Tensor:
-        """Add a batch: real images, and images of the raw generator, of the same ``labels``; return the latter."""
+        """Add the logits of a batch, and of as many images generated with its labels; return these images."""
         z = self._noise.latents_from(self._rng, real, self._rank, self._world_size)
         fake = players.generate(z, labels)
         self._real.append(players.judge(real, labels))
@@ -39,12 +39,12 @@ class HeldOut:
         return fake
 
     def logits(self) -> tuple[Tensor, Tensor]:
-        """Return those of the real and of the generated images, ``(N,)``, of all processes."""
+        """Return the logits of the real and of the generated images of all processes, ``(N,)`` each."""
         real, fake = (torch.cat(part).cpu() if part else torch.empty(0) for part in (self._real, self._fake))
         return (gather_rows(real), gather_rows(fake)) if self._world_size > 1 else (real, fake)
 
     def metrics(self, loss: AdversarialLoss) -> dict[str, Tensor]:
-        """Return :meth:`DensityRatios.metrics` of all processes' images; none, with a warning, of fewer than four."""
+        """Return :meth:`DensityRatios.metrics` over all processes; for fewer than four logits warn, and return {}."""
         real, fake = self.logits()
         if len(real) < 4:
             rank_zero_warn(
@@ -56,13 +56,13 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class DensityRatios:
-    """Logits as log density ratios log p_data/p_g, in nats and float64 on the CPU.
+    """Log density ratios log p_data/p_g that a discriminator's logits give, in nats, float64, on the CPU.
 
     Args:
         real: of held-out real images, ``(N,)``.
         fake: of generated images, ``(M,)``.
         others: of other images.
-        calibrated: whether slope and offset were fitted.
+        calibrated: whether the ratios are a fitted slope times the logits plus a fitted offset.
     """
 
     real: Tensor
@@ -71,34 +71,34 @@ class DensityRatios:
     calibrated: bool
 
     def metrics(self) -> dict[str, Tensor]:
-        """Return V(G, D), the lower bound of the Jensen–Shannon divergence it gives, and the discriminator's accuracy.
+        """Return V(G, D), its lower bound on the Jensen–Shannon divergence, and the discriminator's accuracy.
 
         Returns:
-            ``value`` (nats, −log 4 at the equilibrium), ``jsd_lower_bound`` (nats), ``d_accuracy`` (½ is guessing), and
-            ``calibrated`` = 1 where slope and offset were fitted. Scalars in float64.
+            ``value`` (nats, −log 4 at the equilibrium), ``jsd_lower_bound`` (nats), ``d_accuracy`` (½ by chance), and
+            ``calibrated`` = 1 if slope and offset were fitted. Scalars in float64.
         """
         v = value(self.real, self.fake)
         metrics = {"value": v, "jsd_lower_bound": jsd_lower_bound(v), "d_accuracy": accuracy(self.real, self.fake)}
         return {**metrics, "calibrated": torch.ones(())} if self.calibrated else metrics
 
 
-_NONE = torch.empty(0)
+_NO_LOGITS = torch.empty(0)
 
 
 def density_ratios(
-    loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor, other_logits: Tensor = _NONE
+    loss: AdversarialLoss, real_logits: Tensor, fake_logits: Tensor, other_logits: Tensor = _NO_LOGITS
 ) -> DensityRatios:
-    """Return ``loss.log_ratio`` of the logits or, where the game fixes none or an infinite one, a calibration.
+    """Return ``loss.log_ratio`` of the logits or, if that is None or infinite, logits calibrated to log ratios.
 
-    Slope and offset are then fitted on every second logit, and only the others are returned.
+    A calibration fits slope and offset on every second real and fake logit, and only the others are returned.
 
     Args:
         loss: the game that trained the discriminator.
         real_logits: of held-out real images, ``(N,)``, the discriminator in evaluation mode.
         fake_logits: of images of the raw generator, ``(M,)``.
-        other_logits: of any other images, which nothing is fitted to.
+        other_logits: of any other images; not used to fit.
     """
-    real, fake, others = (x.cpu().double() for x in (real_logits, fake_logits, other_logits))  # a Mac has no float64
+    real, fake, others = (x.cpu().double() for x in (real_logits, fake_logits, other_logits))  # MPS has no float64
     ratios = [loss.log_ratio(x) for x in (real, fake, others)]
     known = [ratio for ratio in ratios if ratio is not None and not ratio.isinf().any()]
     if len(known) == len(ratios):

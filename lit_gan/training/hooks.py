@@ -1,4 +1,4 @@
-"""Lightning's hooks of a two-player module: how a run begins, validates, saves, resumes and ends."""
+"""Lightning's hooks around the training step: start and end of a run, validation, checkpoints, resuming."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -36,10 +36,10 @@ __all__ = ["RunHooks"]
 
 
 class RunHooks(LightningModule):
-    """A LightningModule of two players whose run can end at any place, and be resumed with the same bits.
+    """A LightningModule of two players whose runs can stop after any batch, and be resumed bit by bit.
 
-    It keeps the counters, the seed and the random states, and knows nothing of the game: a subclass gives the players
-    and its arguments as plain data.
+    It keeps the counters, the seed and the random states. Losses and the training step belong to the subclass, which
+    gives :attr:`players` and :meth:`plain_arguments`.
     """
 
     images_seen: Tensor
@@ -50,13 +50,13 @@ class RunHooks(LightningModule):
     """``images_seen`` when ``ema_generator`` was last updated: int64 scalar."""
     label_counts: Tensor
     """Real images of each class seen, int64 ``(num_classes,)``; empty for an unconditional generator. Several processes
-    add theirs before a validation or a checkpoint and at the end."""
+    add theirs up before a validation or a checkpoint, and when training ends."""
     ema_generator: nn.Module | None
-    """The averaged generator, if one is kept."""
+    """The averaged generator, or None without one."""
     d_steps_per_g_step: int
     on_non_finite: NonFinite
     progress: Progress
-    """The counters as Python numbers, from the start of fit on."""
+    """The counters as Python numbers; set when fit starts."""
     noise: Noise
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class RunHooks(LightningModule):
         self._resume = Resume()
         self._fitted = self._failed = False
         self.checked_stages: set[str | None] = set()
-        """Stages whose first batch was checked."""
+        """Stages (train, validate, …) whose first batch was checked."""
 
     def start_counting(self, classes: int, latent_dim: int, latent: Latent) -> None:
         """Register the counters at 0, and draw the seed of the run from torch's random state."""
@@ -77,18 +77,18 @@ class RunHooks(LightningModule):
 
     @property
     def guard(self) -> NonFiniteGuard:
-        """Finds losses and gradients that are not finite, from the start of fit on."""
+        """The check for losses and gradients that are not finite; set when fit starts."""
         assert self._guard is not None
         return self._guard
 
     @property
     @abstractmethod
     def players(self) -> Players:
-        """Both players."""
+        """Both networks, and what belongs to each."""
 
     @property
     def pack(self) -> int:
-        """How many samples the discriminator judges together: 1, or k of :class:`lit_gan.networks.Packed`."""
+        """The number of samples that the discriminator judges together: 1, or k of :class:`lit_gan.networks.Packed`."""
         return self.players.pack
 
     @property
@@ -98,21 +98,21 @@ class RunHooks(LightningModule):
 
     @property
     def measurement_flags(self) -> dict[str, float]:
-        """Flags logged beside V(G, D), if it is not of single images as they are: ``augmented`` and ``packed``."""
+        """Flags logged next to V(G, D): ``augmented`` = 1 for augmented images, ``packed`` = k for packs of k."""
         return self.players.measurement_flags
 
     caveats = measurement_flags  # its earlier name
 
     @abstractmethod
     def plain_arguments(self) -> dict[str, Any]:
-        """Return the arguments that a checkpoint rebuilds the model from, as plain data."""
+        """Return the arguments from which a checkpoint rebuilds the model, as plain data."""
 
     # Before and after a run
 
     def configure_callbacks(self) -> list[Callback]:
         """Refuse a Trainer that cannot train two players, and replace its loaders, DDP wrapper and checkpoint IO.
 
-        This is Lightning's first call into the module.
+        Lightning calls this hook before all others of the module.
         """
         self.checked_stages.clear()
         if self.trainer.state.fn == TrainerFn.FITTING:
@@ -126,25 +126,25 @@ class RunHooks(LightningModule):
         return prepare_loader(loader, self.trainer, self.noise.seed)
 
     def setup(self, stage: str) -> None:
-        """Agree with the other processes on a seed."""
+        """Take the first process's seed, and seed the global random states of each process differently."""
         if self.trainer.world_size > 1:
             self.noise.agree(self.trainer.global_rank, int(self.images_seen), self.device)
 
     def teardown(self, stage: str) -> None:
-        """Undo the changes made to the Trainer, for another model; a checkpoint is still written as a whole."""
+        """Undo the changes made to the Trainer, so that it can run another model; checkpoint writes stay atomic."""
         restore_loaders_and_wrapper(self.trainer.strategy)
         strict_checkpoint_io(self.trainer.strategy, False)
         remove_callbacks(self.trainer, GracefulShutdown)
 
     def _fail(self) -> None:
-        """Undo the changes made to the Trainer after an exception, for which Lightning has no teardown."""
+        """Undo the changes made to the Trainer after an exception, when Lightning does not call ``teardown``."""
         self._failed = True
         self.teardown("fit")
 
     # During fit
 
     def on_fit_start(self) -> None:
-        """Read the counters, from a checkpoint perhaps, and let all processes hold the same networks."""
+        """Read the counters, perhaps a checkpoint's; make networks equal on all processes; log the arguments."""
         buffers = dict(self.named_buffers(recurse=False))
         self.progress = Progress(buffers, self.trainer.world_size, self.d_steps_per_g_step)
         self._guard = NonFiniteGuard(self.on_non_finite, self.players, self.trainer)
@@ -155,27 +155,27 @@ class RunHooks(LightningModule):
             start_equal(self)
         log_hyperparameters(self, self.plain_arguments())
         if self.ema_generator is not None:
-            self.ema_generator.train()  # Lightning warns of what is in evaluation mode between this hook and the next
+            self.ema_generator.train()  # until on_train_start: Lightning warns of modules in evaluation mode here
 
     def on_train_start(self) -> None:
-        """Restore the random states of a checkpoint, and put the averaged generator into evaluation mode."""
+        """Restore a checkpoint's random states, or seed anew if they do not fit; put the average in evaluation mode."""
         if self._resume.go_on(self.trainer, self.device):
             self.noise.seed_process(self.trainer.global_rank, int(self.images_seen), self.device)
         if self.ema_generator is not None:
             self.ema_generator.eval()
 
     def on_train_end(self) -> None:
-        """Check the pending losses for NaN, and count the labels of the last turns."""
+        """Check the pending losses for NaN, and add the labels of the last batches to ``label_counts``."""
         self.check_pending_losses()
         self.progress.count_labels()
 
     def check_pending_losses(self) -> None:
-        """Raise an error if a loss or gradient that was not looked at yet is not finite."""
+        """Raise a FloatingPointError if a loss or gradient that was not read yet is NaN or infinite."""
         if self._guard is not None:
             self._guard.read()
 
     def on_validation_start(self) -> None:
-        """Check the pending losses for NaN; save the random states."""
+        """Save the random states; in fit, check the pending losses for NaN and update ``label_counts``."""
         if self.trainer.state.fn == TrainerFn.FITTING:
             self.check_pending_losses()
             self.progress.count_labels()
@@ -186,7 +186,7 @@ class RunHooks(LightningModule):
         self.end_validation()
 
     def begin_validation(self) -> None:
-        """Save the random states: nothing that is drawn until :meth:`end_validation` changes training."""
+        """Save the random states, so that numbers drawn until :meth:`end_validation` do not affect training."""
         self._resume.begin_validation(self.device)
 
     def end_validation(self) -> None:
@@ -208,7 +208,7 @@ class RunHooks(LightningModule):
                 torch.optim's are not rebuilt from a file and must be given here.
 
         Raises:
-            ValueError: the file is truncated or no checkpoint of LitGAN, a part must be given, or weights do not fit.
+            ValueError: the file is truncated or not of LitGAN, a part must be given, or weights do not fit.
         """
         checkpoint = read_checkpoint(checkpoint_path, map_location)
         model = cls(**saved_arguments(cls, checkpoint, parts))
@@ -217,10 +217,11 @@ class RunHooks(LightningModule):
         return model.to(map_location)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write the arguments as plain data, and what an exact resume needs.
+        """Add the model's arguments as plain data to a checkpoint, and the state that an exact resume needs.
 
         Raises:
-            RuntimeError: one of several processes failed, so that not all can contribute.
+            RuntimeError: one of several processes failed, and a checkpoint needs all.
+            FloatingPointError: a pending loss or gradient is not finite.
         """
         if self._failed and self.trainer.world_size > 1:
             raise LitGANRuntimeError(
@@ -235,7 +236,7 @@ class RunHooks(LightningModule):
         checkpoint[Section.FORMAT] = FORMAT
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse, in one sentence, weights of other networks; take the state of the run that goes on.
+        """Refuse weights of other networks; read the seed and the state of the run that is resumed.
 
         Raises:
             ValueError: the weights are of other networks.

@@ -1,7 +1,7 @@
-"""All that lit_gan uses of Lightning without its documentation promising it, in this file alone.
+"""Functions that rely on undocumented behaviour of Lightning; lit_gan uses it in no other file.
 
-Each function says why it is needed. ``tests/training/test_lightning_compat.py`` has a test of each that fails when
-Lightning changes it, and a weekly job runs them against Lightning's nightly.
+Each function says why it is needed. ``tests/training/test_lightning_compat.py`` has a test of each that fails if
+Lightning changes this behaviour, and a weekly job runs these tests against Lightning's nightly build.
 """
 
 import contextlib
@@ -44,10 +44,10 @@ __all__ = [
 
 
 def replace_loaders_and_wrapper(strategy: Strategy, loader: Callable[[Any], Any]) -> None:
-    """Have ``loader`` make a Trainer's loaders, and leave the model unwrapped under DDP.
+    """Replace each loader of a Trainer by ``loader(it)``, and leave the model unwrapped under DDP.
 
-    Why: Lightning's loaders forget where they are in an epoch, and DistributedDataParallel serves one loss. Both are
-    methods of the strategy that Lightning calls, and that no argument of the Trainer replaces.
+    Why: Lightning's loaders do not resume within an epoch, and DistributedDataParallel supports one loss. Lightning
+    calls methods of the strategy for both, which no argument of the Trainer replaces.
     """
     strategy.process_dataloader = loader  # type: ignore[method-assign, assignment]
     if isinstance(strategy, DDPStrategy):
@@ -57,14 +57,14 @@ def replace_loaders_and_wrapper(strategy: Strategy, loader: Callable[[Any], Any]
 def restore_loaders_and_wrapper(strategy: Strategy) -> None:
     """Undo :func:`replace_loaders_and_wrapper`.
 
-    Why: the Trainer keeps its strategy, and may be given another model.
+    Why: the Trainer keeps its strategy, and may be given another model next.
     """
     for name in ("process_dataloader", "configure_ddp"):
         vars(strategy).pop(name, None)
 
 
 def writes_pickles(strategy: Strategy) -> bool:
-    """Tell whether checkpoints are written by Lightning's default, which pickles objects, and not by the user's own.
+    """Tell whether Lightning's default plugin writes checkpoints, which pickles objects, and not one of the user's.
 
     Why: a Trainer does not say whether its checkpoint plugin was given or is the default.
     """
@@ -72,26 +72,26 @@ def writes_pickles(strategy: Strategy) -> bool:
 
 
 def remove_callbacks(trainer: Trainer, kind: type[Callback]) -> None:
-    """Take callbacks of a kind from a Trainer again.
+    """Remove all callbacks of a class from a Trainer.
 
-    Why: Lightning adds the callbacks of ``configure_callbacks`` to the Trainer for good, and asks again at each fit.
+    Why: Lightning never removes the callbacks that ``configure_callbacks`` returned, and adds new ones at each fit.
     """
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     trainer.callbacks = [c for c in callbacks if not isinstance(c, kind)]  # type: ignore[attr-defined]
 
 
 def shares_samples(trainer: Trainer) -> bool:
-    """Tell whether samples are dealt to the processes, ``Trainer(use_distributed_sampler=True)``.
+    """Tell whether samples are to be dealt to the processes, as ``Trainer(use_distributed_sampler=True)`` asks.
 
-    Why: the Trainer keeps this argument in a private object only.
+    Why: the Trainer keeps this argument in a private attribute only.
     """
     return bool(trainer._accelerator_connector.use_distributed_sampler)
 
 
 def whole_sampler(sampler: Any) -> Any:
-    """Return the sampler that Lightning has wrapped to deal its samples, or any other one as it is.
+    """Return the sampler inside Lightning's distributed wrapper, or a sampler without a wrapper as it is.
 
-    Why: the wrapper hides it in a private data set.
+    Why: the wrapper keeps it in a private data set.
     """
     return cast(Any, sampler.dataset)._sampler if isinstance(sampler, DistributedSamplerWrapper) else sampler
 
@@ -99,24 +99,24 @@ def whole_sampler(sampler: Any) -> Any:
 def position_in_epoch(trainer: Trainer) -> tuple[int, int]:
     """Return (epoch, number of the next batch in it), both from 0.
 
-    Why: the public ``current_epoch`` counts an epoch as over before its end hooks, and there is no public batch number.
+    Why: the public ``current_epoch`` counts an epoch as over before its end hooks, and the batch number is private.
     """
     loop: Any = trainer.fit_loop
     return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
 
 
 def batches_trained(trainer: Trainer) -> int:
-    """Return the batches that were trained before this one, over all epochs.
+    """Return the number of batches trained before this one, over all epochs.
 
-    Why: ``global_step`` counts generator updates, and ``log_every_n_steps`` batches.
+    Why: ``global_step`` counts generator updates, while ``log_every_n_steps`` counts batches.
     """
     return trainer.fit_loop.total_batch_idx
 
 
 def undo_early_end(loop: dict[str, Any]) -> None:
-    """Go back into an epoch that ``max_steps`` or ``should_stop`` ended early.
+    """Count an epoch that ``max_steps`` or ``should_stop`` ended early as not over, in a checkpoint.
 
-    Why: Lightning counts such an epoch as over, and a run that goes on would leave its last batches out.
+    Why: Lightning counts such an epoch as over, and a resumed run would skip its remaining batches.
 
     Args:
         loop: the state of Lightning's fit loop in a checkpoint, changed in place.
@@ -129,9 +129,9 @@ def undo_early_end(loop: dict[str, Any]) -> None:
 
 
 def leave_finished_epoch(trainer: Trainer) -> None:
-    """Have the next epoch begin where the last one is over, once a checkpoint's counts are restored.
+    """Start the next epoch if the restored checkpoint was saved after the last batch of one.
 
-    Why: with ``max_steps`` Lightning would otherwise play an empty epoch.
+    Why: with ``max_steps`` Lightning would otherwise run an epoch without batches.
     """
     loop: Any = trainer.fit_loop
     epoch, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
@@ -144,14 +144,14 @@ def leave_finished_epoch(trainer: Trainer) -> None:
 
 
 def rescale_epoch(trainer: Trainer, before: float, now: float) -> None:
-    """Move the position to the same share of an epoch of another length.
+    """Move the restored position to the same fraction of an epoch with another number of batches.
 
-    Why: Lightning would go on at the same number of batches.
+    Why: Lightning would resume at the same batch number.
 
     Args:
-        trainer: its counts restored and no batch played.
-        before: batches in an epoch of the run that was saved.
-        now: batches in one of this run; infinite if they are not known.
+        trainer: with restored counts, before its first batch.
+        before: batches in an epoch of the saved run; infinite if their number is not known.
+        now: batches in an epoch of this run; infinite if their number is not known.
     """
     if before == now or float("inf") in (before, now):
         return
@@ -163,9 +163,9 @@ def rescale_epoch(trainer: Trainer, before: float, now: float) -> None:
 
 
 def find_validation_loaders(trainer: Trainer) -> list[Any]:
-    """Return the validation loaders of a run that fits, making them if no validation has asked for them yet.
+    """Return the validation loaders during fit, and create them if no validation has run yet.
 
-    Why: Lightning makes them when the first validation begins, and an instrument looks at held-out data before.
+    Why: Lightning creates them when the first validation starts, and a callback may need held-out data earlier.
     """
     loop: Any = trainer.fit_loop.epoch_loop.val_loop
     if trainer.val_dataloaders is None and trainer.enable_validation:
@@ -175,9 +175,9 @@ def find_validation_loaders(trainer: Trainer) -> list[Any]:
 
 @contextmanager
 def as_validation(trainer: Trainer) -> Iterator[None]:
-    """Have ``trainer.validating`` hold for a while.
+    """Set the Trainer's stage to validation within the context, so that ``trainer.validating`` is true.
 
-    Why: networks and callbacks ask the Trainer whether they are in training, and only its loops can say otherwise.
+    Why: networks and callbacks ask the Trainer whether it is training, and only Lightning's loops set the stage.
     """
     state = trainer.state
     stage, state.stage = state.stage, RunningStage.VALIDATING
@@ -190,29 +190,29 @@ def as_validation(trainer: Trainer) -> Iterator[None]:
 def validation_precision(trainer: Trainer) -> Any:
     """Return the autocast context in which Lightning validates.
 
-    Why: Lightning enters it around ``validation_step`` alone.
+    Why: Lightning enters it around ``validation_step`` only.
     """
     return trainer.precision_plugin.val_step_context()
 
 
 def step_uncounted(trainer: Trainer, optimizer: Optimizer) -> None:
-    """Step an optimizer as ``LightningOptimizer.step`` does, precision plugin and hooks included, without counting.
+    """Step an optimizer with precision plugin and hooks, as ``LightningOptimizer.step``, but keep ``global_step``.
 
-    Why: ``trainer.global_step`` counts every ``LightningOptimizer.step``, and is to count generator updates.
+    Why: ``trainer.global_step`` counts every ``LightningOptimizer.step``, and is to count generator updates only.
     """
     trainer.strategy.optimizer_step(optimizer, lambda: None)
 
 
 def scales_gradients(trainer: Trainer) -> bool:
-    """Tell whether float16's scaler looks after gradients that are not finite.
+    """Tell whether training uses float16's gradient scaler, which skips updates with gradients that are not finite.
 
-    Why: only the plugin of mixed precision has the attribute.
+    Why: Lightning documents no way to ask; only its plugin of mixed precision has the attribute.
     """
     return getattr(trainer.precision_plugin, "scaler", None) is not None
 
 
 def averages_gradients_itself(strategy: DDPStrategy) -> bool:
-    """Tell whether a DDP strategy was given its own way to average, which LitGAN's would ignore.
+    """Tell whether a DDP strategy was given a communication hook or model averaging, which LitGAN would ignore.
 
     Why: the strategy keeps these arguments in private attributes.
     """
@@ -220,9 +220,9 @@ def averages_gradients_itself(strategy: DDPStrategy) -> bool:
 
 
 def end_other_processes(trainer: Trainer, seconds: float) -> None:
-    """End the processes that the Trainer started, each after so many seconds at the most to end by itself.
+    """Wait for the processes that the Trainer started to end, ``seconds`` in all at most, then kill the rest.
 
-    Why: they would wait for one that has failed, and Lightning ends them after Ctrl-C only.
+    Why: they would wait for a process that has failed, and Lightning kills them after Ctrl-C only.
     """
     launcher = trainer.strategy.launcher
     if not isinstance(launcher, _SubprocessScriptLauncher):
@@ -235,8 +235,8 @@ def end_other_processes(trainer: Trainer, seconds: float) -> None:
 
 
 def ignore_hyperparameters(cli: Any, instead: Callable[[], None]) -> None:
-    """Have a LightningCLI call ``instead`` of merging a checkpoint's hyper-parameters into the config.
+    """Make a LightningCLI call ``instead()``, and not merge a checkpoint's hyper-parameters into the config.
 
-    Why: a LitGAN's checkpoint describes its model by itself, and a doctored one could name any class.
+    Why: LitGAN rebuilds its model from its own section of a checkpoint, and a manipulated one could name any class.
     """
     cli._parse_ckpt_path = instead

@@ -1,4 +1,4 @@
-"""Batches that a seed, the epoch and their number decide: any DataLoader goes on in the middle of an epoch.
+"""DataLoaders that resume within an epoch: seed, epoch and batch number determine each batch.
 
 Lightning counts epochs and batches and saves both, so the loaders here have no state of their own.
 """
@@ -31,11 +31,11 @@ from lit_gan.training.lightning_compat import position_in_epoch, shares_samples,
 __all__ = ["Position", "ResumableLoader", "is_replayable", "prepare_loader"]
 
 Position = Callable[[], tuple[int, int]]
-"""Returns (epoch, number of the next batch in it), both from 0."""
+"""A callable that returns (epoch, number of the next batch in it), both from 0."""
 
 
 def is_replayable(loader: Any) -> bool:
-    """Tell whether ``loader`` is an ordinary DataLoader, whose samples can be dealt by :class:`ResumableLoader`."""
+    """Tell whether ``loader`` is a plain DataLoader of a map-style data set, which :class:`ResumableLoader` takes."""
     return (
         type(loader) is DataLoader
         and not isinstance(loader.dataset, IterableDataset)
@@ -45,10 +45,10 @@ def is_replayable(loader: Any) -> bool:
 
 
 def prepare_loader(loader: Any, trainer: Trainer, seed: int) -> Any:
-    """Return a loader that can go on in the middle of an epoch, if ``loader`` is an ordinary DataLoader.
+    """Return a :class:`ResumableLoader` of ``loader`` or, if it is not a plain DataLoader, ``loader`` itself.
 
     Args:
-        loader: what the user gave for the stage that begins.
+        loader: the user's, for the stage that begins.
         trainer: whose processes the samples are dealt to.
         seed: of the run.
 
@@ -61,7 +61,7 @@ def prepare_loader(loader: Any, trainer: Trainer, seed: int) -> Any:
             "the training data give no batch, so nothing would train: is the data set empty, or smaller than "
             "batch_size with drop_last=True?"
         )
-    dealt = shares_samples(trainer)  # else each process brings its own data
+    dealt = shares_samples(trainer)  # if not, each process reads its own data
     if trainer.state.fn == TrainerFn.PREDICTING or not is_replayable(loader):
         if training and dealt:
             _warn_of_equal_data(loader, trainer.world_size)
@@ -77,7 +77,7 @@ def prepare_loader(loader: Any, trainer: Trainer, seed: int) -> Any:
 
 
 def _is_empty(loader: Any) -> bool:
-    with suppress(TypeError):  # of an iterable data set, which has no length
+    with suppress(TypeError):  # raised by an iterable data set, which has no length
         return len(loader) == 0
     return False
 
@@ -92,21 +92,21 @@ def _warn_of_equal_data(loader: Any, world_size: int) -> None:
 
 
 class ResumableLoader:
-    """The batches of a DataLoader in an order that depends on (seed, epoch) alone, each process its own samples.
+    """A DataLoader whose order depends on (seed, epoch) alone, and whose samples are dealt to the processes.
 
-    A batch over all processes is ``world_size · batch_size`` samples in a row of the epoch's order, of which process r
-    takes the r-th and each ``world_size``-th after it: the same samples at any number of processes. Nothing is drawn
-    from torch's global random state. In worker processes each batch has its own seed, so that random transforms are
+    A batch over all processes is ``world_size · batch_size`` consecutive samples of the epoch's order; process r takes
+    the r-th and each ``world_size``-th after it: the same samples at any number of processes. Nothing is drawn from
+    torch's global random state. In worker processes each batch has its own seed, so that random transforms are
     the same at any number of workers, and after a resume.
 
     Args:
-        loader: for which :func:`is_replayable` holds.
-        seed: of the order.
-        position: where to go on, asked when the first batch is asked for.
+        loader: one for which :func:`is_replayable` is true.
+        seed: of the order, and of random transforms in workers.
+        position: called when an iteration starts, for the batch to start from.
         rank: of this process.
         world_size: number of processes.
-        drop_uneven: leave out samples at the end of an epoch that cannot be dealt evenly: training needs as many on
-            each process.
+        drop_uneven: whether to drop samples at the end of an epoch that cannot be dealt evenly: training needs as many
+            on each process.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class ResumableLoader:
             timeout=loader.timeout,
             worker_init_fn=partial(_start_worker, then=loader.worker_init_fn),
             multiprocessing_context=loader.multiprocessing_context,
-            generator=torch.Generator(),  # that the workers' base seed is drawn from: not the global one
+            generator=torch.Generator(),  # gives the workers' base seed, in place of the global state
             prefetch_factor=loader.prefetch_factor,
             persistent_workers=loader.persistent_workers,
         )
@@ -138,19 +138,19 @@ class ResumableLoader:
         yield from self._loader
 
     def state_dict(self) -> dict[str, Any]:
-        """Return nothing: Lightning's counters are the state. That there is this method says it can be resumed."""
+        """Return an empty dict: Lightning's counters are the state. The method tells Lightning that it can resume."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Load nothing."""
+        """Do nothing: :meth:`state_dict` is empty."""
 
 
 class ReplayableBatchSampler(Sampler[Any]):
-    """Yields (seed of the batch, numbers of this process's samples)."""
+    """A batch sampler that yields (seed of the batch, indices of this process's samples)."""
 
     def __init__(self, loader: DataLoader[Any], seed: int, rank: int, world_size: int, drop_uneven: bool) -> None:
         self.sampler: Any = loader.sampler if world_size == 1 else _whole(loader.sampler)
-        if isinstance(self.sampler, DistributedSampler):  # of the user's own kind: it deals itself
+        if isinstance(self.sampler, DistributedSampler):  # a subclass of the user's, which deals the samples itself
             rank, world_size = 0, 1
         self.batch_size: int = loader.batch_size or 1
         self.seed, self.rank, self.world_size = seed, rank, world_size
@@ -176,7 +176,7 @@ class ReplayableBatchSampler(Sampler[Any]):
             )
 
     def _order(self) -> list[int]:
-        """Return the sampler's order of this epoch, whatever random numbers it draws."""
+        """Return the sampler's indices of this epoch, drawn from a seed of (seed, epoch) alone."""
         seed = derive_seed(Stream.ORDER, self.seed, self.epoch)
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(self.epoch)
@@ -187,7 +187,7 @@ class ReplayableBatchSampler(Sampler[Any]):
 
 
 def _whole(sampler: Any) -> Any:
-    """Return the sampler of which an ordinary DistributedSampler, Lightning's or the user's, deals a part."""
+    """Return the sampler of all samples that a DistributedSampler, Lightning's or the user's, deals a part of."""
     sampler = whole_sampler(sampler)
     if type(sampler) is DistributedSampler:
         return (RandomSampler if sampler.shuffle else SequentialSampler)(cast(Any, sampler.dataset))
@@ -195,7 +195,7 @@ def _whole(sampler: Any) -> Any:
 
 
 class _SeededInWorkers(Dataset[Any]):
-    """The samples of a data set, asked for as (seed, numbers); the seed counts in worker processes."""
+    """A data set indexed by (seed, indices); in worker processes the seed is set before samples are read."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -210,8 +210,8 @@ class _SeededInWorkers(Dataset[Any]):
 
 
 def _start_worker(worker: int, then: Callable[[int], None] | None) -> None:
-    """Show the user's own ``worker_init_fn`` and data set the data set they know."""
+    """Make ``get_worker_info()`` show the user's own data set, and call the user's ``worker_init_fn``."""
     info: Any = get_worker_info()
-    object.__setattr__(info, "dataset", info.dataset.dataset)  # it guards its own attributes
+    object.__setattr__(info, "dataset", info.dataset.dataset)  # WorkerInfo forbids assignment
     if then is not None:
         then(worker)

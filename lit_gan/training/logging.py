@@ -1,4 +1,4 @@
-"""Logging against generator updates: scalars, pictures, and what a run is made of."""
+"""Logging by number of generator updates: scalars, images, GIFs, hyper-parameters; the folder of a run."""
 
 import platform
 from importlib import import_module
@@ -31,14 +31,14 @@ __all__ = [
 
 
 def is_due(module: LightningModule) -> bool:
-    """Tell whether this training step is one of ``log_every_n_steps``."""
+    """Tell whether this training step is to be logged, as each ``log_every_n_steps``-th is."""
     trainer = module.trainer
     every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
     return every > 0 and (batches_trained(trainer) + 1) % every == 0
 
 
 def averaged(module: LightningModule, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the means of ``metrics`` over all processes; every process must ask, for the same names."""
+    """Return the means of ``metrics`` over all processes; every process must call this with the same names."""
     if module.trainer.world_size == 1:
         return metrics
     values = torch.stack([metric.float().to(module.device) for metric in metrics.values()])
@@ -53,23 +53,23 @@ def log_step(module: LightningModule, metrics: dict[str, Tensor], images_seen: i
 
 
 def log_metrics(module: LightningModule, metrics: dict[str, Tensor], images_seen: int) -> None:
-    """Give ``metrics`` to callbacks and the bar by Lightning, and to loggers at the number of generator updates.
+    """Log ``metrics`` for callbacks and the progress bar, and to loggers at the number of generator updates.
 
-    During fit Lightning's own way to loggers counts batches; a metric named "step" mends that, and misnames
-    checkpoints. The losses stand in the progress bar. ``images_seen`` comes with each record, as another axis.
+    During fit, Lightning itself would give loggers the number of batches; a metric named "step" corrects that, but
+    misnames checkpoints. The progress bar shows losses. ``images_seen`` is added to each record, as another axis.
 
     Args:
-        module: whose trainer is running.
+        module: attached to a running Trainer.
         metrics: scalars by name.
-        images_seen: by the discriminator so far, over all devices.
+        images_seen: real images that the discriminator was shown so far, over all devices.
     """
-    metrics = {name: metric.to(module.device, torch.float32) for name, metric in metrics.items()}  # NCCL's device
+    metrics = {name: metric.to(module.device, torch.float32) for name, metric in metrics.items()}  # for NCCL
     losses = {name: metric for name, metric in metrics.items() if name.startswith("loss/")}
     others = {name: metric for name, metric in metrics.items() if name not in losses}
     fitting = module.trainer.state.fn == TrainerFn.FITTING
     module.log_dict(losses, prog_bar=True, logger=False)
     module.log_dict(others, logger=False if fitting else None, sync_dist=module.trainer.world_size > 1)
-    if not fitting:  # what Lightning logs is also what Trainer.validate prints and returns
+    if not fitting:  # Lightning has logged them: Trainer.validate prints and returns the same
         return
     scalars = {name: float(metric) for name, metric in metrics.items()}
     scalars["images_seen"] = float(images_seen)
@@ -79,7 +79,7 @@ def log_metrics(module: LightningModule, metrics: dict[str, Tensor], images_seen
 
 
 def log_hyperparameters(module: LightningModule, arguments: dict[str, Any]) -> None:
-    """Give loggers what a run is made of: the model's ``arguments`` as plain data, its data module, its environment."""
+    """Log the model's ``arguments`` (plain data), its data module and the environment as hyper-parameters."""
     data = getattr(module.trainer, "datamodule", None)
     facts = {"model": arguments, "environment": _environment(module)}
     for logger in module.loggers:
@@ -90,7 +90,7 @@ def _environment(module: LightningModule) -> dict[str, Any]:
     device = module.device
     return {
         "lit_gan": __version__,
-        "torch": str(torch.__version__),  # of a class of its own
+        "torch": str(torch.__version__),  # TorchVersion is a subclass of str
         "pytorch_lightning": pytorch_lightning.__version__,
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -101,14 +101,14 @@ def _environment(module: LightningModule) -> dict[str, Any]:
 
 
 def log_summary(trainer: Trainer, facts: dict[str, Any]) -> None:
-    """Write facts by name into the summary of the run, where a logger keeps one (W&B)."""
+    """Write ``facts``, by name, into the summary of the run, if a logger keeps one (W&B)."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger) and trainer.is_global_zero:
             logger.experiment.summary.update(facts)
 
 
 def log_picture(trainer: Trainer, name: str, image: Tensor, caption: str, images_seen: int) -> None:
-    """Give a uint8 picture ``(C, H, W)`` to each logger that takes pictures, W&B's with its caption."""
+    """Log a uint8 image ``(C, H, W)`` to each logger that takes images; W&B also gets the caption."""
     step = trainer.global_step
     for logger in trainer.loggers:
         add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
@@ -122,7 +122,7 @@ def log_picture(trainer: Trainer, name: str, image: Tensor, caption: str, images
 
 
 def log_movie(trainer: Trainer, name: str, path: Path, images_seen: int) -> None:
-    """Give a GIF to each logger that takes films (W&B)."""
+    """Log a GIF to each logger that takes videos (W&B)."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             video = import_module("wandb").Video(str(path), format="gif")
@@ -130,14 +130,14 @@ def log_movie(trainer: Trainer, name: str, path: Path, images_seen: int) -> None
 
 
 def _log_media(logger: WandbLogger, step: int, media: dict[str, Any], images_seen: int) -> None:
-    """Log ``media`` at the images seen by now: W&B would take those of the last scalars."""
+    """Log ``media`` with the images seen so far; without them W&B would take those of the last scalars."""
     logger.log_metrics({**media, "images_seen": images_seen}, step=step)
 
 
 def run_folder(trainer: Trainer) -> Path:
-    """Return the folder of the run, the one that holds its checkpoints; every process must ask.
+    """Return the folder of the run, which holds its checkpoints; every process must call this.
 
-    Not ``Trainer.log_dir``: of a logger that has none of its own, W&B's for instance, that is one for all runs.
+    It is not ``Trainer.log_dir``, which all runs share if the logger has no folder for each, W&B's for instance.
     """
     return Path(trainer.strategy.broadcast(str(_folder_here(trainer))))
 

@@ -1,4 +1,4 @@
-"""The random numbers of a run: one seed, from which the latents of every turn follow."""
+"""The seed of a run, from which the latents of every turn are derived."""
 
 import torch
 from pytorch_lightning import Trainer
@@ -13,11 +13,11 @@ __all__ = ["Noise"]
 
 
 class Noise:
-    """The seed of a run, drawn from torch's random state when a model is made, and the latents that follow from it.
+    """The seed of a run, drawn from torch's random state when a model is made, and the latents derived from it.
 
     Args:
         latent_dim: length of z.
-        latent: the distribution of z.
+        latent: the distribution of z, ``"normal"`` or ``"uniform"``.
     """
 
     def __init__(self, latent_dim: int, latent: Latent) -> None:
@@ -25,23 +25,23 @@ class Noise:
         self.seed = int(torch.randint(2**31, ()))
 
     def agree(self, rank: int, images_seen: int, device: torch.device) -> None:
-        """Take the first process's seed, and let each process draw other numbers: seed_everything made them equal."""
+        """Take the first process's seed, and seed each process differently: ``seed_everything`` made them equal."""
         self.seed = gather(self.seed)[0]
         self.seed_process(rank, images_seen, device)
 
     def seed_process(self, rank: int, images_seen: int, device: torch.device) -> None:
-        """Seed the global random states of this process by the images seen so far."""
+        """Seed the global random states of this process from the run's seed, its rank and the images seen so far."""
         seed_all(derive_seed(Stream.PROCESS, self.seed, images_seen, rank), device)
 
     def renew(self, d_steps: int) -> None:
-        """Take another seed, for another fit of a model that has been trained."""
+        """Derive a new seed from the old one, for another fit of a model that has been trained."""
         self.seed = derive_seed(Stream.FIT, self.seed, d_steps)
 
     def latents(self, player: Player, turn: int, real: Tensor, trainer: Trainer) -> Tensor:
-        """Return this process's z ``(N, latent_dim)`` for a turn, one for each of ``real``, of its device and type.
+        """Return this process's z ``(N, latent_dim)`` for a turn, one for each of ``real``, of its device and dtype.
 
-        Seed and turn decide the latents of the whole batch, over all processes, and each takes its own of them: the
-        noise is the same at any number of processes, and whatever else draws random numbers.
+        Seed, player and turn determine the latents of the whole batch over all processes, and each takes its share:
+        they are the same at any number of processes, and do not depend on other random draws.
         """
         seed = derive_seed(Stream.LATENTS, self.seed, turn, player == "generator")
         rng = torch.Generator(real.device).manual_seed(seed)

@@ -1,4 +1,4 @@
-"""NaN and infinity in losses and gradients: found, named, and the turn skipped or the run stopped."""
+"""Detection of NaN and infinity in losses and gradients, to stop the run or skip the turn."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -21,13 +21,13 @@ __all__ = ["NonFinite", "NonFiniteGuard", "first_bad_layer"]
 
 NonFinite = Literal["stop", "skip"]
 
-_CHECK_EVERY_TURNS = 50  # turns between two looks where a look would stall the device
-_MAX_SKIPPED_TURNS = 20  # turns of one player in succession
+_CHECK_EVERY_TURNS = 50  # turns between two reads, on a device that a read would stall
+_MAX_SKIPPED_TURNS = 20  # of one player in succession
 
 
 @dataclass(frozen=True)
 class _Numbers:
-    """The loss of a turn, then the norm of each parameter's gradient."""
+    """The numbers of a turn to check: ``values`` is its loss, then the norm of each parameter's gradient."""
 
     player: Player
     turn: int
@@ -37,16 +37,16 @@ class _Numbers:
 
 
 class NonFiniteGuard:
-    """Looks at a few numbers of each turn: the loss and the norm of each parameter's gradient.
+    """A check of the loss and of the norm of each parameter's gradient in each turn, for NaN and infinity.
 
-    Reading a number stalls a GPU. There the numbers are kept, and read together every 50 turns and before a log or a
-    checkpoint is written; the report still names the turn where it began. A turn that is to be skipped must be read at
-    once. A CPU never waits.
+    Reading a number stalls a GPU. With ``"stop"`` a GPU's numbers are kept, and read together every 50 turns and before
+    a log or a checkpoint is written; the error still names the first turn that was not finite. With ``"skip"``, and on
+    a CPU, they are read in each turn.
 
     Args:
-        policy: what a number that is not finite does.
-        players: whose turns are watched.
-        trainer: whose run it is.
+        policy: ``"stop"`` raises an error if a number is not finite, ``"skip"`` skips the turn with a warning.
+        players: whose turns are checked.
+        trainer: of the run.
     """
 
     def __init__(self, policy: NonFinite, players: Players, trainer: Trainer) -> None:
@@ -57,23 +57,24 @@ class NonFiniteGuard:
         self._skipped: dict[Player, int] = {"generator": 0, "discriminator": 0}
 
     def snapshot(self, player: Player) -> BufferSnapshot:
-        """Copy the buffers that a turn of ``player`` must leave as they were if it is skipped."""
+        """Return a copy of the buffers to restore if a turn of ``player`` is skipped; empty for ``"stop"``."""
         return BufferSnapshot(*(self.players.modules_of(player) if self.policy == "skip" else ()))
 
     def passes(
         self, player: Player, turn: int, loss: Tensor, parameters: list[nn.Parameter], again: Callable[[], Any]
     ) -> bool:
-        """Tell whether the numbers of a turn are finite, or not known yet.
+        """Tell whether the numbers of a turn are finite; True if they are read later.
 
         Args:
             player: whose turn it is.
-            turn: its number, counted by the discriminator's.
+            turn: number of the discriminator's turns so far.
             loss: with penalties, a scalar.
             parameters: of the player, with their gradients.
-            again: runs the turn's forward pass once more, to find the layer where it began.
+            again: runs the turn's forward pass once more, to find the first layer whose output is not finite.
 
         Raises:
-            FloatingPointError: they are not and the run is to stop, or 20 turns of a player were skipped in succession.
+            FloatingPointError: a number is not finite and the policy is ``"stop"``, or 20 turns of a player were
+                skipped in succession.
         """
         if self.scaled and self.policy == "skip":
             return self._statistics_are_finite(player, turn)
@@ -93,20 +94,20 @@ class NonFiniteGuard:
         return True
 
     def _statistics_are_finite(self, player: Player, turn: int) -> bool:
-        """Judge what a scaler does not look after; buffers are equal on all processes, a loss is not."""
+        """Check a player's buffers, which float16's scaler does not; unlike a loss they are equal on all processes."""
         finite = all(bool(buffer.isfinite().all()) for buffer in buffers_of(self.players.modules_of(player)))
         if not finite:
             rank_zero_warn(f"the {player}'s buffers are not finite in its turn {turn}: they are put back")
         return finite
 
     def read(self) -> None:
-        """Read what was not read yet; raises what :meth:`passes` does."""
+        """Check the numbers that were not read yet; raise a FloatingPointError as :meth:`passes` does."""
         unread, self._unread = self._unread, []
         if unread and not torch.cat([numbers.values for numbers in unread]).isfinite().all():
             self._report(next(numbers for numbers in unread if not numbers.values.isfinite().all()), None)
 
     def _numbers(self, player: Player, turn: int, loss: Tensor, parameters: list[nn.Parameter]) -> _Numbers:
-        # A scaler makes gradients infinite now and then, and looks after them.
+        # With float16's scaler gradients are infinite now and then; it skips these updates itself.
         parameters = [] if self.scaled else [p for p in parameters if p.grad is not None]
         gradients = [p.grad for p in parameters if p.grad is not None]
         norms = torch._foreach_norm(gradients) if gradients else ()
@@ -114,9 +115,9 @@ class NonFiniteGuard:
         return _Numbers(player, turn, self.trainer.global_step, parameters, values)
 
     def _report(self, numbers: _Numbers, layer: str | None) -> None:
-        """Raise, or warn of a turn that is skipped."""
+        """Raise an error or, if the turn is skipped, warn."""
         report = (
-            f"{self._what(numbers, layer)} in the {numbers.player}'s turn {numbers.turn}; the last good step is "
+            f"{self._cause(numbers, layer)} in the {numbers.player}'s turn {numbers.turn}; the last good step is "
             f"generator update {numbers.last_good}"
         )
         if self.policy == "stop":
@@ -131,7 +132,7 @@ class NonFiniteGuard:
             )
         rank_zero_warn(f"{report}; the turn is skipped")
 
-    def _what(self, numbers: _Numbers, layer: str | None) -> str:
+    def _cause(self, numbers: _Numbers, layer: str | None) -> str:
         loss, *gradients = numbers.values.tolist()
         if not math.isfinite(loss):
             return f"the loss is {loss}" + (f", first seen in the output of {layer}," if layer else "")
@@ -143,7 +144,10 @@ class NonFiniteGuard:
 
 @torch.no_grad()
 def first_bad_layer(networks: Mapping[Player, nn.Module], again: Callable[[], Any]) -> str | None:
-    """Return the first module whose output is not finite while ``again()`` runs, ``"discriminator.net.2"`` say."""
+    """Return the first module whose output is not finite while ``again()`` runs, or None if all are finite.
+
+    It is named as in ``"discriminator.net.2 (Conv2d)"``. Buffers and the CPU's random state are restored.
+    """
     found: list[str] = []
 
     def look(name: str) -> Any:

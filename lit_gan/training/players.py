@@ -1,4 +1,4 @@
-"""The two players: their networks, how these are called, and what belongs to each."""
+"""The two players: generator and discriminator, how to call them, and the modules that belong to each."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -19,12 +19,12 @@ __all__ = ["Players", "condition_modes", "pack_size", "read_logits"]
 class Players(NamedTuple):
     """Both networks of a game and what belongs to each; a view of a model, made when it is needed.
 
-    It is no module, so that the names in a model's state dict do not depend on it.
+    It is not an ``nn.Module``, so that the names in a model's state dict do not depend on it.
 
     Args:
-        generator: of the game.
-        discriminator: of the game.
-        augment: applied before the discriminator, which it belongs to; None for none.
+        generator: the generator's network.
+        discriminator: the discriminator's network.
+        augment: applied to images before the discriminator, to which it belongs; None for no augmentation.
         penalties: by name; those that are modules have a state, which belongs to their player.
         condition_modes: how each network takes classes, by player.
         generate: ``generate(z, labels)`` gives images of the raw generator.
@@ -41,48 +41,48 @@ class Players(NamedTuple):
 
     @property
     def networks(self) -> dict[Player, nn.Module]:
-        """Both networks by player."""
+        """Both networks, by player."""
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     @property
     def float_type(self) -> torch.dtype:
-        """The type of the generator's weights, in which images and latents are given to the networks."""
+        """The dtype of the generator's weights, in which images and latents are given to the networks."""
         return next(self.generator.parameters()).dtype
 
     @property
     def pack(self) -> int:
-        """How many samples the discriminator judges together."""
+        """The number of samples that the discriminator judges together: 1, or k if it is packed."""
         return pack_size(self.discriminator)
 
     @property
     def measurement_flags(self) -> dict[str, float]:
-        """Flags that say of which images V(G, D) is, if not of single ones as they are.
+        """Flags logged next to V(G, D), empty if the discriminator judges single images without augmentation.
 
-        ``augmented`` = 1 for augmented images, ``packed`` = k for k images at a time.
+        ``augmented`` = 1 for augmented images, ``packed`` = k for packs of k images.
         """
         flags = {} if self.augment is None else {"augmented": 1.0}
         return flags if self.pack == 1 else flags | {"packed": float(self.pack)}
 
     def judge_augmented(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits of images that were augmented before, as the discriminator sees them in training."""
+        """Augment images and return the discriminator's logits of them, as in training."""
         return self.judge(images if self.augment is None else self.augment(images), labels)
 
     def augmentations(self) -> list[Augmentation]:
-        """Return the parts of ``augment`` that are told how the game goes."""
+        """Return the modules in ``augment`` to which each turn's logits of real images are passed."""
         return [] if self.augment is None else [m for m in self.augment.modules() if isinstance(m, Augmentation)]
 
     def tell_augmentations(self, turn: Turn) -> None:
-        """Tell augmentations how the discriminator judged real images, which an adaptive one's strength follows."""
+        """Pass the logits of real images to augmentations; an adaptive one adjusts its strength to them."""
         if turn.real_logits is not None:
             for augmentation in self.augmentations():
                 augmentation.follow(turn.images_seen, turn.real_logits.detach())
 
     def augmentation_strength(self) -> dict[str, Tensor]:
-        """Return the probability of an adaptive augmentation by log key; nothing without one."""
+        """Return the probability of an adaptive augmentation by log key; an empty dict without one."""
         return {"augment/p": a.probability for a in self.augmentations() if isinstance(a, AdaptiveAugment)}  # noqa: B035
 
     def modules_of(self, player: Player) -> list[nn.Module]:
-        """Return the modules that belong to a player: its network, its penalties' states, D's augmentation."""
+        """Return the modules that belong to a player: its network, its stateful penalties, D's augmentation."""
         states = [p for p in self.penalties.values() if isinstance(p, nn.Module) and p.player == player]
         if player == "generator":
             return [self.generator, *states]
@@ -103,12 +103,12 @@ def read_logits(logits: object, discriminator: nn.Module, images: int) -> Tensor
     """Return a discriminator's output as logits ``(N,)``, in float32 at least; one for each pack of k.
 
     Args:
-        logits: as it returned them.
-        discriminator: named in the error.
-        images: how many it judged.
+        logits: the discriminator's output.
+        discriminator: the network, for its pack size and for the error.
+        images: number of images that it was given.
 
     Raises:
-        ValueError: they are not one number for each image or pack.
+        ValueError: the output is not one number for each image or pack.
     """
     n = -(-images // pack_size(discriminator))
     if not isinstance(logits, Tensor) or logits.numel() != n:

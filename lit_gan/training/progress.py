@@ -1,4 +1,4 @@
-"""Counters of a run: images seen, turns, classes."""
+"""Counters of a run: images seen, turns of the discriminator, images of each class."""
 
 from collections.abc import Mapping
 
@@ -14,13 +14,13 @@ COUNTERS = ("images_seen", "d_steps", "ema_images_seen")
 
 
 class Progress:
-    """The counters of a run as Python numbers, and in a model's buffers: reading a buffer would stall a GPU.
+    """The counters of a run, as Python numbers (reading a buffer would stall a GPU) and in a model's buffers.
 
     Args:
         buffers: the model's, by the names in :data:`COUNTERS`, and ``label_counts``, int64 ``(num_classes,)``. They are
             read once and written at each batch.
         world_size: number of processes.
-        d_steps_per_g_step: discriminator's turns for one of the generator.
+        d_steps_per_g_step: turns of the discriminator for each turn of the generator.
     """
 
     def __init__(self, buffers: Mapping[str, Tensor], world_size: int, d_steps_per_g_step: int) -> None:
@@ -34,7 +34,7 @@ class Progress:
         return self.d_steps % self._k == 0
 
     def count(self, images: int, labels: Tensor | None) -> None:
-        """Count a batch: this process's ``images``, and as many on each other one, and their classes."""
+        """Count a turn of the discriminator, its ``images`` on this and each other process, and their classes."""
         self.images_seen += images * self._world_size
         self.d_steps += 1
         for name in COUNTERS[:2]:
@@ -45,7 +45,7 @@ class Progress:
                 self.count_labels()
 
     def count_labels(self) -> None:
-        """Add the classes that every process has seen since the last time to ``label_counts``; all must ask."""
+        """Add the labels counted since the last call to ``label_counts``, over all processes; each must call this."""
         if len(self._new_labels):
             self._buffers["label_counts"].add_(all_reduce_sum(self._new_labels))
             self._new_labels.zero_()
@@ -56,7 +56,7 @@ class Progress:
         return update % every == 0
 
     def count_average(self) -> int:
-        """Return the images seen since the average was last moved, and count them as averaged."""
+        """Return the images seen since the averaged generator's last update, and mark it as updated now."""
         images, self.ema_images_seen = self.images_seen - self.ema_images_seen, self.images_seen
         self._buffers["ema_images_seen"].fill_(self.images_seen)
         return images

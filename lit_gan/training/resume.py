@@ -1,4 +1,4 @@
-"""Going on with a run: what a checkpoint needs for the same bits, and saying what differs."""
+"""Bit-exact resuming of a run: the state that a checkpoint needs for it, and warnings of what differs."""
 
 from typing import Any
 
@@ -14,30 +14,30 @@ from lit_gan.training.lightning_compat import leave_finished_epoch, rescale_epoc
 
 __all__ = ["Resume"]
 
-_STATE = {"seed", "world_size", "batches_per_epoch", "random_states"}
+_STATE = {"seed", "world_size", "batches_per_epoch", "random_states"}  # keys of Resume.state
 
 
 class Resume:
-    """The random states of a run, and the state of the run that it goes on from; one for each fit."""
+    """The random states of a run, and the state of the saved run that it resumes; a new object for each fit."""
 
     def __init__(self) -> None:
         self.saved: dict[str, Any] | None = None
-        """What :meth:`state` returned in the run that was saved; None for a run from scratch."""
+        """The saved run's :meth:`state`; None for a run from scratch, or a checkpoint without it."""
         self._changed: list[str] = []
         self._before_validation: dict[str, Any] | None = None
 
     def begin_validation(self, device: torch.device) -> None:
-        """Save the random states."""
+        """Save the random states before a validation."""
         self._before_validation = random_states(device)
 
     def end_validation(self, device: torch.device) -> None:
-        """Restore the random states that were saved before the validation: what it drew does not count."""
+        """Restore the random states that were saved before the validation, so that its draws do not affect training."""
         if self._before_validation is not None:
             set_random_states(self._before_validation, device)
             self._before_validation = None
 
     def state(self, trainer: Trainer, seed: int, device: torch.device) -> dict[str, Any]:
-        """Return what a checkpoint needs in addition to Lightning's counters; every process must ask."""
+        """Return what a checkpoint needs in addition to Lightning's counters; every process must call this."""
         states = self._before_validation or random_states(device)
         return {
             "seed": seed,
@@ -47,12 +47,15 @@ class Resume:
         }
 
     def load(self, checkpoint: dict[str, Any], arguments: dict[str, Any], data: Any) -> int | None:
-        """Take the state from a checkpoint, before Lightning looks for its counters there; return the run's seed.
+        """Read the saved run's state from a checkpoint, before Lightning restores its counters; return the seed.
 
         Args:
-            checkpoint: as it was read; Lightning's counts in it may be corrected.
-            arguments: of the model that goes on, as plain data.
-            data: its data module.
+            checkpoint: its content; Lightning's counts in it may be corrected in place.
+            arguments: of the model that resumes, as plain data.
+            data: its data module, or None.
+
+        Returns:
+            The saved run's seed, or None if the checkpoint holds no state of a run.
         """
         there = dict(checkpoint[Section.MODEL])
         if Section.DATA in checkpoint:
@@ -71,10 +74,10 @@ class Resume:
         return int(state["seed"])
 
     def go_on(self, trainer: Trainer, device: torch.device) -> bool:
-        """Restore the random states; warn if the run will not have the bits of an undisturbed one.
+        """Restore the random states; warn if the run cannot equal one without an interruption bit by bit.
 
         Returns:
-            Whether the random states must be seeded anew, since those of the saved run do not fit this one.
+            Whether the random states must be seeded anew, because those of the saved run do not fit this one.
         """
         leave_finished_epoch(trainer)
         if self._changed:
@@ -96,7 +99,7 @@ class Resume:
 
 
 def _differences(trainer: Trainer, saved: dict[str, Any]) -> list[str]:
-    """Return why a run cannot have the bits of the one that was saved."""
+    """Return the reasons why a resumed run cannot be bit-exact."""
     reasons = []
     if saved["world_size"] != trainer.world_size:
         reasons.append(f"the run had {saved['world_size']} devices and has {trainer.world_size} now")

@@ -1,4 +1,4 @@
-"""What stands between a run and the world: a SIGTERM saves and ends it, and no process outlives another's failure."""
+"""Graceful shutdown: checkpoint on a signal, end the other ranks when one fails."""
 
 import signal
 import threading
@@ -14,24 +14,24 @@ from lit_gan.training.lightning_compat import end_other_processes
 
 __all__ = ["GracefulExit", "GracefulShutdown"]
 
-_SECONDS_TO_FAIL = 5  # a process that failed as well may still print its own error
+_SECONDS_TO_FAIL = 5  # for other processes that failed as well to print their own errors
 
 
 class GracefulExit(SystemExit):
-    """Ends a run that was asked to end, with exit code 0; Lightning's own exception has another code from 2.7 on."""
+    """The exit of a run that SIGTERM ended, with code 0; Lightning's own exception has another code from 2.7 on."""
 
     def __init__(self) -> None:
         super().__init__(0)
 
 
 class GracefulShutdown(Callback):
-    """On SIGTERM, saves ``last.ckpt`` after the batch that is running and exits with 0; LitGAN brings it along.
+    """A callback that on SIGTERM saves ``last.ckpt`` after the current batch and exits with code 0.
 
-    On several devices the first process decides for all. A process that fails takes the others that the Trainer started
-    down with it, within seconds.
+    LitGAN adds it to each Trainer. On several devices the first process decides for all. If a process fails, the others
+    that the Trainer started are ended within seconds.
 
     Args:
-        on_failure: called if the run ends by an exception, for which Lightning has no teardown.
+        on_failure: called if the run ends by an exception, when Lightning does not call ``teardown``.
     """
 
     def __init__(self, on_failure: Callable[[], None]) -> None:
@@ -40,7 +40,7 @@ class GracefulShutdown(Callback):
         self._before: Any = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen for SIGTERM in Lightning's place, whose handler would talk to other processes in mid-step."""
+        """Install a SIGTERM handler; Lightning's would communicate with other processes in the middle of a step."""
         self._asked = False
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGTERM, self._ask)
@@ -51,7 +51,7 @@ class GracefulShutdown(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save and exit, if asked to."""
+        """Save a checkpoint and exit, if SIGTERM was received."""
         if not self._all_asked(pl_module.device, trainer.world_size):
             return
         path = _last(trainer)
@@ -68,13 +68,13 @@ class GracefulShutdown(Callback):
         return bool(asked)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen no more."""
+        """Restore the previous signal handler."""
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
             self._before = None
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """End the processes that this one started: they would wait for it. Nothing is saved that needs them all."""
+        """End the processes that this one started, which would wait for it; save nothing, as that would need them."""
         self.on_train_end(trainer, pl_module)
         self.on_failure()
         if not isinstance(exception, GracefulExit):
@@ -82,6 +82,6 @@ class GracefulShutdown(Callback):
 
 
 def _last(trainer: Trainer) -> str | None:
-    """Return where the run's last checkpoint goes; None for a run that writes none."""
+    """Return the path of the run's ``last.ckpt``, or None for a run that writes no checkpoints."""
     folder = getattr(trainer.checkpoint_callback, "dirpath", None)
     return f"{folder}/last.ckpt" if folder else None

@@ -1,4 +1,4 @@
-"""One player's turn on one batch: what it is computed from, both networks run, the loss with its penalties."""
+"""One player's turn on one batch: its inputs, the forward pass of both networks, the loss with penalties."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -23,17 +23,17 @@ __all__ = [
 
 
 class SharedFakes(NamedTuple):
-    """Generated images that both turns of a step take (``share_fakes``)."""
+    """Generated images that both turns of a training step use (``share_fakes``)."""
 
     z: Tensor
     images: Tensor
-    """With the generator's graph."""
+    """With the graph back to the generator's weights."""
     before: BufferSnapshot
-    """The generator's buffers before it drew them, if a turn may be skipped."""
+    """The generator's buffers before it drew the images, if a turn may be skipped."""
 
 
 class TurnInputs(NamedTuple):
-    """What a player's turn is computed from."""
+    """The inputs of a player's turn: real images, their labels, latents, and shared fakes if there are any."""
 
     real: Tensor
     labels: Tensor | None
@@ -42,10 +42,10 @@ class TurnInputs(NamedTuple):
 
 
 def split_micro_batches(parts: int, inputs: TurnInputs) -> Iterator[tuple[float, TurnInputs]]:
-    """Yield micro-batches with their shares of the whole batch, in (0, 1].
+    """Yield (share of the whole batch, in (0, 1]; micro-batch).
 
     Args:
-        parts: how many; as many as there are images if they are fewer.
+        parts: number of micro-batches; reduced to the number of images if that is less.
         inputs: of the whole batch.
     """
     real, labels, z, shared = inputs
@@ -58,7 +58,10 @@ def split_micro_batches(parts: int, inputs: TurnInputs) -> Iterator[tuple[float,
 def run_networks(
     players: Players, player: Player, inputs: TurnInputs, *, penalised: bool, needs_real: bool, images_seen: int
 ) -> Turn:
-    """Run both networks for one player's turn; the other one's work is done without gradients.
+    """Run both networks for one player's turn, and return its record.
+
+    No graph is kept to the generator in the discriminator's turn, nor from the logits of real images in the
+    generator's.
 
     Args:
         players: both.
@@ -66,7 +69,7 @@ def run_networks(
         inputs: of the turn.
         penalised: whether penalties will differentiate with respect to the images, or to z in the generator's turn.
         needs_real: whether the generator's loss takes the logits of real images.
-        images_seen: for the schedules of penalties.
+        images_seen: so far, for the schedules of penalties.
     """
     generating, (real, labels, z, shared) = player == "generator", inputs
     if shared is None:
@@ -93,8 +96,8 @@ def add_penalties(
 
     Args:
         player: whose turn it is.
-        turn: its record.
-        game: the loss of the game, a scalar.
+        turn: the record of its networks' run.
+        game: the player's loss without penalties, a scalar.
         due: the penalties of this turn, by name.
     """
     loss, terms = game, {f"loss/{player[0]}": game}
@@ -107,16 +110,16 @@ def add_penalties(
 
 
 def add_terms(means: dict[str, Tensor], share: float, terms: Mapping[str, Tensor]) -> None:
-    """Add the terms of a micro-batch, ``share`` of its batch, to the means over the batch, by name."""
+    """Add the terms of a micro-batch, weighted by its ``share`` of the batch, to the batch's means, by name."""
     for name, term in terms.items():
         means[name] = means.get(name, 0) + share * term.detach()
 
 
 def turn_precision(device: str, penalised: bool) -> AbstractContextManager[Any]:
-    """Leave autocast alone, or off for a turn whose gradient penalty float16 would under- or overflow.
+    """Return a context that turns float16 autocast off if a penalty is due, whose gradients could under- or overflow.
 
     Args:
-        device: its type.
+        device: type of the device, ``"cuda"`` for instance.
         penalised: whether a penalty is due.
     """
     half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
