@@ -1,7 +1,7 @@
-"""For those who come from lightning-bolts 0.7.0: ``import lit_gan.bolts`` makes ``pl_bolts`` work beside Lightning 2.
+"""Compatibility with lightning-bolts 0.7.0: importing ``lit_gan.bolts`` makes ``pl_bolts`` work with Lightning 2.
 
-Its networks, two GANs and LatentDimInterpolator are here, with the names and arguments that they have there, as LitGAN
-needs them; its data modules serve as they are. docs/bolts.md shows a script before and after.
+The networks of bolts, its two GANs and LatentDimInterpolator are here under the same names and with the same arguments,
+adapted to LitGAN; its data modules work unchanged. docs/bolts.md shows a script before and after.
 """
 
 from lit_gan.bolts import importing as importing  # first: it makes pl_bolts importable

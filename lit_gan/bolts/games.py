@@ -1,4 +1,4 @@
-"""bolts' two GANs as LitGANs, with bolts' arguments."""
+"""The GAN and the DCGAN of bolts as LitGANs, with the arguments of bolts."""
 
 from functools import partial
 from pathlib import Path
@@ -20,24 +20,25 @@ __all__ = ["DCGAN", "GAN"]
 
 
 class _BoltsGAN(LitGAN):
-    """What both GANs have in common: ``hparams``, as there, and the reading of bolts' own checkpoints."""
+    """The base class of both GANs, which keep ``hparams`` as in bolts and load checkpoints of bolts too."""
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
         cls, checkpoint_path: str | Path, map_location: torch.device | str = "cpu", **parts: Any
     ) -> Self:
-        """Return the model that a checkpoint holds: one of this class, or one that bolts' class of its name wrote.
+        """Return the model in a checkpoint of this class or of the class of the same name in bolts.
 
-        Of bolts' the hyper-parameters and the networks are taken; the average starts at its generator.
+        From a checkpoint of bolts, the hyper-parameters and the networks are loaded; the averaged generator starts as a
+        copy of the generator.
 
         Args:
-            checkpoint_path: a file that a Trainer wrote, of Lightning 1 too.
+            checkpoint_path: a file that a Trainer of Lightning 1 or 2 wrote.
             map_location: device of the model.
-            parts: arguments of this class that take the place of those in the file.
+            parts: arguments of this class that replace those in the file.
 
         Raises:
-            TypeError: another argument.
-            ValueError: the file is truncated, of another model, or its weights do not fit.
+            TypeError: an argument that this class does not have.
+            ValueError: the file is truncated or of another model, or its weights do not fit.
         """
         checkpoint, names = read_checkpoint(checkpoint_path, map_location), argument_names(cls)
         saved = checkpoint.get(Section.MODEL, checkpoint.get("hyper_parameters", {}))
@@ -53,14 +54,14 @@ class _BoltsGAN(LitGAN):
 
 
 class GAN(_BoltsGAN):
-    """bolts' GAN as a :class:`LitGAN`: its networks, its losses, Adam with β = (0.9, 0.999).
+    """The GAN of bolts as a :class:`LitGAN`: its networks and losses, Adam with β = (0.9, 0.999).
 
     Args:
-        input_channels: of the images.
-        input_height: in pixels.
-        input_width: in pixels.
+        input_channels: channels of the images.
+        input_height: height of the images, in pixels.
+        input_width: width of the images, in pixels.
         latent_dim: length of z.
-        learning_rate: of both players.
+        learning_rate: learning rate of both players.
 
     Raises:
         TypeError, ValueError: a number below 1; when fit starts, a negative learning rate.
@@ -85,15 +86,15 @@ class GAN(_BoltsGAN):
 
 
 class DCGAN(_BoltsGAN):
-    """bolts' DCGAN as a :class:`LitGAN`: its networks and how they start, its losses, Adam with β2 = 0.999.
+    """The DCGAN of bolts as a :class:`LitGAN`: its networks, initial weights and losses, Adam with β2 = 0.999.
 
     Args:
         beta1: β1 of both players' Adam, in [0, 1).
         feature_maps_gen: channels before the generator's last layer.
         feature_maps_disc: channels after the discriminator's first layer.
-        image_channels: of the images, which are 64×64.
+        image_channels: channels of the images, which are 64×64 px.
         latent_dim: length of z.
-        learning_rate: of both players.
+        learning_rate: learning rate of both players.
 
     Raises:
         TypeError, ValueError: a number below 1; when fit starts, ``learning_rate`` or ``beta1`` out of range.

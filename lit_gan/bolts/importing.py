@@ -1,4 +1,4 @@
-"""Makes ``pl_bolts`` importable on Lightning 2, and puts back what it changes elsewhere."""
+"""The import of ``pl_bolts`` on Lightning 2, with its changes to other modules undone."""
 
 import sys
 import warnings
@@ -18,18 +18,20 @@ _VERSION = "0.7.0"
 
 
 def _import_bolts() -> None:
+    """Import ``pl_bolts``, delete the names it adds to numpy and silence its UnderReviewWarning."""
     _check_version()
-    with _where_it_was(), warnings.catch_warnings(record=True):
+    with _lightning_1_module(), warnings.catch_warnings(record=True):
         warnings.simplefilter("ignore")
         bolts = import_module("pl_bolts")
         import_module("pl_bolts.models.gans")
     for name, builtin in (("object", object), ("int", int), ("float", float)):
-        if vars(numpy).get(name) is builtin:  # bolts put it there, and uses numpy.bool alone, which numpy 2 has
+        if vars(numpy).get(name) is builtin:  # set by bolts, which itself uses only numpy.bool, which numpy 2 has
             delattr(numpy, name)
     warnings.filterwarnings("ignore", category=bolts.utils.stability.UnderReviewWarning)
 
 
 def _check_version() -> None:
+    """Raise MissingExtraError if lightning-bolts is not installed in the supported version."""
     try:
         found = version("lightning-bolts")
     except PackageNotFoundError:
@@ -42,8 +44,8 @@ def _check_version() -> None:
 
 
 @contextmanager
-def _where_it_was() -> Iterator[None]:
-    """Let bolts find a module of Lightning 1 that has moved to lightning_utilities since."""
+def _lightning_1_module() -> Iterator[None]:
+    """Make a Lightning 1 module that bolts imports, now part of lightning_utilities, importable in the context."""
     name = "pytorch_lightning.utilities.apply_func"
     sys.modules[name] = lightning_utilities.core.apply_func
     try:

@@ -1,4 +1,4 @@
-"""bolts' walk through the latents, for any LitGAN and any logger."""
+"""The callback of bolts that shows a grid of images over two latent dimensions, for any LitGAN and any logger."""
 
 import torch
 from pl_bolts import callbacks
@@ -18,22 +18,22 @@ __all__ = ["LatentDimInterpolator"]
 
 
 class LatentDimInterpolator(callbacks.LatentDimInterpolator):
-    """Shows images along the first two dimensions of z, the others at 0, for any LitGAN of images and any logger.
+    """A grid of images over the first two dimensions of z, the others 0, saved and logged at regular epochs.
 
-    ``latent_space/step-000500.png`` in the run's folder is the grid after 500 generator updates. Loggers with
-    ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
+    It takes any LitGAN of images and any logger. ``latent_space/step-000500.png`` in the run's folder is the grid after
+    500 generator updates. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
 
     Args:
         interpolate_epoch_interval: epochs between grids, ≥ 1.
         range_start: first value of both dimensions.
         range_end: last value of both dimensions.
-        steps: values of each dimension, ≥ 1.
-        num_samples: images that are made for each place in the grid, which shows the first of them, ≥ 1.
-        normalize: whether the darkest pixel of a grid becomes black and its brightest white.
+        steps: number of values of each dimension, ≥ 1.
+        num_samples: number of images generated for each cell of the grid, which shows the first of them, ≥ 1.
+        normalize: whether each grid is rescaled so that its darkest pixel is black and its brightest white.
 
     Raises:
-        TypeError, ValueError: a number below 1; when fit starts, a generator that needs labels, makes no images, or
-            has less than two latent dimensions.
+        TypeError, ValueError: a number below 1; when fit starts, a generator that needs labels, does not make images,
+            or has fewer than two latent dimensions.
     """
 
     __repr__ = in_one_line
@@ -51,7 +51,7 @@ class LatentDimInterpolator(callbacks.LatentDimInterpolator):
         super().__init__(interpolate_epoch_interval, range_start, range_end, steps, num_samples, normalize)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse a generator that cannot be shown, before it has been trained."""
+        """Raise ValueError if the generator needs labels, does not make images or has a single latent dimension."""
         assert isinstance(pl_module, LitGAN)
         name, latent_dim = type(pl_module.generator).__name__, pl_module.latent_dim
         if latent_dim < 2:
@@ -66,13 +66,13 @@ class LatentDimInterpolator(callbacks.LatentDimInterpolator):
             raise LitGANError(f"LatentDimInterpolator shows images, and {name} makes samples of shape {tuple(shape)}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write a grid after each ``interpolate_epoch_interval``-th epoch."""
+        """Save and log a grid after each ``interpolate_epoch_interval``-th epoch."""
         assert isinstance(pl_module, LitGAN)
-        folder = run_folder(trainer)  # on every process: they agree on it
+        folder = run_folder(trainer)  # on every process, since it is broadcast
         due = (trainer.current_epoch + 1) % self.interpolate_epoch_interval == 0
         if not due or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        with evaluating(pl_module):  # bolts would leave all of it in training mode, the average too
+        with evaluating(pl_module):  # bolts would leave all networks in training mode, also the averaged generator
             images = torch.cat(self.interpolate_latent_space(pl_module, pl_module.latent_dim)).float()
         if self.normalize:
             images = 2 * (images - images.min()) / (images.max() - images.min()).clamp_min(1e-5) - 1

@@ -1,6 +1,6 @@
-"""The networks of bolts' GANs as LitGAN needs them: latents ``(N, latent_dim)``, logits, dropout in training alone.
+"""The networks of bolts' GANs, adapted to LitGAN: latents ``(N, latent_dim)``, logits, dropout in training mode only.
 
-Weights have the names that they have in bolts: each ``load_state_dict`` takes what bolts' network of its name gives.
+Weights have the same names as in bolts: each network loads the state dict of the network of its name in bolts.
 """
 
 from pl_bolts.models.gans.basic import components as basic
@@ -16,11 +16,11 @@ __all__ = ["DCGANDiscriminator", "DCGANGenerator", "Discriminator", "Generator"]
 
 
 class Generator(basic.Generator):
-    """The generator of bolts' GAN: four linear layers and a tanh.
+    """The generator of bolts' GAN: four linear layers and a final tanh.
 
     Args:
         latent_dim: length of z.
-        img_shape: (C, H, W) of the images.
+        img_shape: shape (C, H, W) of the images.
         hidden_dim: width of the first layer; the second and the third are twice and four times as wide.
 
     Raises:
@@ -36,11 +36,11 @@ class Generator(basic.Generator):
 
 
 class Discriminator(basic.Discriminator):
-    """The discriminator of bolts' GAN without its sigmoid, and with dropout in training only.
+    """The discriminator of bolts' GAN without its sigmoid, and with dropout in training mode only.
 
     Args:
-        img_shape: (C, H, W) of the images.
-        hidden_dim: width of the first layer, ≥ 4; the second and the third have a half and a quarter of it.
+        img_shape: shape (C, H, W) of the images.
+        hidden_dim: width of the first layer, ≥ 4; the second and the third are a half and a quarter as wide.
 
     Raises:
         TypeError, ValueError: ``hidden_dim`` below 4, a number of ``img_shape`` below 1.
@@ -64,12 +64,12 @@ class Discriminator(basic.Discriminator):
 
 
 class DCGANGenerator(dcgan.DCGANGenerator):
-    """The generator of bolts' DCGAN, of 64×64 images, for latents ``(N, latent_dim)``.
+    """The generator of bolts' DCGAN, from latents ``(N, latent_dim)`` to 64×64 images.
 
     Args:
         latent_dim: length of z.
         feature_maps: channels before the last layer.
-        image_channels: of the images.
+        image_channels: channels of the images.
 
     Raises:
         TypeError, ValueError: a number below 1.
@@ -89,11 +89,11 @@ class DCGANGenerator(dcgan.DCGANGenerator):
 
 
 class DCGANDiscriminator(dcgan.DCGANDiscriminator):
-    """The discriminator of bolts' DCGAN, of 64×64 images, without its sigmoid.
+    """The discriminator of bolts' DCGAN, for 64×64 images, without its sigmoid.
 
     Args:
         feature_maps: channels after the first layer.
-        image_channels: of the images.
+        image_channels: channels of the images.
 
     Raises:
         TypeError, ValueError: a number below 1.
@@ -109,6 +109,7 @@ class DCGANDiscriminator(dcgan.DCGANDiscriminator):
 
 
 def _check(img_shape: tuple[int, int, int] = (1, 1, 1), **numbers: int) -> None:
+    """Raise ValueError if ``img_shape`` is not three numbers, or if one of them or of ``numbers`` is below 1."""
     if len(img_shape) != 3:
         raise LitGANError(f"img_shape={img_shape}: give three numbers, (C, H, W)")
     at_least_one(**numbers, **{f"img_shape[{i}]": number for i, number in enumerate(img_shape)})

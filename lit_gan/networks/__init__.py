@@ -1,4 +1,4 @@
-"""Pairs of generator and discriminator, one file per family, and the smallest generator."""
+"""Generators and discriminators, one file per family, PacGAN's wrapper and a generator of one Gaussian."""
 
 from lit_gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from lit_gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator

@@ -1,16 +1,18 @@
 """BigGAN's residual networks (Brock et al. 2018, arXiv:1809.11096).
 
-The generator's widths are those of the tables of appendix B (128, 256 and 512 px). The discriminator's (whose count at
-128 px is the paper's, while its printed table is another), 32 and 64 px, the chunk that each layer gets, hidden widths
-and attention are as in the first author's code, github.com/ajbrock/BigGAN-PyTorch (MIT; read, not copied), D at 512 px
-by analogy. Both players are normalised spectrally.
+The generator's widths are those of the tables of appendix B (128, 256 and 512 px). The widths of the discriminator
+(which at 128 px give the paper's number of parameters, although its printed table differs), those at 32 and 64 px, the
+chunk of z of each layer, hidden widths and attention are as in the first author's code, github.com/ajbrock/BigGAN-PyTorch (MIT;
+read, not copied); the discriminator at 512 px is by analogy. Both networks are spectrally normalised.
 
-LitGAN's ``truncation`` multiplies z; the paper's (section 3.1) draws anew what lies beyond a threshold. Its standing
-statistics, batch norm's means taken anew over samples, are not here: those of training are used.
+LitGAN's ``truncation`` multiplies z; the paper (section 3.1) redraws the numbers of z that are beyond a threshold. The
+paper's standing statistics, batch-norm statistics recomputed over samples, are not implemented: those of training are
+used.
 """
 
-# Deviation: chunks of z differ by one number where its length is no multiple; the authors' code shortens z.
-# Deviation: batch norm sees the batch of one device, unless the Trainer has sync_batchnorm.
+# Deviation: if the length of z is not a multiple of the number of chunks, their lengths differ by 1; the authors' code
+# shortens z.
+# Deviation: batch norm's statistics are of the batch of one device, unless the Trainer has sync_batchnorm.
 
 from itertools import pairwise
 
@@ -29,11 +31,11 @@ __all__ = ["BigGANDiscriminator", "BigGANGenerator"]
 CLASS_FEATURES = 128
 """Length of the class embedding that all blocks of the generator share."""
 LARGEST = 7
-"""Doublings of the largest table, 4 to 512 px."""
+"""Number of doublings in the largest table, from 4 to 512 px."""
 
 
 def _from_image(image_size: int, doublings: int, generator: bool) -> list[int]:
-    """Return the channels of a player's layers in units of its width, those nearest to the image first."""
+    """Return the channels of a network's layers in units of its width, from the image on."""
     if doublings > LARGEST:
         most = image_size // 2 ** (doublings - LARGEST)
         raise LitGANError(
@@ -46,7 +48,7 @@ def _from_image(image_size: int, doublings: int, generator: bool) -> list[int]:
 
 
 def _orthogonal(network: nn.Module) -> None:
-    """Set every weight to a matrix whose rows, or columns where they are fewer, are orthonormal, every bias to 0."""
+    """Set every weight to a random matrix with orthonormal rows (columns, if they are fewer), every bias to 0."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear, nn.Embedding)):
             nn.init.orthogonal_(module.weight)
@@ -77,26 +79,27 @@ class LinearBatchNorm(nn.Module):
 
 
 class BigGANGenerator(SpectrallyNormalised):
-    """Residual blocks, each with its own part of z, from a latent to an image, tanh at the end.
+    """Residual blocks, each with its own chunk of z, from a latent to an image, with a final tanh.
 
-    z = [z_0, z_1, …]: the first linear layer takes z_0, the batch norms of block l take [e(y), z_l], e(y) an embedding
-    of the class that all of them share; without classes z_l alone. All weights but e are normalised spectrally.
+    z = [z_0, z_1, …]: the first linear layer takes z_0, the batch norms of block l take [e(y), z_l], where e(y) is an
+    embedding of the class that all blocks share, or only z_l without classes. All weights but e are spectrally
+    normalised.
 
     Args:
         image_size: height and width, in pixels: 4, 5, 6 or 7 doubled 1 to 7 times (16, 28, 32, 48, 64, 128, 256, ...).
-        channels: of the image.
-        latent_dim: length of z, a number for each block and one more at least; in the paper 20 for each of them, 120 at
-            128 px, 140 at 256 px.
-        num_classes: None, or the number of classes it is conditional on.
-        width: ch in the paper; layers have 1 to 16 times as many channels, 4 times up to 56 px. None for the paper's
-            96, or up to 56 px the 64 of the authors' code.
-        attention: size of the features, in pixels, that self-attention looks at: 64 at 128 px in the paper, 128 at 256
-            px. None for none.
+        channels: channels of the image.
+        latent_dim: length of z, at least the number of chunks, which is 1 + the number of blocks; in the paper 20 for
+            each chunk: 120 at 128 px, 140 at 256 px.
+        num_classes: number of classes; None for an unconditional generator.
+        width: unit of the channels, ch in the paper: layers have 1 to 16 times as many, up to 56 px 4 times. None for
+            the paper's 96, or up to 56 px for the 64 of the authors' code.
+        attention: height of the features, in pixels, that self-attention is applied to: in the paper 64 at 128 px, 128
+            at 256 px. None for no attention.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling, z is too short, or there are no features of the size
-            ``attention``.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled 1 to 7 times, z is too short, or ``attention`` is not the
+            size of a block's features.
 
     Reference: arXiv:1809.11096, appendix B, tables 4 to 6 (a).
     """
@@ -150,7 +153,7 @@ class BigGANGenerator(SpectrallyNormalised):
 
 
 def _shares(length: int, parts: int) -> list[int]:
-    """Return the lengths of ``parts`` parts of z, equal but for one number, the longer ones first."""
+    """Return the lengths of ``parts`` chunks of z, which differ by at most 1, the longer ones first."""
     if length < parts:
         raise LitGANError(
             f"latent_dim={length}: z has {parts} parts, one for each block and one more: take {parts} or more"
@@ -161,23 +164,24 @@ def _shares(length: int, parts: int) -> list[int]:
 class BigGANDiscriminator(ResidualDiscriminator):
     """Residual blocks from an image to a logit, each weight divided by its largest singular value.
 
-    φ(x) is the sum over all places of the last features, after ReLU; the logit is wᵀφ(x) + b, plus the projection
-    v_yᵀφ(x) where there are classes. Without batch norm, it judges each image for itself.
+    φ(x) is the sum of the last features over all positions, after ReLU; the logit is wᵀφ(x) + b, plus the projection
+    v_yᵀφ(x) if there are classes. Without batch norm, an image's logit does not depend on the rest of the batch.
 
     Args:
         image_size: height and width, in pixels: 4, 5, 6 or 7 doubled 1 to 7 times (16, 28, 32, 48, 64, 128, 256, ...).
-        channels: of the image.
-        num_classes: None, or the number of classes it is conditional on.
-        width: ch in the paper; layers have 1 to 16 times as many channels, 4 times up to 56 px. None for the paper's
-            96, or up to 56 px the 64 of the authors' code.
-        attention: size of the features, in pixels, that self-attention looks at: 64 in the paper. None for none.
-        conditioning: ``"projection"``, the logit depends on the class (arXiv:1802.05637), or ``"classifier"``, it does
-            not, and :meth:`classify` tells the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
+        channels: channels of the image.
+        num_classes: number of classes; None for an unconditional discriminator.
+        width: unit of the channels, ch in the paper: layers have 1 to 16 times as many, up to 56 px 4 times. None for
+            the paper's 96, or up to 56 px for the 64 of the authors' code.
+        attention: height of the features, in pixels, that self-attention is applied to: 64 in the paper. None for no
+            attention.
+        conditioning: ``"projection"``: the logit depends on the class (arXiv:1802.05637). ``"classifier"``: it does
+            not, and :meth:`classify` predicts the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling, there are no features of the size ``attention``, or no
-            classes for a classifier; images of another shape, at the forward pass.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled 1 to 7 times, ``attention`` is not the size of a block's
+            features, or a classifier without ``num_classes``; in ``forward``, images of another shape.
 
     Reference: arXiv:1809.11096, appendix B; widths: the first author's code.
     """

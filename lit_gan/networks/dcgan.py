@@ -1,7 +1,7 @@
-"""DCGAN, the all-convolutional pair (Radford et al. 2015, arXiv:1511.06434)."""
+"""DCGAN's all-convolutional networks (Radford et al. 2015, arXiv:1511.06434)."""
 
 # Deviation: kernels are 4×4, as in the authors' code, not the 5×5 of the paper's figure.
-# Deviation: z is normal by LitGAN's default, the paper's is uniform: LitGAN(latent="uniform").
+# Deviation: z is normal by default; the paper's is uniform: LitGAN(latent="uniform").
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +14,18 @@ __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
 
 
 class DCGANGenerator(nn.Module):
-    """Transposed convolutions with batch norm and ReLU from a latent to an image, tanh at the end.
+    """Transposed convolutions with batch norm and ReLU from a latent to an image, with a final tanh.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, ...).
-        channels: of the image.
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 64, 128, ...).
+        channels: channels of the image.
         latent_dim: length of z.
-        num_classes: None, or the number of classes it is conditional on.
-        width: channels before the last layer; each layer towards the latent has twice as many.
+        num_classes: number of classes; None for an unconditional generator.
+        width: channels before the last layer, doubled with each layer towards the latent.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once.
 
     Reference: arXiv:1511.06434, figure 1.
     """
@@ -62,7 +62,7 @@ class DCGANGenerator(nn.Module):
         layers += [nn.ConvTranspose2d(features, channels, 4, 2, 1), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         self.apply(dcgan_init)
-        self.to(memory_format=torch.channels_last)  # faster convolutions; the images' shape stays as it is
+        self.to(memory_format=torch.channels_last)  # faster convolutions; shapes do not change
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map latents ``(N, latent_dim)`` to images ``(N, channels, image_size, image_size)`` in [-1, 1]."""
@@ -74,19 +74,20 @@ class DCGANDiscriminator(HeadedDiscriminator):
     """Strided convolutions with leaky ReLU from an image to a logit, the mirror of :class:`DCGANGenerator`.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, ...).
-        channels: of the image.
-        num_classes: None, or the number of classes it is conditional on.
-        width: channels after the first layer; each further layer has twice as many.
-        batch_norm: after each convolution but the first, as in the paper. Batch norm couples the samples of a batch:
-            leave it out with gradient penalties, and where V(G, D) is to mean something for one sample alone.
-        conditioning: ``"projection"``, the logit depends on the class (arXiv:1802.05637), or ``"classifier"``, it does
-            not, and :meth:`classify` tells the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 64, 128, ...).
+        channels: channels of the image.
+        num_classes: number of classes; None for an unconditional discriminator.
+        width: channels after the first layer, doubled with each further layer.
+        batch_norm: whether batch norm follows each convolution but the first, as in the paper. It makes a sample's
+            logit depend on the rest of the batch: set it to False with gradient penalties, and if V(G, D) is to be of
+            a D that is a function of one sample.
+        conditioning: ``"projection"``: the logit depends on the class (arXiv:1802.05637). ``"classifier"``: it does
+            not, and :meth:`classify` predicts the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling, or no classes for a classifier; images of another
-            shape, at the forward pass.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once, or a classifier without ``num_classes``;
+            in ``forward``, images of another shape.
 
     Reference: arXiv:1511.06434, section 3.
     """
@@ -122,6 +123,6 @@ class DCGANDiscriminator(HeadedDiscriminator):
         self.to(memory_format=torch.channels_last)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return what the convolutions make of images, as vectors."""
+        """Map images to the flattened output of the convolutions, ``(N, features)``."""
         features: Tensor = self.layers(images)
         return features

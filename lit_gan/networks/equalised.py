@@ -1,7 +1,7 @@
-"""Layers of equalised learning rate, and the leaky ReLU that keeps their variance: StyleGAN2's.
+"""Layers with an equalised learning rate, and StyleGAN2's leaky ReLU (Karras et al. 2017, arXiv:1710.10196).
 
-Weights are stored as N(0, 1) and divided by √(inputs) when they are used, so that Adam, whose steps have one size,
-moves all layers at one speed: Karras et al. 2017, arXiv:1710.10196, section 4.1.
+Weights are stored as N(0, 1) and divided by √(inputs) at each use (section 4.1). Adam's steps do not depend on the
+scale of the gradient, so all layers then change at the same relative speed.
 """
 
 import math
@@ -16,13 +16,13 @@ __all__ = ["EqualisedConv", "EqualisedLinear", "Leaky", "normalised"]
 
 
 class EqualisedLinear(nn.Module):
-    """x ↦ lr·(x·Wᵀ/√(inputs) + b), with W ~ N(0, 1)/lr: at first, of unit variance where x is.
+    """x ↦ lr·(x·Wᵀ/√(inputs) + b), with W ~ N(0, 1)/lr: initially of unit variance if x is.
 
     Args:
         inputs: length of x.
         outputs: length of the result.
         lr: factor of the learning rate; 0.01 in the mapping network.
-        bias: what lr·b is at first.
+        bias: initial value of lr·b.
 
     Reference: arXiv:1710.10196, section 4.1; the factor: Karras et al. 2018, arXiv:1812.04948, appendix C.
     """
@@ -39,14 +39,14 @@ class EqualisedLinear(nn.Module):
 
 
 class EqualisedConv(nn.Module):
-    """A convolution with W/√(inputs·size²), W ~ N(0, 1); to half the size where asked, after the binomial filter.
+    """A convolution with W/√(inputs·size²), W ~ N(0, 1); if ``down``, to half the size, after the binomial filter.
 
     Args:
         inputs: channels of x.
         outputs: channels of the result.
-        size: of the kernel, odd.
+        size: height and width of the kernel, odd.
         down: whether the result has half the height and width.
-        bias: whether it has a bias, 0 at first.
+        bias: whether it has a bias, initially 0.
 
     Reference: arXiv:1710.10196, section 4.1; filtered before the stride as in arXiv:1812.04948, section 2.
     """
@@ -58,7 +58,7 @@ class EqualisedConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, or to half of H and W."""
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, or to half of H and W if ``down``."""
         weight, margin = self.weight * self.scale, self.size // 2
         if not self.down:
             return conv2d(x, weight, self.bias, padding=margin)
@@ -66,7 +66,7 @@ class EqualisedConv(nn.Module):
 
 
 class Leaky(nn.Module):
-    """√2 · leaky ReLU of slope 0.2: about the mean square of its input comes out."""
+    """√2 · leaky ReLU of negative slope 0.2, which roughly keeps the mean square of normal inputs."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map a tensor to one of the same shape."""

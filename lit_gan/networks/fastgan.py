@@ -1,18 +1,19 @@
-"""FastGAN, for a few hundred pictures (Liu et al. 2021, arXiv:2101.04775).
+"""FastGAN's networks, for training on a few hundred images (Liu et al. 2021, arXiv:2101.04775).
 
 Blocks, widths and initial weights are as in the authors' code at 256 px (github.com/odegeasslbc/FastGAN-pytorch,
-GPL-3.0: facts alone are taken, from copies of it, since the repository's snapshot is empty; no line is). At other sizes
-the same blocks follow the size of the features, from 4 px on.
+GPL-3.0: only facts are taken, from copies of it, since the repository's snapshot is empty; none of its code is). At
+other sizes, each size of features, from 4 px on, has the same block as at 256 px.
 """
 
-# Deviation: one logit, the mean of the two maps of logits; the authors' hinge is applied to each place of both maps.
-# Deviation: D halves the picture for its second look; the authors' G makes the small picture too, at 128 px.
-# Deviation: no noise is added between G's layers, which the authors' code does: a picture depends on z and class alone.
-# Deviation: tanh at the end at every size; in the authors' code at 1024 px alone.
+# Deviation: one logit, the mean of the two maps of logits; the authors' hinge is applied to each position of both maps.
+# Deviation: D's second branch takes the image at half the size; the authors' G makes a small image too, at 128 px.
+# Deviation: noise is not added between G's layers, unlike in the authors' code: an image depends only on z and class.
+# Deviation: a final tanh at every size; in the authors' code only at 1024 px.
 # Deviation: leaky ReLU in the gates, as in the paper (section 3.1); the authors' code has Swish there.
-# Deviation: the first layer is linear, from z to features of 4 px, and normalised so; theirs is transposed.
-# Deviation: above 256 px D begins at full size, where theirs halves it at once; G has gates at each size from 64 px on.
-# Deviation: classes: beside z in G, as a projection on D's features; the paper's game is unconditional.
+# Deviation: the first layer is linear, from z to features of 4 px, and spectrally normalised as such; theirs is a
+# transposed convolution.
+# Deviation: above 256 px D begins at full size, theirs at half the size; G has gates at each size from 64 px on.
+# Deviation: classes, by an embedding concatenated with z in G and a projection in D; the paper's GAN is unconditional.
 
 from functools import partial
 from itertools import pairwise
@@ -29,25 +30,25 @@ from lit_gan.networks.spectral import SpectrallyNormalised
 __all__ = ["FastGANDiscriminator", "FastGANGenerator"]
 
 GENERATOR = (16, 8, 4, 2, 2, 1, 1 / 2, 1 / 4, 1 / 8)
-"""Channels at 4, 8, 16, … px, in units of the width."""
+"""Channels of the generator at 4, 8, 16, … px, in units of its width."""
 DISCRIMINATOR = (16, 8, 4, 2, 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16)
-"""The same of the discriminator, which ends at 8 px."""
+"""Channels of the discriminator at 4, 8, 16, … px, in units of its width; its last features are of 8 px."""
 DECODER = (2, 1, 1, 1 / 2)
-"""Channels of a decoder from 16 px on, that makes 128 px from 8."""
+"""Channels of a decoder at 16, 32, 64 and 128 px, in units of the width; one of fewer layers has the last entries."""
 
 
 def _widths(multiples: tuple[float, ...], width: int, count: int) -> list[int]:
-    """Return the channels of ``count`` layers; beyond the table as in its last place."""
+    """Return the channels of ``count`` layers; those beyond the table have its last entry."""
     return [max(1, int(width * multiples[min(i, len(multiples) - 1)])) for i in range(count)]
 
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
-    """Return a convolution without bias, to half the size where ``stride`` is 2."""
+    """Return a convolution without bias, to half the size if ``stride`` is 2."""
     return nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, bias=False)
 
 
 class GatedConvolution(nn.Module):
-    """3×3, batch norm, gated linear unit, to twice the size where asked: a·σ(b), a and b the halves of the channels.
+    """3×3, batch norm and gated linear unit a·σ(b), a and b the halves of the channels; if ``up``, to twice the size.
 
     Reference: arXiv:2101.04775, figure 3; the unit: Dauphin et al. 2016, arXiv:1612.08083, equation 1.
     """
@@ -58,14 +59,14 @@ class GatedConvolution(nn.Module):
         self.layers = nn.Sequential(_convolution(inputs, 2 * outputs, 3), nn.BatchNorm2d(2 * outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, or to twice of H and W."""
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, or to ``(N, outputs, 2H, 2W)`` if ``up``."""
         return glu(self.layers(interpolate(x, scale_factor=2.0) if self.up else x), 1)
 
 
 class SkipExcitation(nn.Module):
-    """Features gated by others, channel by channel: y = F(x_low)·x_high, F(x_low) in (0, 1) for each channel of x_high.
+    """Skip-layer excitation: y = F(x_low)·x_high, with a gate F(x_low) in (0, 1) for each channel of x_high.
 
-    F is a mean to 4×4 places, a 4×4 convolution to one place, leaky ReLU, 1×1, sigmoid.
+    F is a mean to 4×4 positions, a 4×4 convolution to one position, leaky ReLU, 1×1, sigmoid.
 
     Reference: arXiv:2101.04775, section 3.1, equation 1.
     """
@@ -87,20 +88,21 @@ class SkipExcitation(nn.Module):
 
 
 class FastGANGenerator(SpectrallyNormalised):
-    """Gated convolutions to ever twice the size, gated by the features four doublings before, tanh at the end.
+    """Blocks of gated convolutions, each to twice the size, with skip-layer excitation and a final tanh.
 
-    Blocks have two convolutions and one in turn; the features of 4 px gate those of 64 px, 8 gate 128, and so on.
+    Blocks alternately have two convolutions and one. Features gate those of four doublings later: features of 4 px gate
+    those of 64 px, 8 px gate 128 px, and so on.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, 256, ...).
-        channels: of the image.
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 64, 128, 256, ...).
+        channels: channels of the image.
         latent_dim: length of z; 256 in the authors' code.
-        num_classes: None, or the number of classes it is conditional on.
-        width: channels at 128 px; 16 times as many at 4 px, fewer above 128 px. 64 in the authors' code.
+        num_classes: number of classes; None for an unconditional generator.
+        width: channels at 128 px; there are 16 times as many at 4 px, fewer above 128 px. 64 in the authors' code.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once.
 
     Reference: arXiv:2101.04775, section 3.1 and figure 3.
     """
@@ -143,13 +145,13 @@ class FastGANGenerator(SpectrallyNormalised):
 
 
 def _up_block(inputs: int, outputs: int, double: bool) -> nn.Sequential:
-    """Return one gated convolution to twice the size, and another after it where ``double``."""
+    """Return one gated convolution to twice the size, followed by another one if ``double``."""
     block = nn.Sequential(GatedConvolution(inputs, outputs, up=True))
     return block.append(GatedConvolution(outputs, outputs, up=False)) if double else block
 
 
 class HalvingBlock(nn.Module):
-    """Half the size in two ways, and the mean of both: 4×4 and 3×3, beside a mean over 2×2 and 1×1."""
+    """The mean of two branches to half the size: 4×4 with stride 2, then 3×3; and a mean over 2×2 pixels, then 1×1."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -163,32 +165,34 @@ class HalvingBlock(nn.Module):
 
 
 def _normed(inputs: int, outputs: int, size: int, stride: int = 1) -> list[nn.Module]:
+    """Return a convolution, batch norm and leaky ReLU."""
     return [_convolution(inputs, outputs, size, stride), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
 
 
 def _halving(inputs: int, outputs: int) -> nn.Sequential:
-    """Return 4×4 to half the size, batch norm and leaky ReLU."""
+    """Return a 4×4 convolution to half the size, batch norm and leaky ReLU."""
     return nn.Sequential(*_normed(inputs, outputs, 4, stride=2))
 
 
 class FastGANDiscriminator(SpectrallyNormalised):
-    """Two looks at an image, whole and at half the size, and decoders that make it again from the features.
+    """Two branches, for the image at full and at half the size, with decoders that reconstruct it from the features.
 
-    The whole image is halved to features of 8 px, a block's gated by those of three blocks before; from 32 px on, the
-    smaller image goes a narrower way of its own. The logit is the mean over both looks and all places of what 4×4
-    convolutions say there, plus the projection v_yᵀφ(x) where there are classes, φ(x) the mean of the whole image's
-    features. The decoders learn by :class:`lit_gan.penalties.Reconstruction` alone. Batch norm couples the samples of a
-    batch: leave gradient penalties out, and mind that V(G, D) is of D in evaluation, with its running statistics.
+    The first branch halves the image to features of 8 px; features gate those of three blocks later. The second branch,
+    for images from 32 px on, has fewer channels. A 4×4 convolution at the end of each gives a map of logits; the logit
+    is the mean over both maps and all positions, plus the projection v_yᵀφ(x) if there are classes, where φ(x) is the
+    mean of the first branch's features. Only :class:`lit_gan.penalties.Reconstruction` trains the decoders. Batch norm
+    makes a logit depend on the rest of the batch: do not use gradient penalties. V(G, D) is computed with D in
+    evaluation mode, with its running statistics.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, 256, ...).
-        channels: of the image.
-        num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637).
-        width: channels at 64 px; 8 times as many at 8 px, fewer above 64 px. 64 in the authors' code.
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 64, 128, 256, ...).
+        channels: channels of the image.
+        num_classes: number of classes, by projection (arXiv:1802.05637); None for an unconditional discriminator.
+        width: channels at 64 px; there are 8 times as many at 8 px, fewer above 64 px. 64 in the authors' code.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling; images of another shape, at the forward pass.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once; in ``forward``, images of another shape.
 
     Reference: arXiv:2101.04775, section 3.2 and figure 4.
     """
@@ -203,7 +207,7 @@ class FastGANDiscriminator(SpectrallyNormalised):
         at_least_one(channels=channels, num_classes=num_classes, width=width)
         _, doublings = stages(image_size)
         widths = _widths(DISCRIMINATOR, width, doublings + 1)[:0:-1]  # from the image's size to 8 px
-        narrow = _widths(DISCRIMINATOR, width, doublings)[:1:-1]  # of the smaller image, from half of its size to 8 px
+        narrow = _widths(DISCRIMINATOR, width, doublings)[:1:-1]  # of the second branch, to 8 px
         self.stem = nn.Sequential(_convolution(channels, widths[0], 3), nn.LeakyReLU(0.2))
         self.blocks = nn.ModuleList(HalvingBlock(a, b) for a, b in pairwise(widths))
         self.gates = nn.ModuleList(SkipExcitation(low, high) for low, high in zip(widths, widths[3:], strict=False))
@@ -232,11 +236,11 @@ class FastGANDiscriminator(SpectrallyNormalised):
         return logits + (features.mean((2, 3)) * self.embedding(required_labels(labels, self.embedding))).sum(1)
 
     def reconstructions(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Return pairs of what a decoder makes of the features and what it should make, ``(N, channels, H, W)`` both.
+        """Return pairs of a decoder's reconstruction and its target, both ``(N, channels, H, W)``.
 
-        They are the whole image, one quarter of it, which is drawn for all images together, and the smaller image.
-        Each has half the height and width of the whole image, all of it below 16 px, and 32 times the first size at the
-        most, 128 px for 4 px.
+        Targets are the whole image, one of its quarters, the same random one for the whole batch, and the image at half
+        the size. All are resized to half the height and width of the image (the full size below 16 px), at most 32
+        times the first size, 128 px for 4 px.
         """
         features = self._features(images)
         row, column = (int(torch.randint(2, ())) for _ in range(2))
@@ -250,7 +254,7 @@ class FastGANDiscriminator(SpectrallyNormalised):
         return [(made, interpolate(image, made.shape[2:], mode="area")) for made, image in pairs]
 
     def _features(self, images: Tensor) -> list[Tensor]:
-        """Return the features of the whole image, from its size to 8 px."""
+        """Return the first branch's features, from the image's size to 8 px."""
         features = [self.stem(images)]
         for i, block in enumerate(self.blocks, start=1):
             x = block(features[-1])
@@ -259,7 +263,7 @@ class FastGANDiscriminator(SpectrallyNormalised):
 
 
 def _decoder(features: int, channels: int, width: int, doublings: int) -> nn.Sequential:
-    """Return gated convolutions from features to a picture 2^``doublings`` times as large."""
+    """Return gated convolutions from features to an image 2^``doublings`` times as large."""
     widths = [features, *(max(1, int(width * m)) for m in DECODER[len(DECODER) - doublings :])]
     layers = [GatedConvolution(a, b, up=True) for a, b in pairwise(widths)]
     return nn.Sequential(*layers, _convolution(widths[-1], channels, 3), nn.Tanh())

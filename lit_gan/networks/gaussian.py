@@ -1,4 +1,4 @@
-"""The smallest generator there is, whose density is known: one Gaussian."""
+"""A generator of one Gaussian, whose density is known in closed form."""
 
 import math
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ __all__ = ["GaussianGenerator"]
 class GaussianGenerator(nn.Module):
     """G(z) = μ + σ·z: for normal latents p_g is N(μ, σ²), with μ and σ learned for each coordinate.
 
-    With one mode it cannot be everywhere: trained on two, it shows what a divergence cares about.
+    It has one mode: trained on data with two, it shows whether a divergence makes it cover both or settle on one.
 
     Args:
         features: number of coordinates, and length of z.
-        mean: μ before training, one for all coordinates or one for each.
-        std: σ before training, likewise, positive.
+        mean: μ before training, one number for all coordinates or one for each.
+        std: σ before training, positive, one number for all coordinates or one for each.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: μ that is not finite, σ that is not positive, or not as many numbers as there are coordinates.
+        ValueError: a μ that is not finite, a σ that is not positive, or neither 1 nor ``features`` numbers.
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, section 2.5 fits one Gaussian to a mixture in this way.
     """

@@ -1,4 +1,4 @@
-"""What the network families share: the conditioning of both players and the shapes they accept."""
+"""Layers and functions shared by the network families: class conditioning, shape checks, initial weights."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeVar, get_args
@@ -25,14 +25,13 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.Embedding)
 
 
 class LatentInput(nn.Module):
-    """The generator's input: the latent, with a learned embedding of the class beside it.
+    """The generator's input: the latent z, concatenated with a learned embedding of the class if there are classes.
 
     Args:
         latent_dim: length of z.
-        num_classes: None for an unconditional generator, whose labels are then ignored.
+        num_classes: number of classes; None for an unconditional generator, which ignores labels.
 
-    Reference: Mirza & Osindero 2014, arXiv:1411.1784, section 3.2; a learned embedding takes the place of the one-hot
-    vector.
+    Reference: Mirza & Osindero 2014, arXiv:1411.1784, section 3.2; a learned embedding replaces the one-hot vector.
     """
 
     def __init__(self, latent_dim: int, num_classes: int | None) -> None:
@@ -51,22 +50,22 @@ class LatentInput(nn.Module):
 
 
 Conditioning = Literal["projection", "classifier"]
-"""How a discriminator learns of classes: its logit depends on the class, or it tells the class beside the logit."""
+"""How a discriminator uses classes: its logit depends on the class, or it predicts the class as well."""
 
 
 class LogitHead(nn.Module):
-    """The discriminator's output: a linear logit, plus the projection of the features on the class's embedding.
+    """The discriminator's output layer: a linear logit, plus the inner product of the features and a class embedding.
 
-    logit(x, y) = wᵀφ(x) + b + v_yᵀφ(x), the last term only where there are classes. With ``conditioning="classifier"``
-    it is wᵀφ(x) + b, whatever the class, and :meth:`classify` gives Uφ(x) + a, a logit for each class.
+    logit(x, y) = wᵀφ(x) + b + v_yᵀφ(x), the last term only if there are classes. With ``conditioning="classifier"`` the
+    logit is wᵀφ(x) + b for every class, and :meth:`classify` returns Uφ(x) + a, a logit for each class.
 
     Args:
         features: length of φ(x).
-        num_classes: None for an unconditional discriminator, whose labels are then ignored.
+        num_classes: number of classes; None for an unconditional discriminator, which ignores labels.
         conditioning: ``"projection"`` or ``"classifier"``.
 
     Raises:
-        ValueError: another ``conditioning``, or a classifier without classes.
+        ValueError: an unknown ``conditioning``, or a classifier without ``num_classes``.
 
     Reference: Miyato & Koyama 2018, arXiv:1802.05637, equation 3; Odena et al. 2016, arXiv:1610.09585, section 3.
     """
@@ -86,7 +85,7 @@ class LogitHead(nn.Module):
             self.classifier = nn.Linear(features, num_classes)
         elif num_classes is not None:
             self.embedding = nn.Embedding(num_classes, features)
-            nn.init.normal_(self.embedding.weight, 0.0, 0.02)  # a sum over many features: it starts small
+            nn.init.normal_(self.embedding.weight, 0.0, 0.02)  # small, since the product sums over many features
 
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
         """Map ``features`` ``(N, features)`` and ``labels`` ``(N,)`` to logits ``(N,)``."""
@@ -96,10 +95,10 @@ class LogitHead(nn.Module):
         return logits + (features * self.embedding(required_labels(labels, self.embedding))).sum(1)
 
     def classify(self, features: Tensor) -> Tensor:
-        """Map ``features`` ``(N, features)`` to logits of classes ``(N, num_classes)``, whose softmax is P(C | x).
+        """Map ``features`` ``(N, features)`` to class logits ``(N, num_classes)``, whose softmax is P(C | x).
 
         Raises:
-            ValueError: there is no classifier.
+            ValueError: the head does not have a classifier.
         """
         if self.classifier is None:
             raise LitGANError('no classifier: give the discriminator num_classes and conditioning="classifier"')
@@ -108,7 +107,7 @@ class LogitHead(nn.Module):
 
 
 class HeadedDiscriminator(nn.Module):
-    """A discriminator whose :class:`LogitHead` judges the features φ(x) that a subclass finds in an image x."""
+    """A discriminator with a :class:`LogitHead` on features φ(x), which a subclass computes from images x."""
 
     image_size: int
     channels: int
@@ -120,11 +119,11 @@ class HeadedDiscriminator(nn.Module):
         return logits
 
     def classify(self, images: Tensor) -> Tensor:
-        """Map images to logits of classes ``(N, num_classes)``, where ``conditioning="classifier"``."""
+        """Map images to class logits ``(N, num_classes)``, if ``conditioning="classifier"``."""
         return self.head.classify(self._checked_features(images))
 
     def features(self, images: Tensor) -> Tensor:
-        """Map images to φ(x), ``(N, features)``."""
+        """Map images to features φ(x), ``(N, features)``."""
         raise NotImplementedError
 
     def _checked_features(self, images: Tensor) -> Tensor:
@@ -133,14 +132,14 @@ class HeadedDiscriminator(nn.Module):
 
 
 def required_labels(labels: Tensor | None, embedding: nn.Embedding) -> Tensor:
-    """Return ``labels``; raise ValueError, naming the classes of ``embedding``, where there are none."""
+    """Return ``labels``; raise ValueError, naming the number of classes of ``embedding``, if they are None."""
     if labels is None:
         raise LitGANError(f"this network is conditional on {embedding.num_embeddings} classes: pass labels")
     return labels
 
 
 def check_images(images: Tensor, shape: Sequence[int], network: nn.Module) -> None:
-    """Raise ValueError, naming both, where ``images`` ``(N, ...)`` are not of ``shape``, the one ``network`` takes."""
+    """Raise ValueError, naming both shapes, if ``images`` ``(N, ...)`` are not of the ``shape`` ``network`` takes."""
     if tuple(images.shape[1:]) != tuple(shape):
         given, taken = ("×".join(map(str, s)) for s in (images.shape[1:], shape))
         raise LitGANError(
@@ -151,11 +150,11 @@ def check_images(images: Tensor, shape: Sequence[int], network: nn.Module) -> No
 
 
 def stages(image_size: int) -> tuple[int, int]:
-    """Return the first size (4 to 7) and the number of doublings that lead from it to ``image_size``.
+    """Return the first size (4 to 7) and the number of doublings from it to ``image_size``.
 
     Raises:
-        TypeError: no whole number.
-        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once; the nearest sizes are named.
+        TypeError: ``image_size`` is not an integer.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once; the message names the nearest sizes.
     """
     at_least_one(image_size=image_size)
     start, doublings = image_size, 0
@@ -170,7 +169,7 @@ def stages(image_size: int) -> tuple[int, int]:
 
 
 def dcgan_init(module: nn.Module) -> None:
-    """Set weights to N(0, 0.02), batch-norm scales to N(1, 0.02), biases to 0; use with ``network.apply``.
+    """Draw weights from N(0, 0.02²), batch-norm scales from N(1, 0.02²), set biases to 0; for ``network.apply``.
 
     Reference: Radford et al. 2015, arXiv:1511.06434, section 4; the scales as in the authors' code.
     """
@@ -184,7 +183,7 @@ def dcgan_init(module: nn.Module) -> None:
 
 
 def glorot(layer: Layer, gain: float = 1.0) -> Layer:
-    """Return ``layer`` with weights uniform in ±gain·√(6/(inputs + outputs)) and a bias of 0.
+    """Return ``layer``, its weights redrawn uniformly within ±gain·√(6/(inputs + outputs)) and its bias set to 0.
 
     Reference: Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks",
     equation 16.

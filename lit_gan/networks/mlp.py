@@ -1,4 +1,4 @@
-"""Fully connected networks, for small images and for points in a plane (Goodfellow et al. 2014, arXiv:1406.2661)."""
+"""Fully connected networks for small images and for vectors (Goodfellow et al. 2014, arXiv:1406.2661)."""
 
 import math
 from functools import partial
@@ -15,10 +15,11 @@ from lit_gan.networks.layers import LatentInput, LogitHead, check_images
 __all__ = ["MLPDiscriminator", "MLPGenerator", "Waves"]
 
 SLOPE = 0.2
-"""Of leaky ReLU below 0."""
+"""Negative slope of leaky ReLU."""
 
 
 def _data_shape(image_size: int | None, channels: int | None, features: int | None) -> tuple[int, ...]:
+    """Return the shape of one image, or of one vector; raise ValueError if neither or both are given."""
     at_least_one(image_size=image_size, channels=channels, features=features)
     if features is not None:
         if image_size is not None or channels is not None:
@@ -33,13 +34,14 @@ def _data_shape(image_size: int | None, channels: int | None, features: int | No
 
 
 class Waves(nn.Module):
-    """x beside sines and cosines of random projections of it, without which an MLP can hardly see narrow modes.
+    """x, concatenated with sines and cosines of random projections of x (random Fourier features).
 
-    The projections' wave numbers are normal, of standard deviations from 0.6 to 6 over √D.
+    An MLP can hardly see narrow modes from x alone. The entries of the projection matrix are normal; their standard
+    deviations rise geometrically over the projections, from 0.6/√D to 6/√D.
 
     Args:
-        dimensions: of x, D.
-        projections: how many.
+        dimensions: length D of x.
+        projections: number of projections.
 
     Reference: Tancik et al. 2020, arXiv:2006.10739, section 6 (Gaussian mapping); the range of scales is ours.
     """
@@ -54,12 +56,13 @@ class Waves(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, D)`` to ``(N, D + 2·projections)``."""
-        with torch.autocast(x.device.type, enabled=False):  # a narrow mode lies within bfloat16's rounding
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round narrow modes away
             angles = x @ self.waves.to(x.dtype)
         return torch.cat([x, angles.sin(), angles.cos()], 1)
 
 
 def _hidden_layers(inputs: int, width: int, depth: int) -> nn.Sequential:
+    """Return ``depth`` linear layers of ``width`` units, each followed by leaky ReLU."""
     sizes = [inputs] + [width] * depth
     return nn.Sequential(
         *(layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(SLOPE, inplace=True)))
@@ -67,30 +70,31 @@ def _hidden_layers(inputs: int, width: int, depth: int) -> nn.Sequential:
 
 
 def _keep_variance(module: nn.Module, gain: float) -> None:
-    """Draw a linear layer's weights from N(0, gain²/inputs), its bias is 0."""
+    """Draw a linear layer's weights from N(0, gain²/inputs) and set its bias to 0."""
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, 0.0, gain / math.sqrt(module.in_features))
         nn.init.zeros_(module.bias)
 
 
 class MLPGenerator(nn.Module):
-    """Hidden layers with leaky ReLU from a latent to an image, tanh at the end, or to an unbounded vector.
+    """Fully connected layers with leaky ReLU from a latent to an image, with a final tanh, or to an unbounded vector.
 
     Args:
         image_size: height and width of the image, in pixels.
         channels: of the image.
-        features: length of the vector, in place of ``image_size`` and ``channels``.
+        features: length of the vector, instead of ``image_size`` and ``channels``.
         latent_dim: length of z.
         num_classes: None, or the number of classes it is conditional on.
         width: units of each hidden layer.
         depth: number of hidden layers.
-        he_init: first weights that keep the latent's variance, so that vectors start as wide as data of unit variance
-            (He et al. 2015, arXiv:1502.01852, equation 15, for the slope 0.2); torch's, where not, shrink it to less
-            than a hundredth: all samples start near one point, and may stay in the modes around it.
+        he_init: whether the initial weights keep the latent's variance, so that vectors start with the unit variance
+            of standardised data (He et al. 2015, arXiv:1502.01852, equation 15, for the slope 0.2). If False, torch's
+            initial weights shrink it to less than a hundredth: all samples start near one point, and may stay in the
+            modes around it.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: neither or both of image and vector are asked for.
+        ValueError: arguments of neither an image nor a vector, or of both.
 
     Reference: arXiv:1406.2661, section 5.
     """
@@ -130,21 +134,21 @@ class MLPGenerator(nn.Module):
 
 
 class MLPDiscriminator(nn.Module):
-    """Hidden layers with leaky ReLU from an image or a vector to a logit.
+    """Fully connected layers with leaky ReLU from an image or a vector to a logit.
 
     Args:
         image_size: height and width of the image, in pixels.
         channels: of the image.
-        features: length of the vector, in place of ``image_size`` and ``channels``.
+        features: length of the vector, instead of ``image_size`` and ``channels``.
         num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637).
         width: units of each hidden layer.
         depth: number of hidden layers.
-        waves: random projections whose sines and cosines the layers see beside x, for vectors with narrow modes; None
-            for none (:class:`Waves`).
+        waves: number of random projections whose sines and cosines are concatenated with x (:class:`Waves`), for
+            vectors with narrow modes; None for no projections.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: neither or both of image and vector are asked for; inputs of another shape, at the forward pass.
+        ValueError: arguments of neither an image nor a vector, or of both; in ``forward``, inputs of another shape.
 
     Reference: arXiv:1406.2661, section 5.
     """

@@ -1,4 +1,4 @@
-"""StyleGAN2's convolutions, whose weights are scaled by a style and normalised again, and their noise."""
+"""StyleGAN2's modulated convolutions and per-pixel noise (Karras et al. 2019, arXiv:1912.04958)."""
 
 import math
 
@@ -14,18 +14,18 @@ __all__ = ["ModulatedConv", "StyledConv"]
 
 
 class ModulatedConv(nn.Module):
-    """A convolution with w″_ijk = s_i·w_ijk/√(Σ_ik (s_i·w_ijk)² + 1e-8) for each sample; s = A(style), near 1 at first.
+    """A convolution with w″_ijk = s_i·w_ijk/√(Σ_ik (s_i·w_ijk)² + 1e-8) for each sample, s = A(style), near 1 at first.
 
-    The style scales what comes in, the norm what goes out: the same number, with one kernel for all samples. Both
-    are computed in float32 at least, whatever the precision of the features.
+    Computed as one kernel for all samples, by scaling the input channels by the style and the output channels by the
+    norm, which is equivalent. Both scales are computed in at least float32, whatever the precision of the features.
 
     Args:
         inputs: channels of x, i.
         outputs: channels of the result, j.
-        size: of the kernel, odd; 3 where ``up``.
+        size: height and width of the kernel, odd; 3 if ``up``.
         style_dim: length of the style.
-        up: whether the result has twice the height and width: zeros between the pixels, then the binomial filter.
-        demodulate: whether the weights are normalised; else w″ = s_i·w_ijk.
+        up: whether height and width are doubled, by zeros between the pixels; the binomial filter follows.
+        demodulate: whether the weights are normalised; if not, w″_ijk = s_i·w_ijk.
 
     Reference: Karras et al. 2019, arXiv:1912.04958, equations 1 to 3.
     """
@@ -40,7 +40,7 @@ class ModulatedConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Map ``x`` ``(N, inputs, H, W)`` and styles ``(N, style_dim)`` to ``(N, outputs, H, W)``, or twice H and W."""
+        """Map ``(N, inputs, H, W)`` and styles ``(N, style_dim)`` to ``(N, outputs, H, W)``, or 2H and 2W if ``up``."""
         weight = self.weight * self.scale
         with torch.autocast(x.device.type, enabled=False):
             s = self.affine(style)
@@ -53,28 +53,28 @@ class ModulatedConv(nn.Module):
     def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
         if not self.up:
             return conv2d(x, weight, padding=weight.shape[-1] // 2)
-        whole = conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # a quarter of the work of a larger x
+        whole = conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # a quarter of the work of upsampling x first
         return 4 * blurred(whole, 1)
 
 
 def _norm(weight: Tensor, s: Tensor) -> Tensor:
-    """Return 1/√(Σ_ik (s_i·w_ijk)² + 1e-8) for each sample and j, ``(N, outputs)``."""
+    """Return 1/√(Σ_ik (s_i·w_ijk)² + 1e-8) for each sample and output channel j, ``(N, outputs)``."""
     squares = at_least_float32(weight).square().sum((2, 3))
     return (at_least_float32(s).square() @ squares.T + 1e-8).rsqrt()
 
 
 class StyledConv(nn.Module):
-    """A modulated 3×3 convolution, plus noise of a learned strength, 0 at first, then leaky ReLU·√2.
+    """A modulated 3×3 convolution, plus noise of a learned strength, initially 0, then leaky ReLU·√2.
 
-    The noise is one number for each pixel: fresh in training, in evaluation a picture that is kept with the weights,
-    so that a latent has one image.
+    The noise is one number for each pixel: drawn at each pass in training mode, a fixed buffer, saved with the weights,
+    in evaluation mode, so that a latent always gives the same image.
 
     Args:
         inputs: channels of x.
         outputs: channels of the result.
         image_size: height and width of the result.
         style_dim: length of the style.
-        up: whether x has half that size.
+        up: whether x has half the height and width of the result.
 
     Reference: arXiv:1912.04958, figure 2c.
     """

@@ -1,4 +1,4 @@
-"""PacGAN: a discriminator that judges several samples together, and so sees a lack of variety."""
+"""PacGAN's discriminator of packs of samples, in which mode collapse is visible (arXiv:1712.04086)."""
 
 import torch
 from torch import Tensor, nn
@@ -11,19 +11,19 @@ __all__ = ["Packed"]
 
 
 class Packed(nn.Module):
-    """D(x₁, …, x_k): k samples of one kind at a time, one after another along the channels; one logit for each pack.
+    """D(x₁, …, x_k): one logit for a pack of k samples, all real or all fake, concatenated along the channels.
 
-    A batch that k does not divide is filled up with its first samples. What the discriminator compares are packs, so
-    V(G, D) bounds the JSD of the distributions of k samples, which is larger than that of one.
+    If k does not divide the batch size, the batch is filled up with its first samples. The discriminator compares
+    packs, so V(G, D) bounds the JSD between the distributions of k samples, which is larger than that of one sample.
 
     Args:
-        discriminator: without classes; takes k times the channels of an image, ``(N, k·C, H, W)``, or k times the
-            features of a vector.
-        k: samples in a pack; 2 to 4 in the paper.
+        discriminator: an unconditional one, whose input has k times the channels of an image, ``(N, k·C, H, W)``, or k
+            times the features of a vector.
+        k: number of samples in a pack; 2 to 4 in the paper.
 
     Raises:
-        TypeError: a discriminator that is no Module.
-        ValueError: k below 1, or a discriminator of classes; at the forward pass, what the discriminator refuses.
+        TypeError: a discriminator that is not a Module, or a k that is not an integer.
+        ValueError: k below 1, or a conditional discriminator; in ``forward``, an input that the discriminator refuses.
 
     Reference: Lin et al. 2017, arXiv:1712.04086, section 2.
     """

@@ -1,12 +1,13 @@
-"""R3GAN, a minimal modern pair without normalisation (Huang et al. 2024, arXiv:2501.05441, configuration E).
+"""R3GAN's residual networks without normalisation (Huang et al. 2024, arXiv:2501.05441, configuration E).
 
-Layers are those of section 3 and table 9. What the paper leaves open (initial weights outside the residual blocks, the
-resampling filter, where the 1×1 of a transition stands) is as in the authors' code, github.com/brownvc/R3GAN (without a
-licence; read, not copied). The game that goes with them is in examples/configs/r3gan.yaml.
+Layers are those of section 3 and table 9. Details that the paper leaves open (initial weights outside the residual
+blocks, the resampling filter, the position of the 1×1 in a transition) are as in the authors' code,
+github.com/brownvc/R3GAN (without a licence; read, not copied). The loss, penalties and optimizers that go with
+them are in examples/configs/r3gan.yaml.
 """
 
-# Deviation: in evaluation images are clamped to [-1, 1], the range of LitGAN's samples; in training they are unbounded.
-# So held-out V(G, D) is of clamped ones.
+# Deviation: in evaluation mode images are clamped to [-1, 1], the range of LitGAN's samples; in training mode they are
+# unbounded. So held-out V(G, D) is computed on clamped images.
 
 import math
 from itertools import pairwise
@@ -23,16 +24,16 @@ from lit_gan.networks.resampling import Down, Up
 __all__ = ["R3GANDiscriminator", "R3GANGenerator"]
 
 BLOCKS, EXPANSION, SLOPE = 2, 2, 0.2
-"""Residual blocks of each resolution, their inner channels over the outer ones, the slope of leaky ReLU below 0."""
+"""Residual blocks of each resolution; ratio of their inner to their outer channels; negative slope of leaky ReLU."""
 
 
 def _widths(width: int, wide_stages: int, doublings: int) -> list[int]:
-    """Return the channels of each resolution, the smallest first: ``width``, and after the wide ones half each time."""
+    """Return the channels of each resolution, the smallest first: ``width``, halved at each after the wide ones."""
     return [max(1, width // 2 ** max(0, i + 1 - wide_stages)) for i in range(doublings + 1)]
 
 
 def _normal(weight: Tensor, gain: float = 1.0) -> None:
-    """Draw a weight from N(0, gain²/inputs), so that the outputs of normal inputs have the variance gain²."""
+    """Draw a weight from N(0, gain²/inputs), so that outputs have variance gain² if inputs have variance 1."""
     nn.init.normal_(weight, 0.0, gain / math.sqrt(weight[0].numel()))
 
 
@@ -44,19 +45,19 @@ def _pointwise(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def _mixing(inputs: int, outputs: int) -> list[nn.Module]:
-    """Return a transition's layer beside the resampling: none where the channels stay."""
+    """Return the 1×1 of a transition between resolutions: an empty list if the channels do not change."""
     return [] if inputs == outputs else [_pointwise(inputs, outputs)]
 
 
 class ResidualBlock(nn.Module):
-    """x plus x through 1×1, leaky ReLU, grouped 3×3, leaky ReLU, 1×1: the identity at first, since the last 1×1 is 0.
+    """x plus x through 1×1, leaky ReLU, grouped 3×3, leaky ReLU, 1×1: initially the identity, since the last 1×1 is 0.
 
-    Twice as many channels inside as outside; weights of the first two are scaled by L^(-1/4) (Fixup,
-    arXiv:1901.09321, without its extra biases and multipliers).
+    There are twice as many channels inside as outside; the initial weights of the first two layers are scaled by
+    L^(-1/4) (Fixup, arXiv:1901.09321, without its extra biases and multipliers).
 
     Args:
         features: channels of x.
-        group_size: channels that the 3×3 mixes.
+        group_size: channels in a group of the 3×3.
         depth: L, the number of such blocks in the network.
 
     Reference: arXiv:2501.05441, section 3.
@@ -90,22 +91,23 @@ def _blocks(features: int, group_size: int, depth: int) -> list[nn.Module]:
 class R3GANGenerator(nn.Module):
     """Residual blocks and bilinear upsampling from learned 4×4 features, scaled by a linear map of z, to an image.
 
-    The first features are B_c·(w_cᵀ[z, e_y]) in channel c, with B_c learned. In training nothing bounds the last layer.
+    The first features are B_c·(w_cᵀ[z, e_y]) in channel c, with B_c learned. Images are unbounded in training mode, and
+    clamped to [-1, 1] in evaluation mode.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 256, ...).
-        channels: of the image.
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 64, 256, ...).
+        channels: channels of the image.
         latent_dim: length of z.
-        num_classes: None, or the number of classes it is conditional on (by an embedding beside z).
+        num_classes: number of classes, by an embedding concatenated with z; None for an unconditional generator.
         width: channels of the smallest resolutions. 768 in the paper, 1536 for ImageNet.
-        wide_stages: how many resolutions have that width; each further one has half as many. 4 in the paper, 5 for
+        wide_stages: number of resolutions with that width, which is halved at each further one. 4 in the paper, 5 for
             ImageNet at 64 px.
-        group_size: channels that a 3×3 convolution mixes; 16 in the paper, 32 for ImageNet. Where it does not divide
-            twice the width, their greatest common divisor.
+        group_size: channels in a group of the 3×3 convolutions; 16 in the paper, 32 for ImageNet. If it does not
+            divide twice the width, their greatest common divisor.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once.
 
     Reference: arXiv:2501.05441, section 3, figure 2 (c) and table 9.
     """
@@ -151,22 +153,24 @@ class R3GANGenerator(nn.Module):
 class R3GANDiscriminator(nn.Module):
     """Residual blocks and bilinear downsampling from an image to 4×4 features, the mirror of :class:`R3GANGenerator`.
 
-    φ_c(x) is the sum of the last features of channel c over all places, with learned weights; the logit is wᵀφ(x), with
-    classes e_yᵀWφ(x). Without normalisation, it judges each image for itself.
+    φ_c(x) is the sum of the last features of channel c over all positions, with learned weights; the logit is wᵀφ(x),
+    or e_yᵀWφ(x) if there are classes. Without normalisation, an image's logit does not depend on the rest of the
+    batch.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 256, ...).
-        channels: of the image.
-        num_classes: None, or the number of classes it is conditional on (by projection, arXiv:1802.05637, alone).
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 64, 256, ...).
+        channels: channels of the image.
+        num_classes: number of classes, by projection (arXiv:1802.05637) without an unconditional term; None for an
+            unconditional discriminator.
         width: channels of the smallest resolutions. 768 in the paper, 1536 for ImageNet.
-        wide_stages: how many resolutions have that width; each further one has half as many. 4 in the paper, 5 for
+        wide_stages: number of resolutions with that width, which is halved at each further one. 4 in the paper, 5 for
             ImageNet at 64 px.
-        group_size: channels that a 3×3 convolution mixes; 16 in the paper, 32 for ImageNet. Where it does not divide
-            twice the width, their greatest common divisor.
+        group_size: channels in a group of the 3×3 convolutions; 16 in the paper, 32 for ImageNet. If it does not
+            divide twice the width, their greatest common divisor.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling; images of another shape, at the forward pass.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once; in ``forward``, images of another shape.
 
     Reference: arXiv:2501.05441, section 3, figure 2 (c), table 9 and appendix D (classes).
     """

@@ -1,4 +1,4 @@
-"""Residual blocks that double or halve an image, conditional batch norm and self-attention: SNGAN's and BigGAN's."""
+"""Residual blocks to twice or half the size, conditional batch norm and self-attention, for SNGAN and BigGAN."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ __all__ = ["ConditionalBatchNorm", "DownBlock", "ResidualDiscriminator", "SelfAt
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch norm whose scale and shift belong to the class: γ_y·(x − mean)/std + β_y, with γ = 1 and β = 0 at first.
+    """Batch norm with a scale and shift for each class: γ_y·(x − mean)/std + β_y, initially γ = 1 and β = 0.
 
     Args:
         features: channels of x.
-        num_classes: None for batch norm with one scale and shift, which ignores labels.
+        num_classes: number of classes; None for batch norm with one scale and shift, which ignores labels.
 
     Reference: Dumoulin et al. 2017, arXiv:1610.07629, section 2.2; in a generator: arXiv:1802.05637, section 5.1.
     """
@@ -40,23 +40,24 @@ class ConditionalBatchNorm(nn.Module):
         if self.scale is None or self.shift is None:
             return h
         labels = required_labels(labels, self.scale)
-        scale, shift = (e(labels)[:, :, None, None].to(h.dtype) for e in (self.scale, self.shift))  # bf16 stays bf16
+        scale, shift = (e(labels)[:, :, None, None].to(h.dtype) for e in (self.scale, self.shift))  # keeps bfloat16
         return scale * h + shift
 
 
 def _convolution(inputs: int, outputs: int, size: int) -> nn.Conv2d:
-    gain = math.sqrt(2) if size > 1 else 1.0  # the authors': √2 on the way, 1 on shortcuts
+    gain = math.sqrt(2) if size > 1 else 1.0  # as in the authors' code; 1 in shortcuts, 1×1
     return glorot(nn.Conv2d(inputs, outputs, size, padding=size // 2), gain)
 
 
 class UpBlock(nn.Module):
-    """A generator's block, to twice the size: x↑ through 1×1, plus x through norm, ReLU, ↑, 3×3, norm, ReLU, 3×3.
+    """A generator's block to twice the size: x↑ through 1×1, plus x through norm, ReLU, ↑, 3×3, norm, ReLU, 3×3.
 
     Args:
         inputs: channels of x.
         outputs: channels of the result.
-        condition: the second argument of the norms: for :class:`ConditionalBatchNorm` the number of classes, or None.
-        norm: makes a norm of a number of channels and ``condition``; called with x and what the block is called with.
+        condition: second argument of ``norm``: for :class:`ConditionalBatchNorm` the number of classes, or None.
+        norm: returns a norm, given a number of channels and ``condition``; the norm takes x and the condition of
+            :meth:`forward`.
 
     Reference: arXiv:1802.05957, figure 8, as in Gulrajani et al. 2017, arXiv:1704.00028, appendix F.
     """
@@ -70,26 +71,27 @@ class UpBlock(nn.Module):
         self.shortcut = _convolution(inputs, outputs, 1)
 
     def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
-        """Map ``(N, inputs, H, W)``, and labels or whatever the norms take, to ``(N, outputs, 2H, 2W)``."""
+        """Map ``(N, inputs, H, W)``, and the condition that the norms take (labels), to ``(N, outputs, 2H, 2W)``."""
         h = self.conv1(interpolate(relu(self.norm1(x, condition)), scale_factor=2.0))
         h = self.conv2(relu(self.norm2(h, condition)))
-        shortcut = interpolate(self.shortcut(x), scale_factor=2.0)  # a quarter of the work, and equal to 1×1 after ↑
+        shortcut = interpolate(self.shortcut(x), scale_factor=2.0)  # equal to 1×1 after ↑, for a quarter of the work
         out: Tensor = h + shortcut
         return out
 
 
 class DownBlock(nn.Module):
-    """A discriminator's block, to half the size where asked: x through 1×1, plus x through ReLU, 3×3, ReLU, 3×3.
+    """A discriminator's block, to half the size if ``down``: x through 1×1, plus x through ReLU, 3×3, ReLU, 3×3.
 
-    Both ways end in a mean over 2×2; the shortcut is x itself where neither size nor channels change.
+    If ``down``, both branches take the mean over 2×2 pixels. The shortcut is x itself if neither size nor channels
+    change.
 
     Args:
         inputs: channels of x.
         outputs: channels of the result.
         down: whether the result has half the size.
-        first: whether x is an image: no ReLU comes before it.
+        first: whether x is an image, to which the first ReLU is not applied.
         wide: whether there are ``outputs`` channels between the two 3×3, as in BigGAN, or ``inputs``, as in SNGAN; in a
-            first block there are ``outputs`` in any case.
+            ``first`` block there are ``outputs`` in any case.
 
     Reference: arXiv:1802.05957, figure 8, as in Gulrajani et al. 2017, arXiv:1704.00028, appendix F.
     """
@@ -102,7 +104,7 @@ class DownBlock(nn.Module):
         self.shortcut = _convolution(inputs, outputs, 1) if down or inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, or to half of H and W."""
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, or to half of H and W if ``down``."""
         h = self.conv2(relu(self.conv1(x if self.first else relu(x))))
         if self.down:
             h, x = avg_pool2d(h, 2), avg_pool2d(x, 2)
@@ -111,15 +113,15 @@ class DownBlock(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Each place looks at all others: x_j + γ·W_v Σ_i β_ji W_h x_i, with β_ji = softmax over i of (W_f x_i)ᵀ(W_g x_j).
+    """Self-attention: x_j + γ·W_v Σ_i β_ji W_h x_i, with β_ji = softmax over positions i of (W_f x_i)ᵀ(W_g x_j).
 
-    γ is learned and starts at 0, where x stays as it is. Written out, since torch's fused attention has no second
-    derivative, which gradient penalties take.
+    γ is learned and initially 0, which leaves x unchanged. Torch's fused attention is not used, since it lacks the
+    second derivative that gradient penalties need.
 
     Args:
-        features: channels of x; W_f, W_g and W_h make an eighth of them, one at least.
-        pooled: as in the code of both papers' authors: W_f x and W_h x are the largest of 2×2 places, a quarter of the
-            work, and W_h makes a half of the channels.
+        features: channels of x; W_f, W_g and W_h map to an eighth of them, at least one.
+        pooled: whether W_f x and W_h x are max-pooled over 2×2 positions, which takes a quarter of the work, and W_h
+            maps to half of the channels, as in the code of both papers' authors.
 
     Reference: Zhang et al. 2018, arXiv:1805.08318, section 3, equations 1 to 3; pooled as in
     github.com/ajbrock/BigGAN-PyTorch (MIT; read, not copied).
@@ -138,28 +140,28 @@ class SelfAttention(nn.Module):
         f, g, h = self.f(x), self.g(x), self.h(x)
         if self.pooled:
             f, h = max_pool2d(f, 2), max_pool2d(h, 2)
-        f, g, h = (t.flatten(2) for t in (f, g, h))  # (N, inner, places)
+        f, g, h = (t.flatten(2) for t in (f, g, h))  # (N, inner, positions)
         beta = (f.transpose(1, 2) @ g).softmax(1)  # (N, i, j)
         return x + self.gamma * self.v((h @ beta).unflatten(2, x.shape[2:]))
 
 
 class ResidualDiscriminator(HeadedDiscriminator, SpectrallyNormalised):
-    """Residual blocks, spectrally normalised; φ(x) is the sum over all places of what the last makes, after ReLU."""
+    """Spectrally normalised residual blocks; φ(x) is the last block's output, after ReLU, summed over positions."""
 
     blocks: nn.Module
 
     def features(self, images: Tensor) -> Tensor:
-        """Map images to φ(x), ``(N, features)``."""
+        """Map images to features φ(x), ``(N, features)``."""
         features: Tensor = self.blocks(images).relu().sum((2, 3))
         return features
 
 
 def attention_place(attention: int | None, sizes: Sequence[int], network: nn.Module) -> int | None:
-    """Return the index of the first of ``sizes``, those after each block, that is ``attention``; None for None.
+    """Return the first index of ``attention`` in ``sizes``, the sizes of the features after each block; None for None.
 
     Raises:
-        TypeError: ``attention`` is no whole number.
-        ValueError: there are no features of that size in ``network``.
+        TypeError: ``attention`` is not an integer.
+        ValueError: ``attention`` is not in ``sizes``; the message names ``network``.
     """
     at_least_one(attention=attention)
     if attention is None:

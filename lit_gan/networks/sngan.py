@@ -1,14 +1,15 @@
 """SNGAN's residual networks (Miyato et al. 2018, arXiv:1802.05957), with SAGAN's attention (arXiv:1805.08318).
 
-Classes come in as in "cGANs with projection discriminator" (Miyato & Koyama 2018, arXiv:1802.05637): conditional batch
-norm in the generator, a projection in the discriminator. Layers are those of tables 4 (32 px), 5 (48 px) and 6 (128 px)
-of arXiv:1802.05957; what they leave open (hidden widths, initial weights) is as in the authors' code,
+Networks take labels as in "cGANs with projection discriminator" (Miyato & Koyama 2018, arXiv:1802.05637): conditional
+batch norm in the generator, a projection in the discriminator. Layers are those of tables 4 (32 px), 5 (48 px) and 6
+(128 px) of arXiv:1802.05957; details that they leave open (hidden widths, initial weights) are as in the authors' code,
 github.com/pfnet-research/sngan_projection (MIT; read, not copied).
 """
 
-# Deviation: at 64 px, which has no table, the last block keeps 4×4 px, as at 128; in the authors' code it halves them.
-# Deviation: the logit has a bias at 32 px too, where the authors' code has none.
-# Deviation: SAGAN normalises its generator too; here attention alone is taken from it.
+# Deviation: at 64 px, which the tables do not have, the last block keeps 4×4 px, as at 128 px; in the authors' code it
+# halves them.
+# Deviation: the logit has a bias at all sizes; in the authors' code not at 32 px.
+# Deviation: only attention is taken from SAGAN, whose generator is spectrally normalised too.
 
 from itertools import pairwise
 
@@ -23,29 +24,31 @@ from lit_gan.networks.residual import DownBlock, ResidualDiscriminator, SelfAtte
 __all__ = ["SNGANDiscriminator", "SNGANGenerator"]
 
 SMALL = 32
-"""Up to this size, in px, all layers have the same width (table 4); above, widths double away from the image."""
+"""Largest image size, in px, at which all layers have one width (table 4); above, widths double from the image on."""
 
 
 def _widths(image_size: int, width: int, layers: int) -> list[int]:
-    """Return the channels of ``layers`` layers, those nearest to the image first."""
+    """Return the channels of ``layers`` layers, from the image on."""
     return [width if image_size <= SMALL else width * 2 ** min(i, 4) for i in range(layers)]
 
 
 class SNGANGenerator(nn.Module):
-    """Residual blocks with batch norm, each to twice the size, from a latent to an image, tanh at the end.
+    """Residual blocks with batch norm, each to twice the size, from a latent to an image, with a final tanh.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 48, 64, 128, ...).
-        channels: of the image.
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 48, 64, 128, ...).
+        channels: channels of the image.
         latent_dim: length of z.
-        num_classes: None, or the number of classes it is conditional on (by conditional batch norm).
-        width: channels; above 32 px those of the last block, and each one towards the latent has twice as many, up to
-            16 times. None for the paper's: 256 up to 32 px, 64 above.
-        attention: size of the features, in pixels, that self-attention looks at: 32 at 128 px in SAGAN. None for none.
+        num_classes: number of classes, by conditional batch norm; None for an unconditional generator.
+        width: channels of all blocks up to 32 px; above, of the last block, doubled with each block towards the latent,
+            up to 16 times as many. None for the paper's: 256 up to 32 px, 64 above.
+        attention: height of the features, in pixels, that self-attention is applied to: 32 at 128 px in SAGAN. None for
+            no attention.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling, or there are no features of the size ``attention``.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once, or ``attention`` is not the size of a
+            block's features.
 
     Reference: arXiv:1802.05957, tables 4 to 6 (a).
     """
@@ -90,23 +93,24 @@ class SNGANGenerator(nn.Module):
 class SNGANDiscriminator(ResidualDiscriminator):
     """Residual blocks from an image to a logit, each weight divided by its largest singular value.
 
-    φ(x) is the sum over all places of the last features, after ReLU; the logit is wᵀφ(x) + b, plus the projection
-    v_yᵀφ(x) where there are classes. Without batch norm, it judges each image for itself.
+    φ(x) is the sum of the last features over all positions, after ReLU; the logit is wᵀφ(x) + b, plus the projection
+    v_yᵀφ(x) if there are classes. Without batch norm, an image's logit does not depend on the rest of the batch.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 48, 64, 128, ...).
-        channels: of the image.
-        num_classes: None, or the number of classes it is conditional on.
-        width: channels; above 32 px those of the first block, and each further one has twice as many, up to 16 times.
-            None for the paper's: 128 up to 32 px, 64 above.
-        attention: size of the features, in pixels, that self-attention looks at: 32 at 128 px in SAGAN. None for none.
-        conditioning: ``"projection"``, the logit depends on the class (arXiv:1802.05637), or ``"classifier"``, it does
-            not, and :meth:`classify` tells the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 48, 64, 128, ...).
+        channels: channels of the image.
+        num_classes: number of classes; None for an unconditional discriminator.
+        width: channels of all blocks up to 32 px; above, of the first block, doubled with each further block, up to 16
+            times as many. None for the paper's: 128 up to 32 px, 64 above.
+        attention: height of the features, in pixels, that self-attention is applied to: 32 at 128 px in SAGAN. None for
+            no attention.
+        conditioning: ``"projection"``: the logit depends on the class (arXiv:1802.05637). ``"classifier"``: it does
+            not, and :meth:`classify` predicts the class, for :class:`lit_gan.penalties.AuxiliaryClassifier`.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: ``image_size`` cannot be reached by doubling, there are no features of the size ``attention``, or no
-            classes for a classifier; images of another shape, at the forward pass.
+        ValueError: ``image_size`` is not 4, 5, 6 or 7 doubled at least once, ``attention`` is not the size of a block's
+            features, or a classifier without ``num_classes``; in ``forward``, images of another shape.
 
     Reference: arXiv:1802.05957, tables 4 to 6 (b).
     """

@@ -14,18 +14,19 @@ __all__ = ["SpectrallyNormalised"]
 
 
 class SpectrallyNormalised(nn.Module):
-    """A network whose weights are used as W/σ(W), σ the largest singular value: no layer stretches by more than 1.
+    """A network that divides each weight W by its largest singular value σ(W).
 
-    σ comes from one step of power iteration at each pass in training mode; the vectors that it goes on from are
-    buffers, saved with the weights. A kernel (out, in, h, w) counts as the matrix (out, in·h·w). Torch refuses to
-    pickle such layers, so a pickled network is its arguments and its state, and is built anew: a subclass keeps its
-    arguments as attributes.
+    This bounds the Lipschitz constant of each layer, by 1 if it is linear. σ is estimated by one step of power
+    iteration at each pass in training mode; the singular vectors are buffers, saved with the weights. A kernel
+    (out, in, h, w) is taken as the matrix (out, in·h·w). Torch refuses to pickle such layers, so pickling stores the
+    network's arguments and state, from which unpickling builds it again: a subclass must keep its arguments as
+    attributes.
 
     Reference: arXiv:1802.05957, section 2.1, and algorithm 1 of appendix A.
     """
 
     def normalise(self, *kinds: type[nn.Module]) -> None:
-        """Normalise every layer of ``kinds``, once, at the end of ``__init__``; convolutions, linear and embeddings."""
+        """Normalise all layers of ``kinds`` (default: Conv2d, Linear, Embedding); for the end of ``__init__``, once."""
         for module in list(self.modules()):
             if isinstance(module, kinds or (nn.Conv2d, nn.Linear, nn.Embedding)):
                 spectral_norm(module)
@@ -44,6 +45,7 @@ class SpectrallyNormalised(nn.Module):
 def _built(
     cls: type[nn.Module], options: dict[str, Any], state: dict[str, Tensor], training: bool, frozen: list[str]
 ) -> nn.Module:
+    """Build the network of a pickle again from its arguments and state."""
     with torch.device("meta"):  # draws no random numbers
         network = cls(**options)
     network.load_state_dict(state, assign=True)

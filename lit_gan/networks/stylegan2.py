@@ -1,19 +1,20 @@
-"""StyleGAN2 (Karras et al. 2019, arXiv:1912.04958): styles from a mapping network, convolutions that they modulate.
+"""StyleGAN2's networks (Karras et al. 2019, arXiv:1912.04958).
 
 Style mixing and truncation are StyleGAN's (arXiv:1812.04948), minibatch standard deviation and equalised learning rates
 those of progressive growing (arXiv:1710.10196), classes as in StyleGAN2-ADA (arXiv:2006.06676). Written from the
 papers. Sizes and constants that they leave open were looked up in the authors' code,
-github.com/NVlabs/stylegan2-ada-pytorch, whose licence is non-commercial: none of it is here.
+github.com/NVlabs/stylegan2-ada-pytorch, whose licence is non-commercial: none of its code is here.
 """
 
-# Deviation: nothing bounds the paper's images. Here they are unbounded in training, where a bound would take the
-# generator its gradients, and clipped to [-1, 1] in evaluation, as a file of 8 bits does: held-out V(G, D) is of such.
-# Deviation: z and w always have one length, which is 512 in the paper.
-# Deviation: a class's embedding starts at N(0, 1) without a bias of its own; it is normalised next.
-# Deviation: in evaluation the noise is one picture for all samples, kept with the weights; the authors' code has that
-# for pictures, and draws noise anew where it measures FID.
-# Deviation: a batch that the group of the minibatch's standard deviation does not divide is split into groups that
-# differ by one; the authors' code refuses it.
+# Deviation: the paper's images are unbounded. Here they are so in training mode, since clipping would zero the
+# generator's gradients, and clipped to [-1, 1] in evaluation mode, as in an 8-bit file: held-out V(G, D) is computed on
+# clipped images.
+# Deviation: z and w always have the same length, 512 in the paper.
+# Deviation: a class embedding is initially N(0, 1) and does not have a bias; it is then normalised.
+# Deviation: in evaluation mode the noise is one fixed image for all samples, saved with the weights; the authors' code
+# does so to draw images, and draws noise anew when it computes FID.
+# Deviation: a batch that the group size of the minibatch standard deviation does not divide is split into groups whose
+# sizes differ by 1; the authors' code refuses it.
 
 import math
 
@@ -32,21 +33,21 @@ from lit_gan.networks.resampling import Up
 __all__ = ["StyleGAN2Discriminator", "StyleGAN2Generator"]
 
 WIDEST = 512
-"""The most channels of a layer, where the image's own have no more."""
+"""Largest number of channels of a layer, unless ``width``, those at the image's size, is larger."""
 DECAY = 0.995
-"""Of the running average of styles, for each pass of the generator in training mode."""
+"""Decay of the running average of styles at each pass of the generator in training mode."""
 CLASS_DEPTH = 8
-"""Layers from a class's embedding to the direction that the discriminator compares features with."""
+"""Number of layers from the class embedding to m(y), the vector that D's features are multiplied with."""
 
 
 def _widths(image_size: int, width: int | None) -> list[int]:
-    """Return the channels at each size, that of the image first: doubled towards the latent, up to 512."""
+    """Return the channels at each size, that of the image first: doubled at each smaller size, up to 512."""
     first = width or min(WIDEST, max(1, 32768 // image_size))
     return [min(first * 2**i, max(first, WIDEST)) for i in range(stages(image_size)[1] + 1)]
 
 
 def _dense(inputs: int, outputs: int, depth: int) -> nn.Sequential:
-    """Return ``depth`` layers, a hundred times slower than the others, each with its leaky ReLU."""
+    """Return ``depth`` linear layers with 0.01 times the others' learning rate, each followed by leaky ReLU."""
     layers: list[nn.Module] = []
     for i in range(depth):
         layers += [EqualisedLinear(outputs if i else inputs, outputs, lr=0.01), Leaky()]
@@ -54,11 +55,11 @@ def _dense(inputs: int, outputs: int, depth: int) -> nn.Sequential:
 
 
 class Mapping(nn.Module):
-    """The latent and the class's embedding, both normalised to a mean square of 1, through dense layers to a style w.
+    """The mapping network: linear layers from z and a class embedding, each normalised to mean square 1, to a style w.
 
     Args:
         latent_dim: length of z and of w.
-        num_classes: None for none.
+        num_classes: number of classes; None for an unconditional generator.
         depth: number of layers.
 
     Reference: arXiv:1812.04948, section 2 and appendix C; with classes: arXiv:2006.06676, appendix D.
@@ -78,13 +79,13 @@ class Mapping(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """One size: a convolution to it, where there is a smaller one, another, and its share of the image.
+    """Layers of one size: a convolution from half the size (not in the first block), another one, and 1×1 to an image.
 
     Args:
-        inputs: channels of the smaller size; None at the first size.
+        inputs: channels of the previous, smaller size; None at the first size.
         outputs: channels of the features.
-        image_size: height and width.
-        channels: of the image.
+        image_size: height and width of the features, in pixels.
+        channels: channels of the image.
         style_dim: length of a style.
 
     Reference: arXiv:1912.04958, figure 7b: the image is the sum over all sizes.
@@ -98,38 +99,39 @@ class SynthesisBlock(nn.Module):
         self.up = None if inputs is None else Up(image_size)
 
     def forward(self, x: Tensor, image: Tensor | None, styles: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the features and the image of this size; ``styles`` is ``(N, layers + 1, style_dim)``."""
+        """Return the features and the image, summed up to this size; ``styles`` is ``(N, layers + 1, style_dim)``."""
         *others, last = styles.unbind(1)
         for layer, style in zip(self.layers, others, strict=True):
             x = layer(x, style)
         part: Tensor = self.to_image(x, last)
         if image is None or self.up is None:
             return x, part
-        with torch.autocast(x.device.type, enabled=False):  # the sum over sizes is not rounded at each
+        with torch.autocast(x.device.type, enabled=False):  # keep the sum over sizes in full precision
             image = image.to(self.to_image.bias.dtype)
             return x, self.up(image) + part.to(image)
 
 
 class StyleGAN2Generator(nn.Module):
-    """A mapping network from z to a style w, and a synthesis network whose every convolution w modulates.
+    """A mapping network from z to a style w, and a synthesis network whose convolutions are all modulated by w.
 
-    w̄, the running average of w, is kept for truncation: w̄ + ψ(w − w̄). The same z gives the same image in evaluation,
-    where noise is fixed; in training noise is fresh, and styles are mixed.
+    w̄, the running average of w, is kept for truncation: w̄ + ψ(w − w̄). In evaluation mode the noise is fixed, so that a
+    z always gives the same image; in training mode noise is drawn at each pass, and styles are mixed.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, ...).
-        channels: of the image.
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 64, 128, ...).
+        channels: channels of the image.
         latent_dim: length of z and of w.
-        num_classes: None, or the number of classes it is conditional on (an embedding beside z).
-        width: channels at the image's size; each smaller size has twice as many, up to 512. None for the paper's,
-            32768/image_size: 512 up to 64 px, 32 at 1024; the authors' smaller networks have half of it.
-        mapping_depth: layers from z to w: 8 in the paper, 2 in ADA's CIFAR-10 setting.
-        style_mixing: probability, in [0, 1], that a second latent, normal, takes over from a random layer on, in
-            training mode: 0.9 in the paper, 0 in ADA's CIFAR-10 setting.
+        num_classes: number of classes, by an embedding concatenated with z; None for an unconditional generator.
+        width: channels at the image's size, doubled at each smaller size up to 512. None for the paper's
+            32768/image_size, at most 512: 512 up to 64 px, 32 at 1024 px; the authors' smaller networks have half of
+            it.
+        mapping_depth: number of layers from z to w: 8 in the paper, 2 in ADA's CIFAR-10 setting.
+        style_mixing: probability, in [0, 1], that in training mode the layers from a random one on take the style of a
+            second, normal latent: 0.9 in the paper, 0 in ADA's CIFAR-10 setting.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range, or ``image_size`` cannot be reached by doubling.
+        ValueError: an argument out of range, or ``image_size`` is not 4, 5, 6 or 7 doubled at least once.
 
     Reference: arXiv:1912.04958, section 2, figure 7 and appendix B; mixing and truncation: arXiv:1812.04948, section
     3.1 and appendix B.
@@ -172,13 +174,13 @@ class StyleGAN2Generator(nn.Module):
         """Map latents ``(N, latent_dim)`` to images ``(N, channels, image_size, image_size)``, [-1, 1] in evaluation.
 
         Args:
-            z: normalised to a mean square of 1, so that its length does not matter.
+            z: latents; they are normalised to a mean square of 1, so that their length does not matter.
             labels: ``(N,)``, for a conditional generator.
-            truncation: ψ; below 1, styles nearer to their average: more typical images and less variety.
+            truncation: ψ; below 1, styles are nearer to their average: more typical images and less variety.
         """
         w = self.styles(z, labels)
         if self.training:
-            self._remember(w)
+            self._update_mean_style(w)
         if truncation != 1:
             w = self.mean_style.to(w.dtype).lerp(w, truncation)
         images = self.synthesize(w)
@@ -186,7 +188,7 @@ class StyleGAN2Generator(nn.Module):
 
     @property
     def num_styles(self) -> int:
-        """How many styles the layers take: two for each size, the last of them shared with the next size."""
+        """Number of styles that the layers take: two for each size, of which the next size uses the second one too."""
         return 2 * len(self.blocks)
 
     def styles(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -201,28 +203,29 @@ class StyleGAN2Generator(nn.Module):
         return torch.where(theirs[:, :, None], other, w)
 
     def synthesize(self, styles: Tensor) -> Tensor:
-        """Map styles ``(N, num_styles, latent_dim)`` to images, which nothing bounds."""
+        """Map styles ``(N, num_styles, latent_dim)`` to unbounded images."""
         x, image = self.constant.expand(styles.shape[0], -1, -1, -1), None
-        for i, block in enumerate(self.blocks):  # the first takes two styles, each other one three, one in common
+        for i, block in enumerate(self.blocks):  # two styles for the first, three for others, one in common
             x, image = block(x, image, styles[:, max(2 * i - 1, 0) : 2 * i + 2])
         assert image is not None
         return image
 
     @torch.no_grad()
-    def _remember(self, styles: Tensor) -> None:
+    def _update_mean_style(self, styles: Tensor) -> None:
+        """Update the running average of styles with the mean of a batch's."""
         now = styles.mean((0, 1)).to(self.mean_style)
         self.mean_style.copy_(now.lerp(self.mean_style, DECAY))
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two 3×3 convolutions, the second to half the size; plus x through a 1×1, the sum divided by √2, where residual.
+    """Two 3×3 convolutions, the second to half the size; if ``residual``, plus x through 1×1, the sum divided by √2.
 
     Args:
         inputs: channels of x.
         outputs: channels of the result.
-        residual: whether x is added.
+        residual: whether x is added, through the 1×1.
 
-    Reference: arXiv:1912.04958, figure 7c; without: arXiv:1710.10196, table 2.
+    Reference: arXiv:1912.04958, figure 7c; not residual: arXiv:1710.10196, table 2.
     """
 
     def __init__(self, inputs: int, outputs: int, residual: bool) -> None:
@@ -238,14 +241,14 @@ class DiscriminatorBlock(nn.Module):
 
 
 class MinibatchDeviation(nn.Module):
-    """One more channel that says how much a group of samples varies: the mean over features and places of their std.
+    """An extra channel with the standard deviation within a group of samples, averaged over features and positions.
 
-    A batch is dealt into round(N/group) groups, at least one, as equal as possible: each has ``group`` samples where
-    that divides N, and else about as many, so that the number means the same at every batch size. It is
-    √(mean of (x − mean)² + 1e-8), so nearly 0 for a sample alone.
+    A batch is split into round(N/group) groups, at least one, whose sizes differ by at most 1: each has ``group``
+    samples if that divides N, and otherwise about as many, so that the channel's value is comparable between batch
+    sizes. The standard deviation is √(mean of (x − mean)² + 1e-8), so nearly 0 for a single sample.
 
     Args:
-        group: samples that are compared.
+        group: number of samples in a group.
 
     Reference: arXiv:1710.10196, section 3; groups of 4: the authors' code.
     """
@@ -269,11 +272,11 @@ class MinibatchDeviation(nn.Module):
 
 
 class Head(nn.Module):
-    """A linear logit of features φ, or (Wφ + b)ᵀm(y)/√features, m from the class's embedding through dense layers.
+    """A linear logit of features φ, or (Wφ + b)ᵀm(y)/√features, where m(y) is a class embedding through linear layers.
 
     Args:
         features: length of φ.
-        num_classes: None for an unconditional discriminator, whose labels are then ignored.
+        num_classes: number of classes; None for an unconditional discriminator, which ignores labels.
 
     Reference: arXiv:2006.06676, appendix D, after the projection of arXiv:1802.05637.
     """
@@ -294,25 +297,25 @@ class Head(nn.Module):
 
 
 class StyleGAN2Discriminator(nn.Module):
-    """Residual blocks, each to half the size, from an image to a logit; the last layers see how much a batch varies.
+    """Residual blocks, each to half the size, from an image to a logit, with minibatch standard deviation.
 
-    The minibatch's standard deviation couples the samples of a batch, in evaluation too: logits are those of a sample
-    among others of its kind.
+    The minibatch standard deviation makes a sample's logit depend on the rest of the batch, in evaluation mode too:
+    logits are of a sample in a batch that is all real or all fake.
 
     Args:
-        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled (16, 28, 32, 64, 128, ...).
-        channels: of the image.
-        num_classes: None, or the number of classes it is conditional on (by projection).
-        width: channels at the image's size; each smaller size has twice as many, up to 512. None for the paper's, as
-            in :class:`StyleGAN2Generator`.
-        residual: whether blocks have a shortcut, as in the paper; without in ADA's CIFAR-10 setting.
-        minibatch_group: samples whose standard deviation is taken, ≥ 2: 4 in the authors' code, 32 in ADA's CIFAR-10
-            setting. None leaves it out, and each image is judged for itself.
+        image_size: height and width, in pixels: 4, 5, 6 or 7 doubled at least once (16, 28, 32, 64, 128, ...).
+        channels: channels of the image.
+        num_classes: number of classes, by projection; None for an unconditional discriminator.
+        width: channels at the image's size, doubled at each smaller size up to 512. None for the paper's, as in
+            :class:`StyleGAN2Generator`.
+        residual: whether blocks have a shortcut: True in the paper, False in ADA's CIFAR-10 setting.
+        minibatch_group: number of samples whose standard deviation is taken, ≥ 2: 4 in the authors' code, 32 in ADA's
+            CIFAR-10 setting. None for no minibatch standard deviation: then a logit does not depend on the batch.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range, or ``image_size`` cannot be reached by doubling; images of another shape,
-            at the forward pass.
+        ValueError: an argument out of range, or ``image_size`` is not 4, 5, 6 or 7 doubled at least once; in
+            ``forward``, images of another shape.
 
     Reference: arXiv:1912.04958, figure 7c and appendix B.
     """
