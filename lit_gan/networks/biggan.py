@@ -2,8 +2,9 @@
 
 The generator's widths are those of the tables of appendix B (128, 256 and 512 px). The widths of the discriminator
 (which at 128 px give the paper's number of parameters, although its printed table differs), those at 32 and 64 px, the
-chunk of z of each layer, hidden widths and attention are as in the first author's code, github.com/ajbrock/BigGAN-PyTorch (MIT;
-read, not copied); the discriminator at 512 px is by analogy. Both networks are spectrally normalised.
+chunk of z of each layer, hidden widths and attention are as in the first author's code,
+github.com/ajbrock/BigGAN-PyTorch (MIT; read, not copied); the discriminator at 512 px is by analogy. Both networks are
+spectrally normalised.
 
 LitGAN's ``truncation`` multiplies z; the paper (section 3.1) redraws the numbers of z that are beyond a threshold. The
 paper's standing statistics, batch-norm statistics recomputed over samples, are not implemented: those of training are
