@@ -1,6 +1,6 @@
 """lit_gan: GANs on PyTorch Lightning, with the mathematics of the original paper executable.
 
-Importing it loads neither torch nor Lightning: each name is imported when it is first used.
+Importing lit_gan imports neither torch nor Lightning: each of its names is imported when it is first used.
 """
 
 from importlib import import_module
@@ -27,7 +27,7 @@ install()
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name, or a folder like ``lit_gan.networks``, when it is first used."""
+    """Import a public name, or a subpackage like ``lit_gan.networks``, when it is first used."""
     if name in _MODULE_OF:
         found = getattr(import_module(_MODULE_OF[name]), name)
     elif not name.startswith("_") and find_spec(f"lit_gan.{name}") is not None:
@@ -39,5 +39,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List the public names, for completion."""
+    """Return the public names, for tab completion."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""``python -m lit_gan`` is ``lit-gan``."""
+"""Entry point of ``python -m lit_gan``, which runs the ``lit-gan`` command."""
 
 from lit_gan.cli import main
 

@@ -1,1 +1,1 @@
-"""Private helpers that know nothing of a game: arguments, errors, files, random numbers, plain-data configs."""
+"""Private helpers that all of lit_gan shares: arguments, errors, files, random numbers, plain-data configs."""

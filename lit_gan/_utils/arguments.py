@@ -1,4 +1,4 @@
-"""Refusals of arguments that all parts share: one sentence with the name and the value."""
+"""Checks of arguments, whose errors are one sentence with the argument's name and value."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -20,16 +20,16 @@ __all__ = [
 
 
 def at_least(minimum: int, owner: object = None, /, **values: int | None) -> None:
-    """Refuse the first of ``values``, naming it, that is no whole number from ``minimum`` on; None passes.
+    """Raise for the first of ``values`` that is not a whole number of at least ``minimum``; None passes.
 
     Args:
-        minimum: the smallest that passes.
-        owner: the part whose arguments they are, named first; None for none.
-        values: by name.
+        minimum: the smallest value that passes.
+        owner: the part that takes the arguments, which the error names; None for none.
+        values: values by the name of their argument.
 
     Raises:
-        TypeError: no whole number.
-        ValueError: below ``minimum``.
+        TypeError: a value that is not a whole number.
+        ValueError: a value below ``minimum``.
     """
     for name, value in values.items():
         sentence = f"{prefix(owner)}{name}={value!r} must be at least {minimum}, a whole number"
@@ -40,21 +40,21 @@ def at_least(minimum: int, owner: object = None, /, **values: int | None) -> Non
 
 
 def at_least_one(owner: object = None, /, **values: int | None) -> None:
-    """Refuse what is no whole number from 1 on, as :func:`at_least` does."""
+    """Raise for the first of ``values`` that is not a whole number of at least 1, as :func:`at_least` does."""
     at_least(1, owner, **values)
 
 
 def within(interval: str, owner: object = None, /, **values: float | None) -> None:
-    """Refuse the first of ``values``, naming it, that is no number in ``interval``; None passes.
+    """Raise for the first of ``values`` that is not a number in ``interval``; None passes.
 
     Args:
-        interval: ``"[0, 1)"`` for instance; ``"(0, ∞)"`` leaves out 0 and infinity.
-        owner: the part whose arguments they are, named first; None for none.
-        values: by name.
+        interval: ``"[0, 1)"`` for instance; ``"(0, ∞)"`` excludes 0 and infinity.
+        owner: the part that takes the arguments, which the error names; None for none.
+        values: values by the name of their argument.
 
     Raises:
-        TypeError: no number.
-        ValueError: outside the interval, or NaN.
+        TypeError: a value that is not a number.
+        ValueError: a value outside the interval, or NaN.
     """
     for name, value in values.items():
         if value is not None and (misfit := why_outside(interval, value)):
@@ -62,7 +62,7 @@ def within(interval: str, owner: object = None, /, **values: float | None) -> No
 
 
 def why_outside(interval: str, value: Any) -> type[LitGANError] | None:
-    """Return TypeError for what is no number, ValueError for one outside ``interval``, None for one inside."""
+    """Return the error type for ``value``: TypeError if not a number, ValueError if not in ``interval``, else None."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return LitGANTypeError
     low, high = (float(end.replace("∞", "inf")) for end in interval[1:-1].split(","))
@@ -72,27 +72,27 @@ def why_outside(interval: str, value: Any) -> type[LitGANError] | None:
 
 
 def positive(owner: object = None, /, **values: float | None) -> None:
-    """Refuse what is no positive number, as :func:`within` does."""
+    """Raise for the first of ``values`` that is not a positive number, as :func:`within` does."""
     within("(0, ∞)", owner, **values)
 
 
 def instance_of(name: str, value: Any, base: type, example: str) -> None:
-    """Raise TypeError where ``value`` is no instance of ``base``; ``example`` shows the way out."""
+    """Raise a TypeError if ``value`` is not an instance of ``base``; the message proposes ``example``."""
     if not isinstance(value, base):
         raise LitGANTypeError(f"{name}={shown(value)} is no {base.__name__}: give an instance of one, like {example}")
 
 
 def shown(value: object, most: int = 100) -> str:
-    """Return the ``repr`` of a value in one line, without its middle where it is longer than ``most`` characters."""
+    """Return the ``repr`` of a value in one line, with its middle cut out if it is longer than ``most`` characters."""
     line = " ".join(repr(value).split())
     return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"
 
 
 def each_once(**values: Sequence[str]) -> None:
-    """Refuse the first of ``values``, lists of names, that holds one twice.
+    """Raise for the first of ``values``, lists of names, that contains a name twice.
 
     Raises:
-        ValueError: names the list.
+        ValueError: a name is in the list twice.
     """
     for name, value in values.items():
         if len(set(value)) < len(value):
@@ -100,5 +100,5 @@ def each_once(**values: Sequence[str]) -> None:
 
 
 def prefix(owner: object) -> str:
-    """Return the name of the part that a sentence is about, with a colon; nothing for None."""
+    """Return ``"ClassName: "`` of ``owner``, with which an error begins; an empty string for None."""
     return "" if owner is None else f"{type(owner).__name__}: "

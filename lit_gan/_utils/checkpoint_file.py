@@ -1,4 +1,4 @@
-"""A checkpoint file: the sections that lit_gan adds to Lightning's, and reading them without running anything."""
+"""Checkpoint files: the sections that lit_gan adds to Lightning's, and reading them without executing code."""
 
 import pickle
 import zipfile
@@ -24,35 +24,36 @@ __all__ = [
 ]
 
 FORMAT = 1
-"""Of what is written now. 0, without a number, came before; both are read."""
+"""Format number of the checkpoints written now. Format 0, whose files hold no number, is also read."""
 AVERAGE = "ema_generator."
-"""What the names of the averaged generator's tensors begin with."""
+"""Prefix of the averaged generator's tensors in a state dict."""
 NOT_READ = "nothing was read from it, take another one"
+"""End of the error messages for a file that is not read."""
 
 
 class Section:
-    """The keys of a checkpoint that are lit_gan's, all of plain data."""
+    """Keys that lit_gan adds to a checkpoint; their values are plain data."""
 
     FORMAT = "lit_gan_format"
-    """A whole number, :data:`FORMAT`; absent from the first format."""
+    """A whole number, :data:`FORMAT`; absent in format 0."""
     MODEL = "lit_gan"
-    """The arguments of LitGAN by name."""
+    """Arguments of LitGAN by name."""
     DATA = "lit_gan_data"
-    """The data module, without what is of the machine; absent outside fit."""
+    """The data module, without arguments that depend on the machine; absent outside fit."""
     RUN = "lit_gan_run"
-    """What an exact resume needs: seed, world size, batches of an epoch, random states; absent outside fit."""
+    """State for an exact resume: seed, world size, batches of an epoch, random states; absent outside fit."""
 
 
 def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Return a checkpoint's content; nothing but tensors and plain data is read from it.
+    """Return the content of a checkpoint, of which only tensors and plain data are read.
 
     Args:
-        path: a file, or the address of one that fsspec can open.
-        map_location: device for the tensors.
+        path: path of the file, or an address that fsspec can open.
+        map_location: device of the tensors, as in ``torch.load``.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it is truncated or damaged, holds pickled objects, is no checkpoint, or is of a later format.
+        ValueError: the file is truncated or damaged, holds pickled objects, is not a checkpoint, or has a later format.
     """
     check_whole(path)
     with url_to_fs(str(path))[0].open(str(path), "rb") as file:
@@ -69,11 +70,11 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
 
 
 def check_whole(path: str | Path) -> None:
-    """Refuse a file that is not what was written; torch writes check sums, and does not look at them.
+    """Raise if a file is truncated or damaged, by the checksums that torch writes but does not verify on loading.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it is truncated or damaged, or was not written by torch.
+        ValueError: the file is truncated or damaged, or was not written by torch.
     """
     files = url_to_fs(str(path))[0]
     if not files.isfile(str(path)):
@@ -83,17 +84,17 @@ def check_whole(path: str | Path) -> None:
             whole = parts.testzip() is None and any(name.endswith("data.pkl") for name in parts.namelist())
     except (OSError, MemoryError):
         raise
-    except Exception as error:  # zipfile raises whatever comes to it on a damaged file
+    except Exception as error:  # zipfile raises errors of many types on a damaged file
         raise LitGANError(f"{path} is truncated or no checkpoint: {NOT_READ}") from error
     if not whole:
         raise LitGANError(f"{path} is damaged or no checkpoint: {NOT_READ}")
 
 
 def check_sections(checkpoint: dict[str, Any]) -> None:
-    """Refuse a checkpoint that is not of LitGAN, or whose weights are more than tensors.
+    """Raise if a checkpoint was not written by LitGAN, or if its state dict holds more than tensors.
 
     Raises:
-        ValueError: as it says.
+        ValueError: in both cases.
     """
     if not isinstance(checkpoint.get(Section.MODEL), dict):
         raise LitGANError("this is a checkpoint, but not of LitGAN: a Trainer that fits a LitGAN writes one")
@@ -103,7 +104,7 @@ def check_sections(checkpoint: dict[str, Any]) -> None:
 
 
 def differences(saved: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return what tells the saved tensors from a model's own, by name: the shape there and here."""
+    """Return a text for each tensor that is missing or of another shape in ``saved`` or ``own``, by its name."""
     there, here = ({name: tuple(tensor.shape) for name, tensor in state.items()} for state in (saved, own))
     return {
         name: f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"

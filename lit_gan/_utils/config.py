@@ -1,7 +1,7 @@
-"""A model's parts as plain data, ``{class_path, init_args}``: how a checkpoint is rebuilt without pickled objects.
+"""Descriptions of a model's parts as plain data, ``{class_path, init_args}``, to rebuild them without pickles.
 
-Only classes of lit_gan and of torch.optim are ever imported from a file, those for each argument from the modules that
-its parts live in. Parts of the user's own are named in the file, and must be passed when it is loaded.
+For a description from a file, only classes of lit_gan and torch.optim are imported, and for each argument only from the
+modules of its kind of part. A user's own classes are named in the file, and must be passed when it is loaded.
 """
 
 import inspect
@@ -23,24 +23,25 @@ from lit_gan._utils.moved import current_path
 __all__ = ["Origin", "describe", "describe_data", "describe_optimizer", "rebuild", "summary"]
 
 _TRUSTED = ("lit_gan.", "torch.optim.")
-_MACHINE = ("cache", "download", "folder", "num_workers", "path", "root")  # of a data module: what is not of the data
+# Arguments of a data module that depend on the machine and do not describe the data.
+_MACHINE = ("cache", "download", "folder", "num_workers", "path", "root")
 
 
 class Origin(NamedTuple):
-    """Where a description is from, for errors."""
+    """The source of a description, named in error messages."""
 
     file: str = "the checkpoint"
     load: str = "LitGAN.load_from_checkpoint(path, {}=...)"
-    """How a part that is not rebuilt from there is given in code; ``{}`` stands for its name."""
+    """Code that passes a part which is not rebuilt from the file; ``{}`` stands for the argument's name."""
 
 
 def describe(value: Any) -> Any:
     """Return ``value`` as plain data: a part becomes ``{"class_path": ..., "init_args": {...}}``.
 
     ``init_args`` are read from the part's attributes of the same names. They are None for a part that cannot be
-    rebuilt from a file: one that is not lit_gan's or torch.optim's.
+    rebuilt from a file: one whose class is not in lit_gan or torch.optim, or that lacks such an attribute.
     """
-    if isinstance(value, np.generic):  # numpy's numbers, which a checkpoint would not give back
+    if isinstance(value, np.generic):  # a weights-only checkpoint cannot hold NumPy's numbers
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -60,7 +61,7 @@ def describe(value: Any) -> Any:
 def describe_optimizer(
     factory: Callable[[Iterable[nn.Parameter]], Optimizer], parameters: Iterable[nn.Parameter]
 ) -> Any:
-    """Return the optimizer that ``factory`` makes as plain data; its arguments are the defaults it holds."""
+    """Return the optimizer that ``factory`` makes as plain data, with its ``defaults`` as arguments."""
     parameters = list(parameters)
     optimizer = factory(parameters)
     path = _class_path(type(optimizer))
@@ -74,7 +75,10 @@ def describe_optimizer(
 
 
 def _is_ordinary(optimizer: Optimizer, parameters: Iterable[nn.Parameter]) -> bool:
-    """Tell whether an optimizer trains all that can be trained by its defaults; ``fused`` is GANAdam's own choice."""
+    """Return whether an optimizer is defined by its defaults: one group of all trainable parameters uses them.
+
+    The group's ``fused`` may differ, since GANAdam chooses it.
+    """
     group, *others = optimizer.param_groups
     whole = {id(p) for p in parameters if p.requires_grad} <= {id(p) for p in group["params"]}
     same = all(group[name] == value for name, value in optimizer.defaults.items() if name != "fused")
@@ -82,9 +86,10 @@ def _is_ordinary(optimizer: Optimizer, parameters: Iterable[nn.Parameter]) -> bo
 
 
 def describe_data(data: Any) -> Any:
-    """Return a data module as :func:`describe` does, without what it says of the machine: folders, caches and workers.
+    """Return a data module as :func:`describe` does, without arguments that depend on the machine.
 
-    A set of a hub keeps its name there; a module of the user's own is its class path alone. None stays None.
+    These are folders, caches, downloads and workers. The name of a data set on a hub is kept. Of a user's own data
+    module only the class path is kept; None stays None.
     """
     plain = describe(data)
     if plain is not None and plain["init_args"] is not None:
@@ -99,16 +104,16 @@ def _is_on_a_hub(path: Any) -> bool:
 
 
 def rebuild(value: Any, name: str, origin: Origin = Origin()) -> Any:
-    """Return what :func:`describe` described; an optimizer as a factory that takes the parameters.
+    """Return the value that :func:`describe` described; an optimizer as a factory that takes the parameters.
 
     Args:
-        value: plain data, from a file that may be hostile.
-        name: the argument it is for, named in errors.
-        origin: where it is from, likewise.
+        value: plain data, from a file that may be malicious.
+        name: the argument that the value is for, which decides the allowed classes and is named in errors.
+        origin: source of the value, named in errors.
 
     Raises:
         ValueError: a class path outside the modules of lit_gan and torch.optim that are for this argument, one that
-            resolves to anything but a part, or a part that cannot be made.
+            is not the path of a part, or a part that cannot be made from its arguments.
     """
     if isinstance(value, list):
         return [rebuild(v, name, origin) for v in value]
@@ -125,8 +130,8 @@ def rebuild(value: Any, name: str, origin: Origin = Origin()) -> Any:
     try:
         init_args = {k: rebuild(v, name, origin) for k, v in value["init_args"].items()}
         return partial(cls, **_with_tuples(init_args)) if issubclass(cls, Optimizer) else cls(**init_args)
-    except Exception as error:  # whatever comes to a class that is given anything: torch has no memory for it
-        if isinstance(error, ValueError) and not isinstance(error, TypeError):  # says all
+    except Exception as error:  # arguments from a file may raise errors of any type, out of memory among them
+        if isinstance(error, ValueError) and not isinstance(error, TypeError):  # its message is clear already
             raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise LitGANError(
@@ -135,12 +140,12 @@ def rebuild(value: Any, name: str, origin: Origin = Origin()) -> Any:
 
 
 def _with_tuples(init_args: dict[str, Any]) -> dict[str, Any]:
-    """Return an optimizer's arguments as torch has them: plain data know lists alone."""
+    """Return an optimizer's arguments with lists turned back into tuples, which plain data holds as lists."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in init_args.items()}
 
 
 def summary(description: Any) -> str:
-    """Return a description as one would write the part in code: ``DCGANGenerator(image_size=32, ...)``."""
+    """Return a description as code that makes the part, ``DCGANGenerator(image_size=32, ...)`` for instance."""
     if isinstance(description, dict) and "class_path" in description:
         init_args = description["init_args"] or {}
         name = description["class_path"].rpartition(".")[2]
@@ -151,7 +156,7 @@ def summary(description: Any) -> str:
 
 
 def _class_path(cls: type) -> str:
-    """Return where a class is imported from: for lit_gan's the folder that exports it, which outlives its files."""
+    """Return a class's import path; if a lit_gan package exports it, from there, since files may be renamed."""
     folder = cls.__module__.rpartition(".")[0]
     exports = folder.startswith("lit_gan.") and getattr(import_module(folder), cls.__name__, None) is cls
     return f"{folder if exports else cls.__module__}.{cls.__qualname__}"
@@ -171,7 +176,7 @@ def _resolve(path: str, name: str, origin: Origin) -> type:
         cls = import_path(path := current_path(path))
     except (ModuleNotFoundError, AttributeError):
         raise refusal from None
-    except ImportError as error:  # lit_gan.bolts says what it needs
+    except ImportError as error:  # lit_gan.bolts raises it with the name of a missing package
         raise LitGANError(f"{origin.file}'s {name} is {path!r}: {error}") from error
     if not _is_part(cls, [kind.base for kind in kinds]) or _class_path(cls) != path:
         raise refusal
@@ -179,7 +184,7 @@ def _resolve(path: str, name: str, origin: Origin) -> type:
 
 
 def _is_part(cls: Any, bases: list[str]) -> bool:
-    """Tell whether ``cls`` is a class of one of the kinds, and not a whole model."""
+    """Return whether ``cls`` is a subclass of one of ``bases``, and not a LightningModule."""
     if not isinstance(cls, type) or hasattr(cls, "training_step"):
         return False
     return any(issubclass(cls, import_path(base)) for base in bases)

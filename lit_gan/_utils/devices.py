@@ -1,4 +1,4 @@
-"""The device of a command."""
+"""Choice of the device that a command runs on."""
 
 import torch
 

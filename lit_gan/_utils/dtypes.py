@@ -1,4 +1,4 @@
-"""What must not be rounded to 16 bits."""
+"""Conversion of half-precision tensors to float32, for results that 16 bits would round too much."""
 
 import torch
 from torch import Tensor
@@ -7,5 +7,5 @@ __all__ = ["at_least_float32"]
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Return ``x`` in float32 where it is in half precision, and as it is otherwise."""
+    """Return ``x`` as float32 if it is in half precision, else unchanged."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,4 +1,4 @@
-"""The exceptions of lit_gan: one base, by which a refusal is told from a bug."""
+"""Exceptions of lit_gan, with one base class that separates a user's mistake from a bug."""
 
 __all__ = [
     "LitGANError",
@@ -12,10 +12,11 @@ __all__ = [
 
 
 class LitGANError(ValueError):
-    """Base of every error that lit_gan raises itself: one sentence with the values at fault and the way out.
+    """Base class of the errors that lit_gan raises: one sentence with the wrong value and how to correct it.
 
-    Those that Python would call otherwise are of both kinds: ``LitGANTypeError`` is a ``TypeError`` as well. The
-    command prints such a sentence and exits with 2; ``--debug`` shows the traceback. Any other exception is a bug.
+    It is a ``ValueError``; subclasses are also of the built-in type that fits, as ``LitGANTypeError`` is a
+    ``TypeError``. The ``lit-gan`` command prints the sentence and exits with code 2; ``--debug`` shows the traceback.
+    Any other exception from lit_gan is a bug.
 
     >>> from lit_gan import LitGANError
     >>> from lit_gan.penalties import R1
@@ -32,7 +33,7 @@ class LitGANTypeError(LitGANError, TypeError):
 
 
 class LitGANRuntimeError(LitGANError, RuntimeError):
-    """Something outside, a data set or another process, that does not work."""
+    """A failure outside lit_gan, of a data set or another process."""
 
 
 class LitGANOSError(LitGANError, OSError):
@@ -40,11 +41,11 @@ class LitGANOSError(LitGANError, OSError):
 
 
 class MissingFileError(LitGANError, FileNotFoundError):
-    """A file or folder that is not there."""
+    """A file or folder that does not exist."""
 
 
 class MissingExtraError(LitGANError, ImportError):
-    """A package that is not installed; the sentence names the extra that brings it."""
+    """A package that is not installed; the message names the extra that installs it."""
 
 
 class NonFiniteError(LitGANError, FloatingPointError):

@@ -1,4 +1,4 @@
-"""Packages that only some parts need: imported when one of these is used."""
+"""Import of optional packages, when a part that needs them is used."""
 
 from importlib import import_module
 from typing import Any
@@ -9,15 +9,15 @@ __all__ = ["optional"]
 
 
 def optional(package: str, extra: str, who: str) -> Any:
-    """Return a package that an extra of lit_gan brings.
+    """Import and return a package that an extra of lit_gan installs.
 
     Args:
-        package: its import name.
-        extra: that brings it.
-        who: needs it, for the message.
+        package: import name of the package.
+        extra: name of the extra that installs it.
+        who: name of the part that needs it, for the error message.
 
     Raises:
-        ImportError: it is not there.
+        ImportError: the package is not installed; the message names the extra.
     """
     try:
         return import_module(package)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place and renamed."""
+"""Atomic writes of files and folders, through a temporary path that is renamed on success; the cache folder."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -13,11 +13,11 @@ __all__ = ["atomic_folder", "atomic_write", "cache_folder"]
 
 @contextmanager
 def atomic_write(path: Path, writer: str = "") -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; synced and renamed to it when all went well, removed when not.
+    """Yield a temporary path next to ``path``; sync and rename it to ``path`` on success, remove it on an error.
 
     Args:
-        path: of the file that is to be.
-        writer: tells apart those who may write it at the same time.
+        path: path of the file to write.
+        writer: part of the temporary file's name, to be different for each of several processes that may write at once.
     """
     partial = path.with_name(f"{path.name}{writer}.partial")
     try:
@@ -31,15 +31,16 @@ def atomic_write(path: Path, writer: str = "") -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path, replaceable: Collection[str], mark: str) -> Iterator[Path]:
-    """Give an empty folder beside ``path`` to write files to; renamed to it when all went well, removed when not.
+    """Yield an empty folder next to ``path``; sync and rename it to ``path`` on success, remove it on an error.
 
     Args:
-        path: of the folder that is to be.
-        replaceable: names of files; a folder there that holds nothing else is replaced,
-        mark: where it holds this one of them, which tells whose it is, or nothing at all.
+        path: path of the folder to write. A folder there is replaced if it is empty, or if it contains ``mark`` and
+            no files but ``replaceable``.
+        replaceable: names of the files that an earlier folder may contain.
+        mark: name of the file, one of ``replaceable``, that identifies a folder of this kind.
 
     Raises:
-        ValueError: something else is at ``path``.
+        ValueError: there is a file at ``path``, or a folder that is not replaced.
     """
     there = {found.name for found in path.iterdir()} if path.is_dir() else set()
     foreign = bool(there) and (mark not in there or not there <= set(replaceable))
@@ -64,13 +65,13 @@ def atomic_folder(path: Path, replaceable: Collection[str], mark: str) -> Iterat
 
 
 def cache_folder(given: str | None) -> Path:
-    """Return the folder of caches: what is given, ``$LIT_GAN_CACHE``, or ``~/.cache/lit_gan``."""
+    """Return the cache folder: ``given``, else ``$LIT_GAN_CACHE``, else ``~/.cache/lit_gan``."""
     return Path(given or os.environ.get("LIT_GAN_CACHE") or "~/.cache/lit_gan").expanduser()
 
 
 def _sync(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk now."""
-    if path.is_dir() and os.name == "nt":  # where a folder cannot be opened
+    """Flush a file, or the list of names in a folder, to the disk."""
+    if path.is_dir() and os.name == "nt":  # Windows cannot open a folder
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:

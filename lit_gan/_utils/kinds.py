@@ -1,7 +1,7 @@
-"""The kinds of parts that a game is made of, and where they are imported from: the only registry.
+"""Registry of the kinds of parts (networks, losses, penalties, …), and of the modules they are imported from.
 
-A part is known by its import path. What may be rebuilt from a file, what the command offers in its sentences, and what
-the tests over all parts go through is read from here.
+A part is identified by its import path. The registry decides which classes may be rebuilt from a checkpoint, which ones
+the command line proposes in error messages, and which ones the tests over all parts cover.
 """
 
 from importlib import import_module
@@ -11,16 +11,16 @@ __all__ = ["KINDS", "KIND_OF_ARGUMENT", "Kind", "allowed_kinds", "import_parts",
 
 
 class Kind(NamedTuple):
-    """One kind of part."""
+    """A kind of part, such as losses or penalties."""
 
     base: str
     """Import path of the class that each part of the kind is an instance of."""
     modules: tuple[str, ...]
-    """Where its parts are; ``__all__`` of the first one lists the public ones."""
+    """Modules that contain its parts; ``__all__`` of the first one lists the public parts."""
     takes: tuple[str, ...] = ()
-    """Kinds of parts that are arguments of its parts."""
+    """Kinds of parts that its parts take as arguments."""
     from_files: bool = True
-    """Whether its parts may be rebuilt from a checkpoint: none of them opens a file."""
+    """Whether its parts may be rebuilt from a checkpoint, which requires that none of them opens a file."""
 
 
 KINDS: dict[str, Kind] = {
@@ -52,29 +52,29 @@ KIND_OF_ARGUMENT = {
     "callbacks": "callback",
     "logger": "logger",
 }
-"""By the name of an argument of LitGAN, of a Trainer or of the command."""
+"""Kind of part by the name of an argument of LitGAN, of the Trainer or of the command line."""
 
 
 def allowed_kinds(argument: str) -> list[Kind]:
-    """Return the kinds that a file may name for an argument of LitGAN; of a subclass's own argument all kinds."""
+    """Return the kinds of parts that a file may name for an argument of LitGAN; all for an argument not known here."""
     name = KIND_OF_ARGUMENT.get(argument)
     names = KINDS if name is None else (name, *KINDS[name].takes)
     return [KINDS[name] for name in names if KINDS[name].from_files]
 
 
 def import_path(path: str) -> Any:
-    """Return what an import path names, ``torch.nn.Module`` for instance."""
+    """Import and return the object at an import path, ``torch.nn.Module`` for instance."""
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)
 
 
 def import_parts(*names: str) -> None:
-    """Import the parts of some kinds: jsonargparse knows the short names of imported classes alone."""
+    """Import the parts of the kinds ``names``, because jsonargparse knows short names of imported classes only."""
     for name in names:
         import_module(KINDS[name].modules[0])
 
 
 def public_classes(kind: Kind) -> list[type]:
-    """Return the classes that a kind's first module lists."""
+    """Return the public classes of a kind: those in ``__all__`` of its first module."""
     module = import_module(kind.modules[0])
     return [found for name in module.__all__ if isinstance(found := getattr(module, name), type)]

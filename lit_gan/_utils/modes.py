@@ -1,4 +1,4 @@
-"""Evaluation mode for a while."""
+"""Context manager for evaluation mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ __all__ = ["evaluating"]
 
 @contextmanager
 def evaluating(*networks: nn.Module) -> Iterator[None]:
-    """Put ``networks`` into evaluation mode, and each of their modules back into its own mode afterwards."""
+    """Set ``networks`` to evaluation mode within the context, then restore the mode of each of their modules."""
     modes = [(module, module.training) for network in networks for module in network.modules()]
     for network in networks:
         network.eval()

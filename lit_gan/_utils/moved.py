@@ -1,4 +1,4 @@
-"""Import paths of earlier versions that keep working: one table, and the finder that reads it."""
+"""Table of modules that earlier versions had under other import paths, and the finder that still imports them."""
 
 import sys
 from collections.abc import Sequence
@@ -20,23 +20,23 @@ MOVED: dict[str, tuple[str, ...]] = {
     "lit_gan.plots": ("lit_gan.callbacks.figures",),
     "lit_gan.verdict": ("lit_gan.callbacks.verdict",),
 }
-"""By a module of an earlier version, the modules that have its names now."""
+"""Modules that contain the names now, by the module of an earlier version that contained them."""
 
 
 def install() -> None:
-    """Let Python import the modules of :data:`MOVED`; called once, when lit_gan is imported."""
+    """Make the old modules of :data:`MOVED` importable; called when lit_gan is imported."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())
 
 
 def current_path(path: str) -> str:
-    """Return the import path of a class today, ``lit_gan.gan.LitGAN`` for ``lit_gan.module.LitGAN``."""
+    """Return the present import path of a class, for instance ``lit_gan.gan.LitGAN`` for ``lit_gan.module.LitGAN``."""
     module, _, name = path.rpartition(".")
     return next((f"{place}.{name}" for place in MOVED.get(module, ()) if hasattr(import_module(place), name)), path)
 
 
 class _Finder(MetaPathFinder):
-    """Finds a moved module; Python asks it only when there is no file of that name."""
+    """Finder of moved modules, which Python asks only if there is not a file of that name."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -45,7 +45,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Alias(Loader):
-    """Makes a module that takes its names from where they are now."""
+    """Loader of a module whose names are looked up in the modules that contain them now."""
 
     def exec_module(self, module: ModuleType) -> None:
         places = MOVED[module.__name__]

@@ -1,4 +1,4 @@
-"""Random numbers that can be had again: seeds from counters, and torch's, numpy's and Python's states as plain data."""
+"""Reproducible random numbers: seeds derived from counters, and the random states of torch, NumPy and Python."""
 
 import random
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ _CPU = torch.device("cpu")
 
 
 class Stream(IntEnum):
-    """Streams of random numbers: two that differ in their number, or in what follows it, look unrelated."""
+    """Uses of random numbers, the first argument of :func:`derive_seed`: seeds for different uses look unrelated."""
 
     FIT = 0
-    """The seed of another fit of the same model."""
+    """Seed of another fit of the same model."""
     LATENTS = 1
     """Latents of a turn."""
     ORDER = 2
     """Order of the samples in an epoch."""
     WORKER = 3
-    """Transforms of a batch in a worker process."""
+    """Random transforms of a batch in a worker process."""
     PROCESS = 4
-    """Global random states of one of several processes."""
+    """Global random states of each process."""
     MIXTURE = 5
     """Points of a GaussianMixture."""
     STACKED_DIGITS = 6
@@ -35,13 +35,13 @@ class Stream(IntEnum):
     GENERATED = 7
     """Latents and classes of samples that are scored."""
     REAL = 8
-    """Transforms of real samples that are scored."""
+    """Random transforms of real samples that are scored."""
     TWO_SAMPLE = 9
     """Splits and weights of ClassifierTwoSample's classifier."""
 
 
 def derive_seed(stream: Stream, *numbers: int) -> int:
-    """Return a seed of 32 bits, all that torch's CPU generator takes, that looks unrelated for any other arguments.
+    """Return a 32-bit seed, all that torch's CPU generator uses, that looks unrelated to the seed of other arguments.
 
     Reference: SplitMix64, Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", figure 17.
     """
@@ -55,8 +55,8 @@ def derive_seed(stream: Stream, *numbers: int) -> int:
 
 
 def seed_all(seed: int, device: torch.device = _CPU) -> None:
-    """Seed the global states of torch, on the CPU and on ``device``, of numpy and of Python with 32 bits."""
-    torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every device there is
+    """Seed the global random states of torch, on the CPU and on ``device``, of NumPy and of Python; 32 bits."""
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every device
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.manual_seed(seed)
@@ -66,7 +66,7 @@ def seed_all(seed: int, device: torch.device = _CPU) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Have what is drawn on the CPU depend on ``seed`` alone, and put the global states back afterwards."""
+    """Seed the global random states on the CPU within the context, then restore the earlier states."""
     before = random_states()
     seed_all(seed)
     try:
@@ -76,9 +76,9 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def random_states(device: torch.device = _CPU) -> dict[str, Any]:
-    """Return this process's global random states, of torch on the CPU and on ``device``, of numpy and of Python.
+    """Return this process's global random states: of torch on the CPU and on ``device``, of NumPy and of Python.
 
-    They are tensors and plain data, so that a checkpoint that holds them loads with ``weights_only=True``.
+    They are tensors and plain data, so a checkpoint with them loads with ``weights_only=True``.
     """
     name, keys, *rest = np.random.get_state()
     states = {
@@ -92,7 +92,7 @@ def random_states(device: torch.device = _CPU) -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any], device: torch.device = _CPU) -> None:
-    """Put back what :func:`random_states` returned."""
+    """Restore the global random states that :func:`random_states` returned."""
     torch.set_rng_state(states["torch"].cpu())
     random.setstate(states["python"])
     name, keys, *rest = states["numpy"]

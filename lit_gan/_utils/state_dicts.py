@@ -1,4 +1,4 @@
-"""Weights: a digest of them, and those of a checkpoint that are not a model's own, refused."""
+"""Checks of a checkpoint's weights against a model's, and digests of weights."""
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
@@ -14,15 +14,15 @@ __all__ = ["check_weights", "digest_of_weights"]
 
 
 def check_weights(checkpoint: dict[str, Any], own: Mapping[str, Tensor], part: Callable[[str], Any]) -> None:
-    """Refuse a checkpoint's weights that are not those of a model.
+    """Raise if a checkpoint's weights do not fit a model, by the names and shapes of the tensors.
 
     Args:
-        checkpoint: of LitGAN, or the parts of it that the model has.
+        checkpoint: content of a checkpoint of LitGAN; its ``state_dict`` may be reduced to the parts of the model.
         own: the model's tensors by name.
-        part: ``part(name)`` gives a part of the model, ``"generator"`` for instance, to be named.
+        part: ``part(name)`` returns the model's part of that name, ``"generator"`` for instance, for error messages.
 
     Raises:
-        ValueError: names both networks and the first tensor that differs.
+        ValueError: they do not fit; the message names both networks and the first tensor that differs.
     """
     saved, described = checkpoint["state_dict"], checkpoint[Section.MODEL]
     differing = differences(saved, own)
@@ -44,7 +44,7 @@ def check_weights(checkpoint: dict[str, Any], own: Mapping[str, Tensor], part: C
 
 
 def digest_of_weights(network: nn.Module) -> str:
-    """Return what changes when a weight or a buffer of a network does, and not with its device or its precision."""
+    """Return a digest of a network's weights and buffers, 16 hexadecimal digits, the same on any device and dtype."""
     whole = blake2b(digest_size=8)
     for name, tensor in sorted(network.state_dict().items()):
         whole.update(f"{name} {tuple(tensor.shape)} ".encode() + tensor.cpu().double().numpy().tobytes())

@@ -1,3 +1,3 @@
-"""The version of lit_gan, here alone."""
+"""The version of lit_gan, defined only here."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The ``lit-gan`` command: one table of its commands (``commands.py``), and a file for each."""
+"""The ``lit-gan`` command line: ``commands.py`` lists its commands, each of which has a file here."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ __all__ = ["LitGANCLI", "main"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import LitGANCLI, and with it Lightning, when it is first used."""
+    """Import LitGANCLI, and with it Lightning, when the name is first used."""
     if name == "LitGANCLI":
         from lit_gan.cli.training import LitGANCLI
 

@@ -1,4 +1,4 @@
-"""The table of commands: a row for each, with the function that it calls."""
+"""Table of the commands of ``lit-gan`` and the functions that they call."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,12 +8,12 @@ __all__ = ["COMMANDS", "TRAINING", "Command"]
 
 
 class Command(NamedTuple):
-    """A command of ``lit-gan``; its options are the arguments of a function, its help the function's docstring."""
+    """A command of ``lit-gan``: a function whose arguments are the options and whose docstring is the help text."""
 
     function: str
-    """Import path of the function. Its module is imported for a usage error, so it imports torch only when it runs."""
+    """Import path of the function. Its module imports torch only when the function runs: usage errors import it too."""
     parts: Mapping[str, str] = MappingProxyType({})
-    """Arguments that are parts, by name, with their kind (``lit_gan._utils.kinds``): for these torch is imported."""
+    """Arguments that are parts, by name, with their kind (``lit_gan._utils.kinds``); parsing them imports torch."""
 
 
 COMMANDS = {
@@ -25,4 +25,4 @@ COMMANDS = {
     "report": Command("lit_gan.cli.report.report"),
 }
 TRAINING = ("fit", "validate", "test", "predict")
-"""The commands of LightningCLI, ``lit_gan.cli.training``."""
+"""Commands of LightningCLI, in ``lit_gan.cli.training``."""

@@ -1,4 +1,4 @@
-"""What ``lit-gan evaluate`` compares: the reference and the generated samples, found, scored and written."""
+"""The work of ``lit-gan evaluate``: load real and generated samples, score them, and write the scores."""
 
 import json
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _OF_A_CHECKPOINT = ("n_fake", "n_real", "sets", "floor", "split", "ema", "seed")
 
 
 class Options(NamedTuple):
-    """The options of ``lit-gan evaluate``, which its help describes."""
+    """The options of ``lit-gan evaluate``, described in :func:`lit_gan.cli.evaluate.evaluate`."""
 
     generated: str
     real: str | None = None
@@ -53,25 +53,26 @@ class _Compared(NamedTuple):
     floor: Samples | None
     generated: Sequence[Samples]
     describes: dict[str, Any]
+    """Further entries of the protocol."""
     about: dict[str, Any]
-    """What the file says of the generator."""
+    """Entries of the output file that identify the generator."""
 
 
 def compare(options: Options) -> None:
-    """Score what is asked for, print a table, and write scores and protocol to a file.
+    """Score generated samples against real ones, print a table, and write scores and protocol to a file.
 
     Raises:
         TypeError: an option of a wrong type.
-        ValueError: options out of range, or that do not go together, or samples that cannot be compared.
+        ValueError: an option out of range, options that exclude each other, or samples that cannot be compared.
     """
     at_least(10, n_fake=options.n_fake, n_real=options.n_real)
     at_least_one(sets=options.sets, batch_size=options.batch_size, image_size=options.image_size)
     at_least(0, seed=options.seed)
     check_options(options.channels)
     output = Path(options.output)
-    output.parent.mkdir(parents=True, exist_ok=True)  # known to work before anything is scored
+    output.parent.mkdir(parents=True, exist_ok=True)  # a bad path fails before anything is scored
     compared = _folders(options) if Path(options.generated).is_dir() else _checkpoint(options)
-    fewest = (compared.floor or compared.generated[0]).n  # a floor has no more than a set
+    fewest = (compared.floor or compared.generated[0]).n  # a floor has at most as many as a set
     scorer = scorer_for(options.metrics, options.extractor, compared.real, fewest, options.data).to(best_device())
     evaluation = Evaluation(scorer, compared.real, compared.describes, options.cache, progress=True)
     report = evaluation.score(compared.generated, compared.floor)
@@ -82,7 +83,7 @@ def compare(options: Options) -> None:
 
 
 def _folders(options: Options) -> _Compared:
-    """Return two folders of pictures; refused with options of a checkpoint."""
+    """Return the samples of two folders; raise a ValueError if there are options that only a checkpoint takes."""
     generated, real = options.generated, options.real
     if real is None or options.data is not None:
         raise LitGANError(f"{generated} is a folder: give --real, the folder to compare it with, and no --data")
@@ -95,7 +96,7 @@ def _folders(options: Options) -> _Compared:
 
 
 def _checkpoint(options: Options) -> _Compared:
-    """Return a data set and sets of generated samples; refused with options of folders."""
+    """Return real samples and a checkpoint's; raise a ValueError if there are options that only folders take."""
     data = options.data
     if data is None or (options.real, options.image_size, options.channels) != (None, None, 3):
         what = "give --data, the data to compare it with, and none of --real, --image_size and --channels"
@@ -107,13 +108,13 @@ def _checkpoint(options: Options) -> _Compared:
     counts = real.label_counts(len(saved.label_counts))
     seeds = range(options.seed, options.seed + options.sets)
     drawn = [GeneratedSamples(saved, n, seed, options.ema, options.batch_size, counts) for seed in seeds]
-    weights = digest_of_weights(drawn[0].network)  # tells of which generator, in which state, the scores are
+    weights = digest_of_weights(drawn[0].network)  # identifies the generator and its state
     describes = {"split": options.split, "ema": drawn[0].ema, "seed": options.seed}
     return _Compared(real, floor, drawn, describes, {"images_seen": saved.images_seen, "weights": weights})
 
 
 def table(report: Report) -> str:
-    """Return scores as lines of a table, with spread and floor where there are some."""
+    """Return the text of a table of scores, with their spread and floor if there are any."""
     columns = {"score": report.scores, "±": report.spread, "real against real": report.floor}
     shown = {title: values for title, values in columns.items() if values}
     width = max(map(len, report.scores))

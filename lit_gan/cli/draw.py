@@ -1,4 +1,4 @@
-"""The pictures of ``lit-gan sample``: which kind is asked for, whether it can be made, and drawing it."""
+"""The work of ``lit-gan sample``: check the options, draw the requested kind of picture, and write it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,12 +22,12 @@ from lit_gan.sampling.paths import PathKind
 
 __all__ = ["Options", "draw"]
 
-_TESTED = 1000  # samples, and held-out images, that the test for copies takes
+_TESTED = 1000  # least number of samples, and largest of held-out images, in the test for copies
 _FRAME_MILLISECONDS = 60
 
 
 class Options(NamedTuple):
-    """The options of ``lit-gan sample``, which its help describes."""
+    """The options of ``lit-gan sample``, described in :func:`lit_gan.cli.sample.sample`."""
 
     checkpoint: str
     n: int | None
@@ -44,21 +44,21 @@ class Options(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """The output."""
+        """Path of the output."""
         return Path(self.output)
 
     @property
     def is_movie(self) -> bool:
-        """Whether the output is a file of moving pictures."""
+        """Whether the output is a movie, by the ending of its name."""
         return self.path.suffix.lower() in MOVIES
 
 
 def draw(options: Options) -> str:
-    """Draw what is asked for from a checkpoint, and return what was written, in words.
+    """Draw the requested pictures from a checkpoint, write them, and return a description of what was written.
 
     Raises:
         TypeError: an option of a wrong type.
-        ValueError: options out of range, or that do not go together, or that this generator cannot serve.
+        ValueError: an option out of range, options that exclude each other, or that this generator does not support.
     """
     kind = _kind(options)
     _check_numbers(kind, options)
@@ -68,14 +68,14 @@ def draw(options: Options) -> str:
     if kind is not None:
         _check_images(saved, kind, options.labels)
     folder = options.path.parent if one_file else options.path
-    folder.mkdir(parents=True, exist_ok=True)  # known to work before anything is drawn
+    folder.mkdir(parents=True, exist_ok=True)  # a bad path fails before anything is drawn
     if kind == "neighbours":
         return _draw_neighbours(saved, options)
     return _draw_samples(saved, options) if kind is None else _draw_rows(saved, options, kind)
 
 
 def _kind(options: Options) -> str | None:
-    """Return the one kind of picture that is asked for; None for a grid of samples, or a folder."""
+    """Return the kind of picture requested, None for a grid or a folder of samples; raise for more than one kind."""
     kinds = {
         "a movie": options.is_movie,
         "interpolate": options.interpolate is not None and not options.is_movie,
@@ -112,7 +112,7 @@ def _check_neighbours(options: Options) -> None:
 
 
 def _check_output(path: Path, kind: str | None) -> bool:
-    """Tell whether there will be one file; refuse a path that cannot be it."""
+    """Return whether the output is one file; raise a ValueError if ``path`` does not suit the kind of picture."""
     one_file = path.suffix.lower() in (".png", *MOVIES)
     if (path.suffix and not one_file) or (one_file and path.is_dir()):
         raise LitGANError(
@@ -125,7 +125,7 @@ def _check_output(path: Path, kind: str | None) -> bool:
 
 
 def _check_images(saved: SavedGenerators, kind: str, labels: Any) -> None:
-    """Refuse a generator of points, and labels that it does not take, with one sample."""
+    """Draw one sample, to raise an error early for labels that the generator does not take or if it makes points."""
     first = labels[0] if isinstance(labels, list) and labels else labels if isinstance(labels, int) else None
     shape = tuple(saved.sample(1, first, seed=0).shape[1:])
     if len(shape) != 3:
@@ -133,7 +133,7 @@ def _check_images(saved: SavedGenerators, kind: str, labels: Any) -> None:
 
 
 def _draw_samples(saved: SavedGenerators, options: Options) -> str:
-    """Write a grid, or a file for each image."""
+    """Write samples as one grid, or each to a file of its own; return what was written."""
     truncation = options.truncation
     images = saved.sample(options.n or 64, options.labels, ema=options.ema, seed=options.seed, truncation=truncation)
     one_grid = bool(options.path.suffix)
@@ -148,7 +148,7 @@ def _draw_samples(saved: SavedGenerators, options: Options) -> str:
 
 
 def _draw_rows(saved: SavedGenerators, options: Options, kind: str) -> str:
-    """Write a picture of rows, or a movie."""
+    """Write a picture of rows, or a movie; return what was written."""
     n, steps, labels = options.n, options.steps, options.labels
     way: PathKind | None = None if options.interpolate == "auto" else options.interpolate
     makers: dict[str, Callable[..., Tensor]] = {
@@ -166,7 +166,7 @@ def _draw_rows(saved: SavedGenerators, options: Options, kind: str) -> str:
 
 
 def _draw_neighbours(saved: SavedGenerators, options: Options) -> str:
-    """Write samples beside their nearest training images, and say whether they are too near."""
+    """Write samples next to their nearest training images, and print the test for copies; return what was written."""
     n, k, data, extractor = options.n or 8, options.neighbours, options.data, options.extractor
     assert k is not None
     assert data is not None

@@ -1,4 +1,4 @@
-"""The entry point of ``lit-gan``: chooses the command, and turns refusals into one sentence and exit code 2."""
+"""Entry point of ``lit-gan``: runs the command, and reports a user's error in one sentence with exit code 2."""
 
 import sys
 import warnings
@@ -13,20 +13,22 @@ __all__ = ["main", "refusal"]
 
 _LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 _BUGS = (AssertionError, AttributeError, LookupError, NameError)
-"""Errors that no wrong use causes."""
+"""Types of errors that are bugs, not a user's mistake, even if Lightning raises them."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run ``lit-gan``. A refusal is one sentence on stderr and exit code 2; ``--debug`` shows its traceback.
+    """Run ``lit-gan``.
+
+    A user's error is printed to stderr as one sentence, with exit code 2; ``--debug`` shows its traceback.
 
     Args:
-        args: what follows ``lit-gan``; that of this process if it is None.
+        args: the arguments after ``lit-gan``; None for those of this process.
     """
     given = sys.argv[1:] if args is None else args
     arguments = [argument for argument in given if argument != "--debug"]
     if args is None:
-        sys.argv[1:] = arguments  # LightningCLI reads it, and starts other processes by it
-    sys.path.insert(0, str(Path.cwd()))  # where parts of the user's own are found by their import path
+        sys.argv[1:] = arguments  # LightningCLI reads it, and starts other processes with it
+    sys.path.insert(0, str(Path.cwd()))  # so that a user's own parts can be imported
     try:
         _run(arguments, None if args is None else arguments)
     except Exception as error:
@@ -56,7 +58,7 @@ def _train(arguments: list[str] | None) -> None:
     from lit_gan.cli.training import LitGANCLI
     from lit_gan.training.distributed import destroy_process_group
 
-    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # Lightning's own, which no user can mend
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # caused by Lightning: users cannot avoid it
     LitGANCLI(args=arguments)
     destroy_process_group()
 
@@ -67,10 +69,11 @@ def _refuse(said: str) -> None:
 
 
 def refusal(error: BaseException) -> str | None:
-    """Return the sentence of an error that a wrong use causes; None for a bug.
+    """Return the message of an error that a user's mistake causes; None for a bug.
 
     Args:
-        error: of lit_gan (:class:`lit_gan.LitGANError`), perhaps wrapped by jsonargparse, of Lightning, or of a file.
+        error: any exception. A user's mistake is a :class:`lit_gan.LitGANError`, also if jsonargparse wrapped it, an
+            error raised by Lightning, or one about a file.
     """
     for cause in _chain(error):
         if isinstance(cause, LitGANError):
@@ -79,7 +82,7 @@ def refusal(error: BaseException) -> str | None:
 
 
 def _of_lightning(error: BaseException) -> str | None:
-    """Return what Lightning refuses: an option of its Trainer, a metric to watch that nothing logs."""
+    """Return the message of an error that Lightning raises, about an option of its Trainer for instance; else None."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
@@ -88,14 +91,14 @@ def _of_lightning(error: BaseException) -> str | None:
 
 
 def _of_a_file(error: BaseException) -> str | None:
-    """Return what is wrong with a file that the system refuses, or a config file that is no text."""
+    """Return the message of an error about a file, from the operating system or for a config that is not UTF-8."""
     if isinstance(error, UnicodeDecodeError):
         return f"a config file is no text in UTF-8 ({error.reason} at byte {error.start})"
     return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield ``error`` and what it was raised from: jsonargparse wraps what a part's constructor raises."""
+    """Yield ``error`` and the errors that caused it: jsonargparse wraps what a part's constructor raises."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""``lit-gan evaluate``: a checkpoint against a data set, or two folders of pictures against each other."""
+"""The ``lit-gan evaluate`` command: scores of a checkpoint's generator, or of a folder of pictures."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -30,26 +30,32 @@ def evaluate(
     output: str = "evaluation.json",
     cache: str | None = None,
 ) -> None:
-    """Score a checkpoint against a data set, or a folder of pictures against another one.
+    """Score a checkpoint's generator against a data set, or a folder of pictures against another folder.
 
     Args:
-        generated: a .ckpt file, or a folder of pictures.
-        real: a folder of pictures, where generated is one.
-        data: a data module, where generated is a checkpoint.
-        metrics: names, or metrics of torchmetrics by their import path.
-        extractor: of the metrics by name; Inception where it is left out.
-        n_fake: generated samples; 10,000 of a checkpoint where it is left out.
-        n_real: real samples of the data; all where it is left out.
-        split: of the data.
-        ema: from the averaged generator, where there is one.
-        seed: of the latents.
-        sets: of generated samples; the score is their mean, and its standard deviation is printed.
-        floor: score other real samples of the data as well.
-        batch_size: images at a time in the generator.
-        image_size: pictures of folders are resized to; left out where all have one size.
-        channels: of the pictures of folders, 1 or 3.
-        output: a .json file for the scores and their protocol.
-        cache: folder of the real samples' statistics.
+        generated: a .ckpt file whose generator is scored, or a folder of pictures, all of which are scored.
+        real: folder of real pictures; required for a folder, and only allowed there.
+        data: data module with the real samples, by name (CIFAR10) or import path; required for a checkpoint, and only
+            allowed there.
+        metrics: list of names, like [fid,kid], or of torchmetrics metrics by import path; an unknown name prints the
+            known ones.
+        extractor: network that computes the features for metrics given by name; Inception-v3 if not given.
+        n_fake: number of generated samples in a set, for a checkpoint; 10,000 if not given.
+        n_real: number of real samples, for a checkpoint; all of the split if not given.
+        split: split of the data that the samples are compared with, for a checkpoint.
+        ema: use the averaged generator, if the checkpoint has one.
+        seed: seed of the latents of the first set of generated samples; each further set takes the next seed.
+        sets: number of sets of generated samples; with several, scores are means over the sets, and their standard
+            deviations are printed.
+        floor: also score real samples of another split (val if split is train, else train) in place of generated ones,
+            as a reference for the scores.
+        batch_size: number of images in one forward pass of the generator.
+        image_size: height and width in pixels to which pictures of folders are resized; if not given, all pictures must
+            be squares of the same size.
+        channels: number of colour channels of pictures in folders, 1 or 3.
+        output: .json file for the scores and their protocol (all that the scores depend on).
+        cache: folder in which statistics of the real samples are kept for the next evaluation; $LIT_GAN_CACHE or
+            ~/.cache/lit_gan if not given.
     """
     options = dict(locals())
     from lit_gan.cli.compare import Options, compare

@@ -1,4 +1,4 @@
-"""``lit-gan export``: the generator of a checkpoint as files for others."""
+"""The ``lit-gan export`` command: a checkpoint's generator as files that are used without a Trainer."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,19 +21,22 @@ def export(
 ) -> None:
     """Write the generator of a checkpoint as safetensors, ONNX and a model card, for use without a Trainer.
 
-    The folder holds generator.safetensors, generator.json (what rebuilds it: ``lit_gan.load_generator(folder)``),
-    generator.onnx, which onnxruntime has drawn the same images from to 1e-4, and README.md, the model card.
+    The folder holds generator.safetensors (the weights), generator.json (the description from which
+    lit_gan.load_generator(folder) rebuilds the generator), generator.onnx (checked: onnxruntime's images differ from
+    PyTorch's by at most 1e-4), and README.md (the model card).
 
     Args:
-        checkpoint: a .ckpt file that ``lit-gan fit`` or a Trainer wrote.
-        output: the folder; an earlier export there is replaced.
-        onnx: write ONNX as well.
-        ema: the averaged generator, where there is one.
-        license: of the weights, as a hub names it: apache-2.0, cc-by-4.0, other. The card says where it is not stated.
-        data: what it was trained on, in words, beside the data module that the checkpoint names.
-        scores: evaluation.json of ``lit-gan evaluate``, or a scores.json; the one in the run's folder where it is left
-            out.
-        generator: where its class is not lit_gan's, a network like it, which is given the checkpoint's weights.
+        checkpoint: a .ckpt file that lit-gan fit or a Trainer wrote.
+        output: folder to write; an earlier export there is replaced.
+        onnx: also write generator.onnx.
+        ema: export the averaged generator, if the checkpoint has one.
+        license: licence of the weights for the card, as a hub names it: apache-2.0, cc-by-4.0, other; if not given, the
+            card says that it is not stated.
+        data: description of the training data for the card, in addition to the data module that the checkpoint names.
+        scores: file of scores for the card, an evaluation.json of lit-gan evaluate or a scores.json; if not given, the
+            scores.json in the run's folder, if there is one.
+        generator: network of the same architecture, by import path, that the weights are loaded into; required if the
+            generator's class is not lit_gan's.
     """
     from lit_gan._utils.config import Origin
     from lit_gan.sampling.export.write import ExportOptions, export_checkpoint

@@ -1,4 +1,4 @@
-"""The parser of a command, made from the arguments of its function; errors are one sentence."""
+"""Argument parsers of the commands, made from the signatures of their functions, with errors of one sentence."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -14,28 +14,28 @@ __all__ = ["CommandParser", "OneSentence", "run_command"]
 
 
 class OneSentence:
-    """Has a parser of jsonargparse say in one sentence what is wrong, and name the parts there are."""
+    """Mixin for a jsonargparse parser that reports an error in one sentence and names the parts that fit."""
 
     exit_on_error: bool
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print ``message`` as one sentence and exit with 2; a part's own parser hands it on as it is."""
+        """Print ``message`` as one sentence and exit with code 2; the parser of a part passes it on unchanged."""
         error: Callable[..., NoReturn] = super().error  # type: ignore[misc]
         error(sentence(message) if self.exit_on_error else message, ex)
 
     def print_usage(self, file: Any = None) -> None:
-        """Print nothing: the sixty lines of usage would bury the sentence; ``--help`` has them."""
+        """Print nothing, since the usage would hide the error's sentence; ``--help`` prints it."""
 
 
 class CommandParser(OneSentence, ArgumentParser):
-    """The parser of a command that is a function."""
+    """Parser of a command whose options are the arguments of a function."""
 
 
 def run_command(name: str, command: Command, arguments: Sequence[str]) -> Any:
-    """Call a command's function with what was typed, and return what it returns.
+    """Call a command's function with parsed ``arguments``, and return its result.
 
-    Its parts are left out of the parser unless they are asked for: a usage error then needs neither torch nor
-    Lightning.
+    Options that are parts are added to the parser only if they are given or ``--help`` or a config needs them, so that
+    a usage error imports neither torch nor Lightning.
     """
     wanted = {part for part in command.parts for argument in arguments if argument.startswith(f"--{part}")}
     if any(argument.startswith(("-h", "--help", "--config", "--print_config")) for argument in arguments):
@@ -45,7 +45,7 @@ def run_command(name: str, command: Command, arguments: Sequence[str]) -> Any:
 
 
 def _with_parts(function: Callable[..., Any], parts: Mapping[str, str], wanted: set[str]) -> Callable[..., Any]:
-    """Return a function with the same arguments, without those of ``parts`` that are not ``wanted``."""
+    """Return a function that takes the arguments of ``function`` except the ``parts`` that are not ``wanted``."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
@@ -63,7 +63,7 @@ def _with_parts(function: Callable[..., Any], parts: Mapping[str, str], wanted: 
 
 
 def _type_of(kind: str, default: Any) -> Any:
-    """Return the type of an argument that is a part, or, if its default is a tuple, several parts or their names."""
+    """Return the type of an argument that is a part; if its default is a tuple, of a list of parts or their names."""
     import_parts(kind)
     base = import_path(KINDS[kind].base)
     return Sequence[str | base] if isinstance(default, tuple) else base | None  # type: ignore[valid-type]

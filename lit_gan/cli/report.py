@@ -1,4 +1,4 @@
-"""``lit-gan report``: the folder of a run as one HTML file."""
+"""The ``lit-gan report`` command: a run's logs and pictures as one HTML file."""
 
 from pathlib import Path
 
@@ -6,19 +6,19 @@ __all__ = ["report"]
 
 
 def report(run_folder: str, output: str | None = None, pictures: int = 40) -> Path:
-    """Write what a run logged as one HTML file, which needs neither a server nor a network.
+    """Write the logs and pictures of a run to one HTML file, which a browser shows offline.
 
     Args:
-        run_folder: the folder of one run, ``lightning_logs/version_0`` for instance.
-        output: the file; ``report.html`` in the run's folder where it is left out.
-        pictures: of each kind at the most, evenly chosen over the run.
+        run_folder: folder of one run, lightning_logs/version_0 for instance.
+        output: .html file to write; report.html in the run's folder if not given.
+        pictures: largest number of pictures of each kind, spaced evenly over the run.
 
     Returns:
         The path of the file.
 
     Raises:
-        FileNotFoundError: the folder holds nothing that a run logs.
-        ValueError: a damaged file in it, ``output`` that is no .html, or fewer than one picture.
+        FileNotFoundError: the folder holds no logs of a run.
+        ValueError: a damaged file in the folder, ``output`` does not end in .html, or ``pictures`` is below 1.
     """
     from lit_gan._utils.arguments import at_least_one
     from lit_gan._utils.errors import LitGANError

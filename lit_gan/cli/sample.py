@@ -1,4 +1,4 @@
-"""``lit-gan sample``: pictures from a checkpoint and nothing else."""
+"""The ``lit-gan sample`` command: pictures drawn from a checkpoint's generator."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -23,32 +23,32 @@ def sample(
     data: "LightningDataModule | None" = None,
     extractor: "nn.Module | None" = None,
 ) -> None:
-    """Draw images from a checkpoint and nothing else.
+    """Draw images from the generator of a checkpoint; no other file of the run is needed.
 
     Args:
-        checkpoint: a .ckpt file that ``lit-gan fit`` or a Trainer wrote.
-        n: number of images, 64 where it is left out; of rows, 8, in pictures of several columns; of images in a frame,
-            16, of a movie.
-        output: a .png file for one picture, a folder for one file for each image, or a .gif or .webp file for a movie
-            of images that change into one another and end where they began.
-        seed: the same seed gives the same images.
-        labels: classes, for a conditional generator: one for all, a list with one for each image or row, or ``all``
-            for a column of each class, each row of one latent. As frequent as in the training data where they are left
-            out.
-        ema: from the averaged generator, where there is one.
-        truncation: in (0, 1]: below 1, more typical images and less variety. StyleGAN2 moves styles towards their
-            average, w̄ + truncation·(w − w̄); the latents of other generators are multiplied by it. A list, like
-            ``[0.3,0.5,0.7,1.0]``, for a column of each, each row of one latent.
-        interpolate: rows that go from one latent to another one: ``linear``, ``spherical``, around the origin, or
-            ``auto``, the way that suits the generator's latents, spherical where they are normal, linear where they are
-            uniform. A movie is ``auto`` where it is left out.
-        steps: images in a row of an interpolation, 8 where it is left out; frames from one latent to the next, 16, of a
-            movie.
-        neighbours: a number of images of the training data that are nearest to each sample, shown beside it; says as
-            well whether samples are nearer to them than held-out images are, as copies would be, where the data have
-            some.
-        data: the training data, for neighbours.
-        extractor: of the features in which neighbours are near; pixels where it is left out.
+        checkpoint: a .ckpt file that lit-gan fit or a Trainer wrote.
+        n: number of images in a grid or a folder (64 if not given), of rows in any other picture (8), or of images in
+            each frame of a movie (16).
+        output: a .png file for one picture, a folder for one file per image, or a .gif or .webp file for a movie in
+            which images change into one another, in an endless loop.
+        seed: the same seed gives the same images; random if not given.
+        labels: classes for a conditional generator: one for all images, a list with one for each image or row, or the
+            word all for a picture with a column for each class and a row for each latent. If not given, classes are
+            drawn with their frequencies in the training data.
+        ema: use the averaged generator, if the checkpoint has one.
+        truncation: number in (0, 1]; below 1, images are more typical and less varied. StyleGAN2 moves styles towards
+            their average, w̄ + truncation·(w − w̄); the latents of other generators are multiplied by it. A list, like
+            [0.3,0.5,0.7,1.0], gives a picture with a column for each value and a row for each latent.
+        interpolate: draw rows of images on the path from one latent to another: linear (a straight line), spherical (an
+            arc around the origin), or auto (spherical for normal latents, linear for uniform ones). A movie follows
+            the path given here, auto if not given.
+        steps: number of images in a row of an interpolation (8 if not given), or of frames from one latent to the next
+            in a movie (16).
+        neighbours: draw each sample next to this number of nearest training images. Also prints a test for copies
+            (whether samples are nearer to training images than held-out images are), if the data have a validation
+            set.
+        data: data module with the training images, by name (CIFAR10) or import path; required for neighbours.
+        extractor: network in whose features distances to neighbours are measured; pixels if not given.
     """
     options = dict(locals())
     from lit_gan.cli.draw import Options, draw

@@ -1,4 +1,4 @@
-"""Messages of jsonargparse as one sentence, with the value and the way out."""
+"""Error messages of jsonargparse, shortened to one sentence with the wrong value and what to write instead."""
 
 import inspect
 import re
@@ -12,10 +12,10 @@ _KIND_OF_OPTION = {_OUTSIDE_MODEL.get(name, f"model.{name}"): KINDS[kind] for na
 
 
 def sentence(message: str) -> str:
-    """Return what a message of jsonargparse's says of the innermost argument, in one line.
+    """Return a jsonargparse error message as one line about the innermost argument that is wrong.
 
     Args:
-        message: of an argument, and inside it, where it is a part with arguments, that of the one that is wrong.
+        message: the message; for an argument that is a part, it contains the message about the part's own argument.
     """
     keys = re.findall(r'Parser key "([\w.]+)"', message)
     if not keys:
@@ -27,7 +27,7 @@ def sentence(message: str) -> str:
 
 
 def _in_general(message: str) -> str:
-    """Return what is said of no argument, in the words of the command line and of config files."""
+    """Return a message that is not about one argument, with options spelt as on the command line."""
     if message.startswith("Unexpected config"):
         return "a config file holds options by name, like model: {latent: normal}, and this one holds none"
     if "arguments are required" in message:
@@ -36,7 +36,7 @@ def _in_general(message: str) -> str:
 
 
 def _of_option(detail: str) -> str | None:
-    """Say which options there are, where one is unknown or missing."""
+    """Return a clause that names the options of a part if one is unknown or missing; else None."""
     path = re.search(r"class_path[ =]'([\w.]+)'", detail)
     option = re.search(r"Option '(.+?)' is not accepted|arguments are required: (.+)", detail)
     if not path or not option:
@@ -47,7 +47,7 @@ def _of_option(detail: str) -> str | None:
 
 
 def _of_class(detail: str, outer: str, inner: str) -> str | None:
-    """Say which classes there are, where one is unknown or does not serve."""
+    """Return a clause that names the fitting classes if a class is unknown or does not fit; else None."""
     if wrong := re.search(r"Import path (\S+) does not correspond to a subclass of (\w+)", detail):
         return f"={wrong[1]} is no {wrong[2]}{_instead(outer)}"
     if missing := re.search(r"Problem with given class_path '(\S+)':\s+(No module .+|.*has no attribute.+)", detail):
@@ -59,7 +59,7 @@ def _of_class(detail: str, outer: str, inner: str) -> str | None:
 
 
 def _of_value(detail: str) -> str | None:
-    """Say what an option takes, where it takes numbers or one of some words."""
+    """Return a clause that names the types and words that an option accepts if its value does not fit; else None."""
     value = re.search(r"(?:Got|Given) value: (.+?)(?:\. Got value|\n|$)", detail)
     wanted = _wanted(detail[: value.start()]) if value else []
     schedules_too = ["a schedule"] if "schedules.Schedule" in detail else []
@@ -67,14 +67,14 @@ def _of_value(detail: str) -> str | None:
 
 
 def _wanted(detail: str) -> list[str]:
-    """Return the plain types and words that an option takes, without those that name a class."""
+    """Return the built-in types and the literal words that an option accepts, without classes."""
     found = re.findall(r"Expected an? <class '(int|float|bool|str|list|dict)'>|Expected <class '(\w+)'>", detail)
     words = re.findall(r"Expected an? typing\.Literal\[(.+?)\]", detail)
     return [*dict.fromkeys(n for pair in found for n in pair if n not in ("", "NoneType")), *words]
 
 
 def _instead(key: str) -> str:
-    """Return the public parts that fit an argument, as the way out."""
+    """Return a clause that names the public parts that fit an argument."""
     if key not in _KIND_OF_OPTION:
         return ": give the import path of a class"
     base = import_path(_KIND_OF_OPTION[key].base)

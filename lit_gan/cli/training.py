@@ -1,4 +1,4 @@
-"""``lit-gan fit``, ``validate``, ``test`` and ``predict``: LightningCLI for a LitGAN."""
+"""The ``lit-gan fit``, ``validate``, ``test`` and ``predict`` commands: LightningCLI for a LitGAN."""
 
 import json
 from typing import Any
@@ -21,19 +21,19 @@ from lit_gan.training.logging import run_folder
 
 __all__ = ["LitGANCLI", "LitGANParser"]
 
-import_parts(*KINDS)  # LightningCLI knows the short names of imported classes alone
+import_parts(*KINDS)  # LightningCLI knows the short names of imported classes only
 
 
 class SaveConfig(SaveConfigCallback):
-    """Writes the config of a run into its folder, not Lightning's ``log_dir``, and gives it to W&B."""
+    """Callback that writes a run's config into the run's folder, not Lightning's ``log_dir``, and sends it to W&B."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Ask where to write, which several processes must do together."""
+        """Set the path of the config; every process must call this, since they agree on the run's folder."""
         self._file = run_folder(trainer) / self.config_filename
         super().setup(trainer, pl_module, stage)
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write the config, on the first process."""
+        """Write the config to the run's folder and to W&B; called on the first process only."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self.parser.save(self.config, str(self._file), skip_none=False, overwrite=True)
         for logger in trainer.loggers:
@@ -42,10 +42,10 @@ class SaveConfig(SaveConfigCallback):
 
 
 class LitGANParser(OneSentence, LightningArgumentParser):
-    """LightningCLI's parser, whose errors are one sentence."""
+    """LightningCLI's parser, with errors of one sentence."""
 
     def get_defaults(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the defaults, of the data only its class: jsonargparse would hand its options to any other class."""
+        """Return the defaults, without the data's options, which jsonargparse would pass to any other data module."""
         defaults = super().get_defaults(*args, **kwargs)
         if hasattr(default := defaults.get("data"), "init_args"):
             del default["init_args"]
@@ -53,7 +53,7 @@ class LitGANParser(OneSentence, LightningArgumentParser):
 
 
 class LitGANCLI(LightningCLI):
-    """LightningCLI for :class:`lit_gan.LitGAN`: sample grids, a CSV log and images from ``predict`` by default."""
+    """LightningCLI for :class:`lit_gan.LitGAN`, by default with a CSV log, sample grids and images from ``predict``."""
 
     def __init__(self, model_class: type[LitGAN] = LitGAN, **kwargs: Any) -> None:
         ignore_hyperparameters(self, instead=lambda: None)  # parse_arguments reads the checkpoint
@@ -78,11 +78,17 @@ class LitGANCLI(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Take the embedded Fashion-MNIST where no data is named."""
+        """Set the default data module, the Fashion-MNIST images that the package contains."""
         parser.set_defaults({"data": "FashionMNISTSample"})
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Refuse a seed that numpy does not take, and an unreadable checkpoint or none, before anything is made."""
+        """Parse the arguments, and raise for a bad seed or checkpoint before anything is instantiated.
+
+        Raises:
+            FileNotFoundError: ``--ckpt_path`` does not exist.
+            ValueError: a seed that NumPy does not take, a checkpoint that cannot be read, or none for a command that
+                needs one.
+        """
         super().parse_arguments(parser, args)
         command = str(self.config.get("subcommand"))
         options = self.config.get(command, self.config)
@@ -95,9 +101,9 @@ class LitGANCLI(LightningCLI):
             raise LitGANError(f"{command} without a checkpoint would show untrained networks: give --ckpt_path")
 
     def after_instantiate_classes(self) -> None:
-        """Take ``--ckpt_path last`` for the newest readable checkpoint of this and earlier runs, in any version folder.
+        """Replace ``--ckpt_path last`` by the newest readable checkpoint of this and earlier runs.
 
-        Lightning looks into the new run's own folder, which is empty.
+        All version folders are searched; Lightning would search only that of the new run, which is empty.
         """
         options = self.config_init.get(str(self.subcommand), {})
         if options.get("ckpt_path") != "last":
@@ -110,7 +116,7 @@ class LitGANCLI(LightningCLI):
             rank_zero_warn(f"ckpt_path=last: no checkpoint in {places} yet, so this run starts from scratch")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Add a CSV log where no logger is named, and what shows samples where the config does not."""
+        """Return the Trainer, with a CSV logger if none is given, and with the command's sample callback."""
         trainer_options = self.config_init.get(str(self.subcommand), self.config_init).trainer
         if trainer_options.logger in (None, True):
             root = trainer_options.default_root_dir

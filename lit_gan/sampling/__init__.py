@@ -1,4 +1,4 @@
-"""Trained generators: latents and conditions in, samples out; paths between latents, grids, export."""
+"""Sampling from trained generators: latents, labels, paths between latents, grids of images, and export."""
 
 from lit_gan._utils.modes import evaluating
 from lit_gan.sampling.generator import (

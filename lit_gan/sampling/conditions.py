@@ -1,4 +1,4 @@
-"""Classes: which networks take them and how, and which are asked for."""
+"""Class labels as the condition of a network: how its ``forward`` takes them, and which ones to sample."""
 
 import inspect
 from collections.abc import Iterable
@@ -24,9 +24,9 @@ ConditionMode = Literal["by keyword", "second", "not at all"]
 
 
 def condition_mode(network: nn.Module) -> ConditionMode:
-    """Tell how ``network`` takes labels: by the keyword ``labels``, as a second required argument, or not at all.
+    """Return how ``network`` takes labels: by the keyword ``labels``, as a second required argument, or not at all.
 
-    A network whose ``num_classes`` is None is unconditional, whatever its ``forward`` says.
+    A network whose ``num_classes`` is None takes no labels, even if its ``forward`` has an argument for them.
     """
     if getattr(network, "num_classes", 0) is None:
         return "not at all"
@@ -39,25 +39,25 @@ def condition_mode(network: nn.Module) -> ConditionMode:
 def call_with_condition(
     network: nn.Module, mode: ConditionMode, x: Tensor, labels: Tensor | None, **options: Any
 ) -> Tensor:
-    """Return ``network(x, **options)``, with ``labels`` where and how it takes them (:func:`condition_mode`)."""
+    """Return ``network(x, **options)``, with ``labels`` passed as ``mode`` (of :func:`condition_mode`) says."""
     if mode == "not at all":
         return network(x, **options)
     return network(x, labels=labels, **options) if mode == "by keyword" else network(x, labels, **options)
 
 
 def forward_parameters(network: nn.Module) -> list[inspect.Parameter]:
-    """Return the parameters of ``forward``; a compiled network hides its own behind *args."""
+    """Return the parameters of ``network.forward``, for a compiled network those of the network that was compiled."""
     forward = getattr(network, "_orig_mod", network).forward
     return list(inspect.signature(forward).parameters.values())
 
 
 def needs_labels(network: nn.Module) -> bool:
-    """Tell whether ``network`` cannot be called without labels."""
+    """Return whether ``network`` cannot be called without labels."""
     return condition_mode(network) != "not at all" and any(map(_is_required, forward_parameters(network)[1:]))
 
 
 def number_of_classes(generator: nn.Module) -> int:
-    """Return how many classes a generator takes labels of: its ``num_classes``; 0 where it takes or names none."""
+    """Return the ``num_classes`` of a generator, or 0 if it takes no labels or has no ``num_classes``."""
     classes: int | None = getattr(generator, "num_classes", None)
     return 0 if classes is None or condition_mode(generator) == "not at all" else classes
 
@@ -68,7 +68,11 @@ def _is_required(parameter: inspect.Parameter) -> bool:
 
 
 def read_labels(labels: Any, n: int) -> Tensor:
-    """Return ``labels`` as int64 ``(n,)``; refused where they are not one whole number for each of ``n`` images."""
+    """Return ``labels`` as int64 ``(n,)``.
+
+    Raises:
+        ValueError: ``labels`` is not a tensor of one integer for each of ``n`` images.
+    """
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.shape != (n,):
         kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else f"a {type(labels).__name__}"
         raise LitGANError(f"labels are {kind}: give one class for each image, a tensor of integers of shape ({n},)")
@@ -78,17 +82,18 @@ def read_labels(labels: Any, n: int) -> Tensor:
 def sample_labels(
     n: int, labels: Tensor | Iterable[int] | int | None, counts: Tensor, rng: torch.Generator | None
 ) -> Tensor:
-    """Return ``n`` classes, int64 ``(n,)``, to sample from a conditional generator.
+    """Return ``n`` labels, int64 ``(n,)``, for samples of a conditional generator.
 
     Args:
-        n: how many.
-        labels: one for each, one for all, or None for classes as frequent as ``counts``.
-        counts: how often each class was seen, ``(num_classes,)``; empty where the classes are not known.
-        rng: of the draw; None for torch's own random state.
+        n: number of labels.
+        labels: one class for each sample, one for all, or None to draw classes with frequencies as in ``counts``.
+        counts: images seen of each class, ``(num_classes,)``, all equally frequent if all are 0; empty if the number of
+            classes is not known.
+        rng: draws the classes; None draws from torch's global random state.
 
     Raises:
-        TypeError: no whole numbers.
-        ValueError: a wrong number of labels, a class that is not there, or None and no counts.
+        TypeError: labels that are not whole numbers.
+        ValueError: a wrong number of labels, a class that does not exist, or neither labels nor counts.
     """
     if labels is None:
         if not len(counts):
@@ -105,7 +110,7 @@ def sample_labels(
 
 
 def _classes(labels: Any) -> Tensor:
-    """Return one label, or many, as int64; refused where they are no whole numbers."""
+    """Return one label ``()`` or several ``(N,)`` as int64; raise a TypeError if they are not whole numbers."""
     try:
         classes = torch.as_tensor(labels)
     except (TypeError, ValueError, RuntimeError):

@@ -1,4 +1,4 @@
-"""The generators of a checkpoint, to draw from and nothing else: without a Trainer and without a LitGAN."""
+"""Generators of a checkpoint, loaded for sampling without a Trainer and without a LitGAN."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,14 +21,14 @@ __all__ = ["SavedGenerators", "load_generators", "saved_generators"]
 
 @dataclass(frozen=True)
 class SavedGenerators(GeneratorSource):
-    """The raw and the averaged generator of a checkpoint, and what the file says of them.
+    """The raw and the averaged generator of a checkpoint, with the data that sampling from them needs.
 
     Args:
-        generator: the raw one.
-        ema_generator: the averaged one; None if the run kept none.
+        generator: the raw generator.
+        ema_generator: the averaged generator; None if the run kept no average.
         latent_dim: length of z.
         latent: the distribution of z.
-        label_counts: how often each class was seen, int64 ``(num_classes,)``.
+        label_counts: images seen of each class, int64 ``(num_classes,)``.
         images_seen: real images that the discriminator was shown, over all devices.
     """
 
@@ -40,26 +40,27 @@ class SavedGenerators(GeneratorSource):
     images_seen: int
 
     def trained_generator(self, ema: bool = True) -> TrainedGenerator:
-        """Return the averaged generator if there is one, or with ``ema=False`` the raw one."""
+        """Return the averaged generator if there is one and ``ema`` is True, else the raw generator."""
         network = self.ema_generator if ema and self.ema_generator is not None else self.generator
         return TrainedGenerator(network, self.latent_dim, self.latent, self.label_counts)
 
     def to(self, device: torch.device) -> "SavedGenerators":
-        """Return them on a device; the networks are moved in place."""
+        """Return the generators on ``device``; the networks are moved in place."""
         for network in filter(None, (self.generator, self.ema_generator)):
             network.to(device)
         return replace(self, label_counts=self.label_counts.to(device))
 
 
 def load_generators(path: str | Path) -> SavedGenerators:
-    """Return the generators of a checkpoint file: of its parts only the generator is rebuilt.
+    """Return the generators of a checkpoint file; the discriminator and the other parts are not rebuilt.
 
     Args:
-        path: of a checkpoint.
+        path: path of the checkpoint.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is damaged or not of LitGAN, its generator is not lit_gan's, or its weights do not fit.
+        ValueError: the file is damaged or was not written by LitGAN, its generator's class is not lit_gan's, or its
+            weights do not fit the generator.
     """
     return saved_generators(read_checkpoint(path))
 
@@ -67,15 +68,15 @@ def load_generators(path: str | Path) -> SavedGenerators:
 def saved_generators(
     checkpoint: dict[str, Any], generator: nn.Module | None = None, origin: Origin = Origin()
 ) -> SavedGenerators:
-    """Return the generators of a checkpoint that was read, which is left as it is.
+    """Return the generators of a checkpoint's content, which is not changed.
 
     Args:
-        checkpoint: its content.
-        generator: in the place of the file's, a network like it, which is given the weights.
-        origin: where the checkpoint is from, for errors.
+        checkpoint: content of the file, as :func:`lit_gan._utils.checkpoint_file.read_checkpoint` returns it.
+        generator: a network of the same architecture to load the weights into; None to rebuild the checkpoint's own.
+        origin: name of the file and how to pass a part in code, for error messages.
 
     Raises:
-        ValueError: what :func:`load_generators` raises.
+        ValueError: as :func:`load_generators`, except for a damaged file.
     """
     check_sections(checkpoint)
     said = checkpoint[Section.MODEL]
@@ -101,5 +102,5 @@ _GENERATORS = ("generator.", AVERAGE)
 
 
 def _part(generator: nn.Module, kind: str) -> Any:
-    """Return a part to be named in an error: the generator, or the name itself."""
+    """Return the part to describe in an error message: the generator, or for other parts their name."""
     return generator if kind == "generator" else kind

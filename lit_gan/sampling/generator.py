@@ -1,4 +1,4 @@
-"""Latents in, images out: what training, validation and sampling share."""
+"""Latents, and images of a generator for them, as training, validation and sampling draw them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -34,7 +34,12 @@ Latent = Literal["normal", "uniform"]
 
 
 def read_latent_dim(generator: nn.Module, given: int | None) -> int:
-    """Return the length of z: what is given, or what the generator says; refused where they contradict."""
+    """Return the length of z: ``given``, or ``generator.latent_dim`` if that is None.
+
+    Raises:
+        TypeError: a length that is not a whole number.
+        ValueError: the two contradict each other, both are missing, or a length below 1.
+    """
     own: int | None = getattr(generator, "latent_dim", None)
     latent_dim = own if given is None else given
     if latent_dim is None:
@@ -49,15 +54,15 @@ def draw_latents(n: int, latent_dim: int, latent: Latent, like: Tensor, rng: tor
     """Return latents z ``(n, latent_dim)`` from N(0, 1) or from the uniform distribution on [-1, 1].
 
     Args:
-        n: how many.
-        latent_dim: length of each.
+        n: number of latents.
+        latent_dim: length of z.
         latent: ``"normal"`` or ``"uniform"``.
-        like: a tensor of the device and dtype wanted.
-        rng: draws on its own device; one of the CPU gives the same latents on every device. None draws from torch's
-            random state on the device of ``like``.
+        like: a tensor with the device and dtype of the result.
+        rng: draws on its own device, so one on the CPU gives the same latents on every device. None draws from torch's
+            global random state on the device of ``like``.
     """
     device = like.device if rng is None else rng.device
-    z = torch.empty(n, latent_dim, device=device, dtype=torch.float32)  # whatever the default type is
+    z = torch.empty(n, latent_dim, device=device, dtype=torch.float32)  # independent of torch's default dtype
     z = z.normal_(generator=rng) if latent == "normal" else z.uniform_(-1, 1, generator=rng)
     return z.to(like)
 
@@ -65,22 +70,22 @@ def draw_latents(n: int, latent_dim: int, latent: Latent, like: Tensor, rng: tor
 def dealt_latents(
     n: int, latent_dim: int, latent: Latent, like: Tensor, rng: torch.Generator, rank: int, world_size: int
 ) -> Tensor:
-    """Return one process's ``n`` latents of a batch of ``n · world_size``: the rank-th, and each world_size-th after.
+    """Return one process's share of ``n · world_size`` latents, ``(n, latent_dim)``: every world_size-th from ``rank``.
 
     Args:
-        n: how many this process wants; as many as each other one.
-        latent_dim: length of each.
+        n: number of latents of this process, the same on every process.
+        latent_dim: length of z.
         latent: ``"normal"`` or ``"uniform"``.
-        like: a tensor of the device and dtype wanted.
-        rng: in the same state on every process.
-        rank: of this process.
+        like: a tensor with the device and dtype of the result.
+        rng: draws all the latents; must be in the same state on every process.
+        rank: rank of this process.
         world_size: number of processes.
     """
     return draw_latents(n * world_size, latent_dim, latent, like, rng)[rank::world_size]
 
 
 def truncates(generator: nn.Module) -> bool:
-    """Tell whether ``generator`` has a truncation of its own: its ``forward`` names ``truncation``."""
+    """Return whether ``generator`` truncates by itself: whether its ``forward`` has an argument ``truncation``."""
     return any(parameter.name == "truncation" for parameter in forward_parameters(generator))
 
 
@@ -97,11 +102,11 @@ def sample_images(
 
     Args:
         generator: called with ``z`` and, as ``mode`` says, with ``labels``.
-        mode: how it takes labels.
-        z: ``(N, latent_dim)`` on the generator's device.
-        labels: ``(N,)`` there too, or None.
-        batch_size: bounds the memory.
-        truncation: passed on to a generator that :func:`truncates`, a factor of ``z`` for any other.
+        mode: how it takes labels, from :func:`lit_gan.sampling.conditions.condition_mode`.
+        z: latents ``(N, latent_dim)`` on the generator's device.
+        labels: classes ``(N,)`` on the same device, or None.
+        batch_size: number of images in one forward pass, which bounds the memory.
+        truncation: passed to the generator if it :func:`truncates`; for any other, ``z`` is multiplied by it.
     """
     options: dict[str, Any] = {}
     if truncation != 1:
@@ -117,11 +122,11 @@ def sample_images(
 
 
 class GeneratorSource(ABC):
-    """Draws images from a trained generator that it gives: a LitGAN, or the generators of a checkpoint."""
+    """Base class of objects that give a trained generator and sample from it: LitGAN, and a checkpoint's generators."""
 
     @abstractmethod
     def trained_generator(self, ema: bool = True) -> "TrainedGenerator":
-        """Return the averaged generator if there is one, or with ``ema=False`` the raw one."""
+        """Return the averaged generator if there is one and ``ema`` is True, else the raw generator."""
 
     def sample(
         self,
@@ -133,17 +138,17 @@ class GeneratorSource(ABC):
         truncation: float = 1.0,
         batch_size: int = 256,
     ) -> Tensor:
-        """Return ``n`` generated images ``(n, C, H, W)`` float32 in [-1, 1], the generator in evaluation mode.
+        """Return ``n`` generated images, float32 ``(n, C, H, W)`` in [-1, 1], of the generator in evaluation mode.
 
         Args:
-            n: how many, ≥ 1.
-            labels: one for each, or one for all. A conditional generator without them gets classes as frequent as
-                in the data it was trained on.
-            ema: of the averaged generator, where there is one.
-            seed: the same seed gives the same latents on every device; None draws from torch's random state.
-            truncation: ψ in (0, 1]: below 1, more typical images and less variety. Passed on to a generator whose
-                ``forward`` names ``truncation``, as StyleGAN2's does; the latents of any other are multiplied by it.
-            batch_size: images at a time, which bounds the memory.
+            n: number of images, ≥ 1.
+            labels: one class for each image, or one for all. None draws classes, for a conditional generator, with
+                the frequencies of its training data.
+            ema: whether to use the averaged generator, if there is one.
+            seed: the same seed gives the same latents on every device; None draws from torch's global random state.
+            truncation: ψ in (0, 1]; below 1 images are more typical and less varied. It is passed to a generator whose
+                ``forward`` has an argument ``truncation``, as StyleGAN2's; for any other, z is multiplied by it.
+            batch_size: number of images in one forward pass, which bounds the memory.
 
         Raises:
             TypeError: an argument of a wrong type.
@@ -154,13 +159,13 @@ class GeneratorSource(ABC):
 
 
 class TrainedGenerator(nn.Module):
-    """A generator, and what it takes to draw from it: the kind and length of its latents, how frequent its classes are.
+    """A generator, with what sampling needs: distribution and length of its latents, and its classes' frequencies.
 
     Args:
         network: ``network(z, labels=None) -> images``.
         latent_dim: length of z.
         latent: ``"normal"`` for N(0, 1), ``"uniform"`` for [-1, 1].
-        label_counts: how often each class was seen in training, int64 ``(num_classes,)``; empty where it has none.
+        label_counts: images seen of each class in training, int64 ``(num_classes,)``; empty without classes.
     """
 
     label_counts: Tensor
@@ -174,11 +179,11 @@ class TrainedGenerator(nn.Module):
 
     @property
     def conditional(self) -> bool:
-        """Whether it is given classes where the caller names none."""
+        """Whether classes are drawn if the caller gives none."""
         return len(self.label_counts) > 0 or needs_labels(self.network)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map latents ``(N, latent_dim)`` and, where it takes them, labels ``(N,)`` to images in [-1, 1]."""
+        """Return images in [-1, 1] for latents ``(N, latent_dim)`` and, if the network takes them, labels ``(N,)``."""
         return call_with_condition(self.network, self.condition_mode, z, labels)
 
     @torch.no_grad()
@@ -191,7 +196,7 @@ class TrainedGenerator(nn.Module):
         truncation: float = 1.0,
         batch_size: int = 256,
     ) -> Tensor:
-        """Return ``n`` images, float32 in [-1, 1], as :meth:`lit_gan.LitGAN.sample` does, whose arguments these are.
+        """Return ``n`` generated images, float32 in [-1, 1]; the arguments are those of :meth:`lit_gan.LitGAN.sample`.
 
         Raises:
             TypeError: an argument of a wrong type.
@@ -204,7 +209,18 @@ class TrainedGenerator(nn.Module):
     def draw(
         self, n: int, labels: Tensor | Iterable[int] | int | None = None, seed: int | None = None, each: int = 1
     ) -> tuple[Tensor, Tensor | None]:
-        """Return latents ``(n·each, latent_dim)`` and, where the network takes them, classes ``(n,)``."""
+        """Return latents ``(n·each, latent_dim)`` and classes ``(n,)``, or None for an unconditional network.
+
+        Args:
+            n: number of classes.
+            labels: one class for each of ``n``, or one for all; None draws them if the network is conditional.
+            seed: seed of latents and classes; None draws from torch's global random state.
+            each: number of latents for each class.
+
+        Raises:
+            TypeError: an argument of a wrong type.
+            ValueError: a negative seed, or labels that the network does not take.
+        """
         at_least(0, seed=seed)
         rng = None if seed is None else torch.Generator().manual_seed(seed)
         z = draw_latents(n * each, self.latent_dim, self.latent, next(self.network.parameters()), rng)
@@ -215,5 +231,5 @@ class TrainedGenerator(nn.Module):
         return z, sample_labels(n, labels, self.label_counts.cpu(), rng).to(z.device)
 
     def images(self, z: Tensor, labels: Tensor | None, truncation: float = 1.0, batch_size: int = 256) -> Tensor:
-        """Return images of latents and classes in evaluation mode, ``batch_size`` at a time."""
+        """Return images of latents and classes from the network in evaluation mode, ``batch_size`` at a time."""
         return sample_images(self.network, self.condition_mode, z, labels, batch_size, truncation)

@@ -1,4 +1,4 @@
-"""What a generator knows, as pictures: interpolations, a ladder of truncations, a grid of classes, a morph."""
+"""Images that show what a generator has learnt: interpolations, truncations, classes, and a looping morph."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,7 +15,7 @@ __all__ = ["class_grid", "interpolations", "morph", "new_seed", "rows", "truncat
 
 Labels = Tensor | Iterable[int] | int | None
 
-_STOPS = 4  # latents that a loop of a morph goes through
+_STOPS = 4  # number of latents that one loop of a morph passes
 
 
 def interpolations(
@@ -29,16 +29,16 @@ def interpolations(
     seed: int | None = None,
     truncation: float = 1.0,
 ) -> Tensor:
-    """Return images on the ways between ``n`` pairs of latents, ``(n, steps, C, H, W)`` in [-1, 1].
+    """Return images on the paths between ``n`` pairs of latents, ``(n, steps, C, H, W)`` in [-1, 1].
 
     Args:
-        model: whose generator.
-        n: pairs, ≥ 1.
-        steps: images on each way, ≥ 2, with both ends.
-        kind: ``"linear"``, ``"spherical"``, or None for that which suits ``model.latent``
+        model: a LitGAN, or another source of a generator.
+        n: number of pairs, ≥ 1.
+        steps: number of images on each path, both ends included, ≥ 2.
+        kind: ``"linear"``, ``"spherical"``, or None for the one that suits the distribution of the latents
             (:func:`lit_gan.sampling.paths.path_for`).
-        labels: one for each way, or one for all, as in :meth:`lit_gan.LitGAN.sample`.
-        ema: of the averaged generator, where there is one.
+        labels: one class for each path, or one for all, as in :meth:`lit_gan.LitGAN.sample`.
+        ema: whether to use the averaged generator, if there is one.
         seed: the same seed gives the same pairs.
         truncation: as in :meth:`lit_gan.LitGAN.sample`.
 
@@ -66,17 +66,17 @@ def morph(
     seed: int | None = None,
     truncation: float = 1.0,
 ) -> Tensor:
-    """Return the frames of ``n`` images that go through four latents each and end where they began.
+    """Return the frames of a looping movie of ``n`` images, each of which passes four latents and returns to the first.
 
     Args:
-        model: whose generator.
-        n: images in a frame, ≥ 1.
-        steps: frames from one latent to the next, ≥ 1.
+        model: as in :func:`interpolations`.
+        n: number of images in a frame, ≥ 1.
+        steps: number of frames from one latent to the next, ≥ 1.
         kind: as in :func:`interpolations`.
-        labels: likewise.
-        ema: likewise.
-        seed: likewise.
-        truncation: likewise.
+        labels: one class for each image, or one for all.
+        ema: as in :func:`interpolations`.
+        seed: the same seed gives the same latents.
+        truncation: as in :meth:`lit_gan.LitGAN.sample`.
 
     Returns:
         ``(4·steps, n, C, H, W)`` in [-1, 1].
@@ -102,19 +102,19 @@ def truncation_ladder(
     ema: bool = True,
     seed: int | None = None,
 ) -> Tensor:
-    """Return images of the same latents at each truncation, ``(n, truncations, C, H, W)`` in [-1, 1].
+    """Return images of the same latents at each of several truncations, ``(n, truncations, C, H, W)`` in [-1, 1].
 
     Args:
-        model: whose generator.
-        truncation: each ψ in (0, 1], as in :meth:`lit_gan.LitGAN.sample`.
-        n: latents, ≥ 1.
-        labels: as in :func:`interpolations`.
-        ema: likewise.
-        seed: likewise.
+        model: as in :func:`interpolations`.
+        truncation: the values of ψ, each in (0, 1], as in :meth:`lit_gan.LitGAN.sample`.
+        n: number of latents, ≥ 1.
+        labels: one class for each latent, or one for all.
+        ema: as in :func:`interpolations`.
+        seed: the same seed gives the same latents.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range, no truncation, or labels for a generator that takes none.
+        ValueError: an argument out of range, an empty ``truncation``, or labels for a generator that takes none.
     """
     if not truncation:
         raise LitGANError(f"truncation={truncation!r} names none: give some numbers in (0, 1], like [0.5, 1.0]")
@@ -129,18 +129,18 @@ def class_grid(
 ) -> Tensor:
     """Return images of the same latents in each class, ``(n, num_classes, C, H, W)`` in [-1, 1].
 
-    What stays the same along a row is what z says of an image whatever its class.
+    Each row shows one latent: its images share what z determines independently of the class.
 
     Args:
-        model: whose generator is conditional and says its ``num_classes``.
-        n: latents, ≥ 1.
+        model: as in :func:`interpolations`; its generator is conditional and has a ``num_classes``.
+        n: number of latents, ≥ 1.
         ema: as in :func:`interpolations`.
-        seed: likewise.
-        truncation: likewise.
+        seed: the same seed gives the same latents.
+        truncation: as in :meth:`lit_gan.LitGAN.sample`.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range, or a generator without classes.
+        ValueError: an argument out of range, or a generator without ``num_classes``.
     """
     trained = model.trained_generator(ema)
     classes = len(trained.label_counts)
@@ -153,7 +153,7 @@ def class_grid(
 
 
 def rows(images: Tensor) -> Tensor:
-    """Return images ``(N, K, C, H, W)`` as one uint8 picture ``(C, H', W')`` of N rows and K columns."""
+    """Return images ``(N, K, C, H, W)`` in [-1, 1] as one uint8 picture ``(C, H', W')`` of N rows and K columns."""
     return grid(images.flatten(0, 1), columns=images.shape[1])
 
 
@@ -162,11 +162,11 @@ def _kind(trained: TrainedGenerator, kind: PathKind | None) -> PathKind:
 
 
 def new_seed(seed: int | None = None) -> int:
-    """Return ``seed``, or a random one where it is None: by it the same latents can be drawn again."""
+    """Return ``seed``, or a random seed if it is None, so that the same latents can be drawn more than once."""
     return int(torch.randint(2**31, ())) if seed is None else seed
 
 
 def _images(trained: TrainedGenerator, z: Tensor, classes: Tensor | None, truncation: float) -> Tensor:
-    """Return images of latents ``(N, K, D)``, those of a row in one class, ``(N, K, C, H, W)``."""
+    """Return images ``(N, K, C, H, W)`` of latents ``(N, K, D)``, with ``classes`` ``(N,)``, one for each row."""
     labels = None if classes is None else classes.repeat_interleave(z.shape[1])
     return trained.images(z.flatten(0, 1), labels, truncation).unflatten(0, z.shape[:2])

@@ -1,4 +1,4 @@
-"""Paths between latents: straight, around the origin, and closed loops."""
+"""Paths between latents: straight lines, arcs around the origin, and closed loops."""
 
 from typing import Literal, get_args
 
@@ -14,16 +14,16 @@ __all__ = ["PathKind", "check_path", "closed_loop", "interpolate", "path_for"]
 
 PathKind = Literal["linear", "spherical"]
 
-_ROUNDED = 1e-12  # below it, what is left of a unit vector in float64 is rounding
-_TINY = 1e-300
+_ROUNDED = 1e-12  # a perpendicular part of a unit vector shorter than this is float64 rounding error
+_TINY = 1e-300  # lower bound of the length that a vector is divided by, so that 0 stays 0
 
 
 def path_for(latent: Latent, latent_dim: int) -> PathKind:
-    """Return the path whose latents a generator knows: spherical for ``"normal"``, linear for ``"uniform"``.
+    """Return the kind of path on which latents stay typical: spherical for ``"normal"``, linear for ``"uniform"``.
 
-    Normal latents lie near the sphere of radius √D, which a straight line leaves for shorter ones, √(D/2) half-way,
-    that are all but never drawn. Uniform ones fill a cube, which a straight line stays in and an arc leaves. In one
-    dimension there are no arcs.
+    Normal latents lie near the sphere of radius √D. A straight line between two of them leaves it: half-way the length
+    is √(D/2), which a generator hardly ever sees. Uniform latents fill a cube, in which a straight line stays and which
+    an arc leaves. In one dimension an arc does not exist, so the path is linear.
 
     Reference: White 2016, arXiv:1609.04468, section 2.1.
     """
@@ -31,10 +31,10 @@ def path_for(latent: Latent, latent_dim: int) -> PathKind:
 
 
 def check_path(kind: PathKind, latent_dim: int) -> None:
-    """Refuse a path that there is not between latents of a length.
+    """Raise if the path is impossible for latents of this length.
 
     Raises:
-        ValueError: another kind, or spherical paths in one dimension.
+        ValueError: an unknown kind, or spherical paths in one dimension.
     """
     if kind not in get_args(PathKind):
         raise LitGANError(f'kind={kind!r} is neither "linear" nor "spherical"')
@@ -43,25 +43,26 @@ def check_path(kind: PathKind, latent_dim: int) -> None:
 
 
 def interpolate(a: Tensor, b: Tensor, steps: int, kind: PathKind = "spherical") -> Tensor:
-    """Return the latents on the way from ``a`` to ``b``, ``(N, steps, D)``, both ends among them.
+    """Return the latents on the paths from ``a`` to ``b``, ``(N, steps, D)``, both ends included.
 
     - ``"linear"``: (1 − t)·a + t·b.
-    - ``"spherical"``: the direction turns from a's to b's at constant angular speed, in the plane of both, and the
-      length goes linearly: ((1 − t)‖a‖ + t‖b‖)·(cos(tω)·â + sin(tω)·û), ω being the angle between them and û the unit
-      vector perpendicular to â on b's side. For latents of one length it is Shoemake's slerp.
+    - ``"spherical"``: ((1 − t)‖a‖ + t‖b‖)·(cos(tω)·â + sin(tω)·û), where ω is the angle between a and b, and û the unit
+      vector perpendicular to â in their plane, on b's side. The direction turns at constant angular speed, and the
+      length changes linearly. If ‖a‖ = ‖b‖, this is Shoemake's slerp.
 
-    Parallel latents (ω = 0) are joined by a straight line, and so is the origin, which has no direction, with others.
-    Of opposite ones (ω = π) all half circles are as short: û is the axis of which â has least, made perpendicular.
+    Parallel latents (ω = 0), and the origin with any other, are joined by a straight line. Between opposite latents
+    (ω = π) every half circle is equally short: û is then the coordinate axis along which |â| is smallest, made
+    perpendicular to â.
 
     Args:
-        a: ``(N, D)``.
-        b: likewise.
-        steps: latents on each way, ≥ 2; t runs from 0 to 1 in equal steps.
-        kind: which way; :func:`path_for` says which one suits a generator.
+        a: latents ``(N, D)`` at which the paths begin.
+        b: latents ``(N, D)`` at which they end.
+        steps: number of latents on each path, ≥ 2; t runs from 0 to 1 in equal steps.
+        kind: ``"linear"`` or ``"spherical"``; :func:`path_for` returns the one that suits a distribution.
 
     Raises:
-        TypeError: ``steps`` is no whole number.
-        ValueError: another shape, fewer than two steps, another kind, or spherical ways in one dimension.
+        TypeError: ``steps`` is not a whole number.
+        ValueError: another shape, fewer than two steps, an unknown kind, or spherical paths in one dimension.
 
     Reference: Shoemake 1985, "Animating rotation with quaternion curves"; White 2016, arXiv:1609.04468.
     """
@@ -70,23 +71,23 @@ def interpolate(a: Tensor, b: Tensor, steps: int, kind: PathKind = "spherical") 
         raise LitGANError(f"latents of shape {tuple(a.shape)} and {tuple(b.shape)}: give (N, D), as many of both")
     check_path(kind, a.shape[1])
     t = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]
-    x, y = (ends.detach().double().cpu()[:, None] for ends in (a, b))  # float64, which not every device has
+    x, y = (ends.detach().double().cpu()[:, None] for ends in (a, b))  # float64 on the CPU: some devices do not have it
     return (_straight(x, y, t) if kind == "linear" else _around(x, y, t)).to(a)
 
 
 def closed_loop(z: Tensor, steps: int, kind: PathKind = "spherical") -> Tensor:
-    """Return latents that go through all of ``z`` and back to the first, ``(N, K·steps, D)``, as frames of a movie.
+    """Return closed paths through all of ``z`` and back to the first, ``(N, K·steps, D)``, as frames of a movie.
 
-    The last is one step before the first, so that the movie runs on without a halt.
+    The last latent is one step before the first, so that the movie repeats without showing a frame twice.
 
     Args:
         z: ``(N, K, D)``: N loops, each through K latents, ≥ 2.
-        steps: from each latent to the next, ≥ 1.
+        steps: number of frames from each latent to the next, ≥ 1.
         kind: as in :func:`interpolate`.
 
     Raises:
-        TypeError: ``steps`` is no whole number.
-        ValueError: another shape, and what :func:`interpolate` refuses.
+        TypeError: ``steps`` is not a whole number.
+        ValueError: another shape, ``steps`` below 1, an unknown kind, or spherical paths in one dimension.
     """
     at_least(1, steps=steps)
     if z.ndim != 3 or z.shape[1] < 2:
@@ -100,10 +101,10 @@ def _straight(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def _around(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Return spherical ways from ``a`` to ``b``, both ``(N, 1, D)``; ``t`` is ``(steps, 1)``."""
+    """Return spherical paths from ``a`` to ``b``, both ``(N, 1, D)``, at the times ``t``, ``(steps, 1)``."""
     u, v = normalize(a, dim=-1, eps=_TINY), normalize(b, dim=-1, eps=_TINY)
     u, v = torch.where(_length(a) > 0, u, v), torch.where(_length(b) > 0, v, u)
-    angle = 2 * torch.atan2(_length(u - v), _length(u + v))  # exact near 0 and π, where a cosine is not
+    angle = 2 * torch.atan2(_length(u - v), _length(u + v))  # accurate near 0 and π, unlike an arc cosine
     side = _perpendicular(v, u)
     axis = one_hot(u.abs().argmin(-1), u.shape[-1]).to(u)
     side = normalize(torch.where(_length(side) > _ROUNDED, side, _perpendicular(axis, u)), dim=-1)
@@ -115,5 +116,5 @@ def _length(x: Tensor) -> Tensor:
 
 
 def _perpendicular(x: Tensor, unit: Tensor) -> Tensor:
-    """Return what of ``x`` is perpendicular to ``unit``."""
+    """Return the component of ``x`` perpendicular to the unit vector ``unit``."""
     return x - (x * unit).sum(-1, keepdim=True) * unit

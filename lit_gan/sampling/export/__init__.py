@@ -1,4 +1,4 @@
-"""A trained generator as a folder of files: weights, what rebuilds it, ONNX, a model card; and back again."""
+"""Export of a trained generator to a folder (weights, description, ONNX, model card), and loading it from there."""
 
 from lit_gan.sampling.export.exported_folder import load_generator
 

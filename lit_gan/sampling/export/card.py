@@ -1,4 +1,4 @@
-"""The model card of an exported generator, in the form of Hugging Face's: a YAML header, then what is known of it."""
+"""The model card of an exported generator in Hugging Face's format: a YAML header, then sections in Markdown."""
 
 import json
 from collections.abc import Collection
@@ -13,38 +13,41 @@ NOT_STATED = "not stated"
 
 
 class Facts(NamedTuple):
-    """What a card says, beside what the generator itself shows."""
+    """The content of a model card, in addition to what the generator itself shows."""
 
     model: dict[str, Any]
     """The arguments of the LitGAN that was trained, as plain data."""
     ema: bool
     """Whether it is the averaged generator."""
     step: int | None
-    """Generator updates; None where the checkpoint does not say."""
+    """Number of generator updates; None if the checkpoint does not hold it."""
     images_seen: int
+    """Real images that the discriminator was shown, over all devices."""
     weights: Collection[str]
-    """Digests of the checkpoint's generators, averaged and raw: evaluations name theirs."""
+    """Digests of the weights of the checkpoint's generators, averaged and raw; evaluations hold such a digest."""
     shape: tuple[int, ...]
-    """Of an image, or of a point."""
+    """Shape of a sample: ``(C, H, W)`` of images, ``(D,)`` of points."""
     license: str | None
+    """Licence of the weights, as a hub names it; None if it is not stated."""
     data: str | None
-    """What the caller says of the training data."""
+    """The caller's description of the training data."""
     recorded_data: Any
-    """What the checkpoint says of it, as plain data; None for nothing."""
+    """The data module that the checkpoint names, as plain data; None if it names none."""
     scores: list[dict[str, Any]]
-    """Evaluations, as ``scores.json`` and ``evaluation.json`` have them."""
+    """Evaluations, each with ``scores`` and ``protocol``, as in ``scores.json`` and ``evaluation.json``."""
     onnx: float | None
-    """Largest difference of the ONNX file from torch; None where there is no such file."""
+    """Largest difference of the ONNX file's images from torch's, in [-1, 1]; None without an ONNX file."""
     versions: dict[str, str]
+    """Version of each package that made the export, by name."""
 
 
 def card(trained: TrainedGenerator, generator: Any, facts: Facts) -> str:
-    """Return the text of a card.
+    """Return the text of a model card.
 
     Args:
         trained: the generator.
-        generator: its description as plain data.
-        facts: the rest.
+        generator: description of its network as plain data, from :func:`lit_gan._utils.config.describe`.
+        facts: the rest of the content.
     """
     sections = {
         f"A GAN's generator: {_name(generator)}": _what(trained, generator, facts),
@@ -70,10 +73,10 @@ def _name(description: Any) -> str:
 
 
 def _header(trained: TrainedGenerator, facts: Facts) -> str:
-    """Return the header that a hub reads; its word for no licence stated is ``unknown``."""
+    """Return the YAML header that a hub reads; a licence that is not stated is ``unknown`` there."""
     tags = ["gan", "pytorch", "safetensors", *(["onnx"] if facts.onnx is not None else [])]
     drawn = [] if trained.conditional or len(facts.shape) != 3 else ["pipeline_tag: unconditional-image-generation"]
-    license = json.dumps(facts.license or "unknown", ensure_ascii=False)  # a string of JSON is one of YAML
+    license = json.dumps(facts.license or "unknown", ensure_ascii=False)  # a JSON string is a YAML string
     return "\n".join(
         ["---", f"license: {license}", "library_name: lit-gan", *drawn, "tags:", *(f"- {t}" for t in tags), "---"]
     )
@@ -161,7 +164,7 @@ def _training(facts: Facts) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a description as code; those by name one after another."""
+    """Return a description of a part as code; of parts by name, each after its name."""
     if isinstance(value, dict) and "class_path" not in value:
         return ", ".join(f"{name} `{summary(part)}`" for name, part in value.items())
     return f"`{summary(value)}`"
@@ -174,7 +177,7 @@ def _scores(facts: Facts) -> str:
 
 
 def _of_one(evaluation: dict[str, Any], facts: Facts) -> str:
-    """Return an evaluation as a table, after what it is of and before the protocol that it is by."""
+    """Return an evaluation as Markdown: which generator it scores, the table of scores, and the protocol."""
     protocol, stage = evaluation["protocol"], evaluation.get("stage")
     columns = {"": evaluation["scores"], "±": evaluation.get("spread"), "real data": evaluation.get("floor")}
     kept = {title: values for title, values in columns.items() if isinstance(values, dict) and values}
@@ -189,7 +192,7 @@ def _of_one(evaluation: dict[str, Any], facts: Facts) -> str:
 
 
 def _state(evaluation: dict[str, Any], facts: Facts) -> str:
-    """Say of which generator an evaluation is, and of which state of it."""
+    """Return a sentence on the generator that an evaluation scores: this one or another, and after how many images."""
     weights = evaluation.get("weights")
     then = _after(evaluation.get("images_seen"), evaluation.get("step"))
     if weights in facts.weights:
@@ -201,7 +204,7 @@ def _state(evaluation: dict[str, Any], facts: Facts) -> str:
 
 
 def _after(images: int | None, updates: int | None) -> str:
-    """Say when, as far as it is known."""
+    """Return ``, after … updates and … images``, without counts that are not known; empty if none is."""
     counts = {"updates": updates, "images": images}
     known = " and ".join(f"{count:,} {what}" for what, count in counts.items() if count is not None)
     return known and f", after {known}"

@@ -1,4 +1,4 @@
-"""What evaluations are known of a generator: of its run's ``scores.json``, or of a file that is named."""
+"""Evaluations of a generator, read from its run's ``scores.json`` or from a file that the user names."""
 
 import json
 from collections.abc import Collection
@@ -11,15 +11,15 @@ __all__ = ["of_a_file", "of_the_run"]
 
 
 def of_the_run(checkpoint: Path, images_seen: int, weights: Collection[str]) -> list[dict[str, Any]]:
-    """Return the newest evaluations in a checkpoint's run that are of it or may be of a state before; perhaps none.
+    """Return the newest evaluations in a checkpoint's run that score it or an earlier state of it; may be empty.
 
     Args:
-        checkpoint: beside the run's ``scores.json``, or in the folder ``checkpoints`` beside it.
-        images_seen: of the checkpoint.
-        weights: digests of the checkpoint's generators, averaged and raw.
+        checkpoint: path of the checkpoint, in the folder of the run's ``scores.json`` or in ``checkpoints`` there.
+        images_seen: images seen by the checkpoint.
+        weights: digests of the weights of the checkpoint's generators, averaged and raw.
 
     Raises:
-        ValueError: that file holds something else.
+        ValueError: ``scores.json`` does not hold evaluations.
     """
     folder = checkpoint.resolve().parent
     path = (folder.parent if folder.name == "checkpoints" else folder) / "scores.json"
@@ -27,16 +27,16 @@ def of_the_run(checkpoint: Path, images_seen: int, weights: Collection[str]) -> 
 
 
 def of_a_file(path: Path, images_seen: int, weights: Collection[str]) -> list[dict[str, Any]]:
-    """Return the evaluations of a file that somebody names.
+    """Return the newest evaluations in a file that score a checkpoint or an earlier state of it.
 
     Args:
-        path: of an ``evaluation.json``, or of a ``scores.json``.
-        images_seen: of the checkpoint.
-        weights: digests of the checkpoint's generators, averaged and raw.
+        path: path of an ``evaluation.json``, or of a ``scores.json``.
+        images_seen: images seen by the checkpoint.
+        weights: digests of the weights of the checkpoint's generators, averaged and raw.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it holds something else, or nothing that is of this generator or may be of an earlier state of it.
+        ValueError: the file does not hold evaluations, or none that can score this generator or an earlier state of it.
     """
     if not path.is_file():
         raise MissingFileError(f"there are no scores {path}: name an evaluation.json or a scores.json")
@@ -52,7 +52,7 @@ def of_a_file(path: Path, images_seen: int, weights: Collection[str]) -> list[di
 
 
 def _evaluations(path: Path) -> list[dict[str, Any]]:
-    """Return what a file holds, one evaluation at least."""
+    """Return the evaluations that a JSON file holds; raise a ValueError if it holds none or anything else."""
     try:
         held = json.loads(path.read_bytes())
     except ValueError:
@@ -74,7 +74,7 @@ def _is_evaluation(held: Any) -> bool:
 
 
 def _newest(evaluations: list[dict[str, Any]], images_seen: int, weights: Collection[str]) -> list[dict[str, Any]]:
-    """Return one of each protocol, these weights' own or else that of the newest state before; their own come first."""
+    """Return one evaluation for each protocol: those of these weights first, then those of the newest earlier state."""
 
     def rank(evaluation: dict[str, Any]) -> tuple[bool, float]:
         return evaluation.get("weights") in weights, evaluation.get("images_seen", -1)
@@ -85,6 +85,6 @@ def _newest(evaluations: list[dict[str, Any]], images_seen: int, weights: Collec
 
 
 def _may_be_of(evaluation: dict[str, Any], images_seen: int, weights: Collection[str]) -> bool:
-    """Tell whether an evaluation is of these weights, or can be of a state that saw fewer images."""
+    """Return whether an evaluation scores these weights, or may score an earlier state, with fewer images seen."""
     own, seen = evaluation.get("weights"), evaluation.get("images_seen", 0)
     return own in weights or seen < images_seen or (own is None and seen == images_seen)

@@ -1,4 +1,4 @@
-"""The folder of an exported generator: its weights and what rebuilds it, written and read."""
+"""Writing and reading the folder of an exported generator: its weights, and the description that rebuilds it."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ WEIGHTS, DESCRIPTION, ONNX, CARD = FILES = (
     "README.md",
 )
 FORMAT = 1
-"""Of the description: raised when an older lit_gan would misread it."""
+"""Format number of the description; to be increased by a change that an older lit_gan would misread."""
 
 _ORIGIN = Origin("the folder", "load_generator(path, {}=...)")
 
@@ -42,19 +42,20 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "label_counts": lambda value: isinstance(value, list) and _whole_numbers(0, *value),
     "sha256": lambda value: isinstance(value, str),
 }
-"""What reading a folder needs of its description, and what each must be."""
+"""Keys that a description must have, each with a check of its value."""
 
 
 def write_generator(trained: TrainedGenerator, folder: Path, about: dict[str, Any]) -> None:
-    """Write weights and buffers as safetensors, and a JSON that rebuilds the generator.
+    """Write a generator's weights and buffers as safetensors, and its description as JSON.
 
     Args:
         trained: the generator.
-        folder: to write to.
-        about: what else the JSON says, as plain data.
+        folder: the folder to write to.
+        about: further entries of the JSON, as plain data.
     """
     state = trained.network.state_dict()
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}  # none share memory
+    # safetensors refuses tensors that share memory
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     weights = optional("safetensors.torch", "export", "lit-gan export").save(plain, {"format": "pt"})
     description = {
         "format": FORMAT,
@@ -72,22 +73,24 @@ def write_generator(trained: TrainedGenerator, folder: Path, about: dict[str, An
 def load_generator(
     path: str | Path, generator: nn.Module | None = None, device: torch.device | str = "cpu"
 ) -> TrainedGenerator:
-    """Return the generator of a folder that ``lit-gan export`` wrote, in evaluation mode: no Trainer, no LitGAN.
+    """Return the generator of a folder that ``lit-gan export`` wrote, in evaluation mode, without a LitGAN.
 
-    ``load_generator(path).sample(16, seed=0)`` are the images that ``LitGAN.sample`` draws from the checkpoint, bit for
-    bit on the CPU. Called with latents ``(N, latent_dim)``, and labels where it is conditional, it returns images.
+    ``load_generator(path).sample(16, seed=0)`` returns the images that ``LitGAN.sample`` draws from the checkpoint, bit
+    for bit on the CPU. Called with latents ``(N, latent_dim)``, and labels ``(N,)`` if it is conditional, the generator
+    returns images.
 
     Args:
         path: the folder.
-        generator: for one that is not lit_gan's, and so not rebuilt from a file, a network like it, which is given the
-            weights.
-        device: to put it on.
+        generator: a network of the same architecture to load the weights into. It must be given if the generator's
+            class is not lit_gan's, since such a class is not imported from a file; None to rebuild the generator.
+        device: device of the generator.
 
     Raises:
-        FileNotFoundError: there is no such folder, or a file is missing.
-        ImportError: safetensors is not there; the extra ``export`` brings it.
-        TypeError: ``generator`` is no module.
-        ValueError: a file is damaged, of a newer format, names a class that is not lit_gan's, or does not fit.
+        FileNotFoundError: the folder or a file in it is missing.
+        ImportError: safetensors is not installed; the extra ``export`` installs it.
+        TypeError: ``generator`` is not a module.
+        ValueError: a file is damaged, has a newer format, names a class that is not lit_gan's, or holds weights that
+            do not fit the generator.
     """
     safetensors = optional("safetensors.torch", "export", "load_generator")
     folder = Path(path)
@@ -116,7 +119,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _description(path: Path) -> dict[str, Any]:
-    """Return what a JSON file says of a generator, once it is known to say all that is needed."""
+    """Return the description of a generator that a JSON file holds; raise a ValueError if it is not complete."""
     content = _bytes(path)
     try:
         description = json.loads(content)
@@ -133,7 +136,7 @@ def _description(path: Path) -> dict[str, Any]:
 
 
 def _load(network: nn.Module, saved: dict[str, Tensor], description: dict[str, Any]) -> None:
-    """Give ``network`` the saved weights; refused, naming both, where they are not its own."""
+    """Load saved weights into ``network``; raise a ValueError that names both if they do not fit."""
     for difference in differences(saved, network.state_dict()).values():
         raise LitGANError(
             f"the weights are those of {summary(description)}, this generator is {summary(describe(network))}: "

@@ -1,4 +1,4 @@
-"""A generator as ONNX, checked by onnxruntime against torch."""
+"""Export of a generator to ONNX, with a check of onnxruntime's images against torch's."""
 
 import copy
 import logging
@@ -20,29 +20,31 @@ from lit_gan.sampling.generator import TrainedGenerator, draw_latents
 __all__ = ["PACKAGES", "SIZES", "TOLERANCE", "largest_difference", "write_onnx"]
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+"""Packages that writing and checking an ONNX file need, from the extra ``export``."""
 TOLERANCE = 1e-4
-"""Largest difference, in units of the images' range [-1, 1], that a written file may have from torch."""
+"""Largest accepted difference of an ONNX file's images from torch's, in units of the images' range [-1, 1]."""
 TRACED = 2
-"""The batch size at which the network is traced."""
+"""Batch size at which the network is traced."""
 SIZES = (1, 3, 8)
-"""The batch sizes that are checked: others, so that one that is fixed in the file is found."""
+"""Batch sizes at which the file is checked; none is :data:`TRACED`, so that a fixed batch size is detected."""
 
 
 def write_onnx(trained: TrainedGenerator, path: Path) -> float:
     """Write ``trained`` as ONNX and return the largest difference of its images from torch's.
 
-    Inputs are ``z`` ``(batch, latent_dim)`` float32 and, of a conditional generator, ``labels`` ``(batch,)`` int64; the
-    output is ``images``, float32. Evaluation mode, truncation 1; parametrized weights are computed once and kept.
+    The inputs are ``z``, float32 ``(batch, latent_dim)``, and for a conditional generator ``labels``, int64
+    ``(batch,)``; the output is ``images``, float32. The network is in evaluation mode, with truncation 1, and its
+    parametrized weights are stored as computed at export.
 
     Args:
-        trained: in evaluation mode, on the CPU.
-        path: of the file.
+        trained: the generator, in evaluation mode, on the CPU.
+        path: path of the file to write.
 
     Raises:
-        ImportError: a package of the extra ``export`` is not there.
-        ValueError: the exporter cannot write the network, or what it wrote is not the network.
+        ImportError: a package of the extra ``export`` is not installed.
+        ValueError: the exporter cannot write the network, or the file's images differ by more than :data:`TOLERANCE`.
     """
-    for package in PACKAGES:  # torch's exporter imports the first two itself
+    for package in PACKAGES:  # checked here, since torch's exporter imports the first two itself
         optional(package, "export", "ONNX")
     name = type(trained.network).__name__
     try:
@@ -57,9 +59,9 @@ def write_onnx(trained: TrainedGenerator, path: Path) -> float:
             assert program is not None
             program.save(str(path))
         difference = largest_difference(trained, path)
-    except Exception as error:  # whatever the tracing of somebody's network raises
+    except Exception as error:  # tracing a user's network may raise errors of any type
         raise LitGANError(f"{name} cannot be written as ONNX ({_reason(error)}): leave it out, --onnx false") from error
-    if not difference <= TOLERANCE:  # NaN is no difference
+    if not difference <= TOLERANCE:  # written so that NaN fails
         raise LitGANError(
             f"the ONNX of {name} differs from torch by {difference:.2g}, more than {TOLERANCE:g}, so nothing is kept: "
             f"{_hint(trained)}, or leave ONNX out, --onnx false"
@@ -69,7 +71,7 @@ def write_onnx(trained: TrainedGenerator, path: Path) -> float:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep what torch's tracing says to itself from the user: what is wrong with the file is measured."""
+    """Suppress logs, warnings and prints of torch's tracing; :func:`write_onnx` checks the file itself."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -81,18 +83,18 @@ def _silence() -> Iterator[None]:
 
 
 def _traced(trained: TrainedGenerator) -> torch.export.ExportedProgram:
-    """Return the operations of a batch of any size; by torch's strict tracing where its quick one fixes the size."""
+    """Return the network traced for any batch size; by strict tracing if the faster non-strict tracing fails."""
     inputs, batch = _inputs(trained, TRACED), torch.export.Dim("batch", min=1)
     sizes = tuple({0: batch} for _ in inputs)
     images = _Images(trained)
     try:
         return torch.export.export(images, inputs, dynamic_shapes=sizes, strict=False)
-    except Exception:  # on len(z), for instance, which Python wants to be a number
+    except Exception:  # for instance on len(z), which must be an int in Python
         return torch.export.export(images, inputs, dynamic_shapes=sizes, strict=True)
 
 
 class _Images(nn.Module):
-    """The network alone, with the arguments that the file has, and plain weights."""
+    """A generator that takes only the inputs of the ONNX file, with plain tensors in place of parametrized weights."""
 
     def __init__(self, trained: TrainedGenerator) -> None:
         super().__init__()
@@ -100,14 +102,14 @@ class _Images(nn.Module):
         _fold(self.eval())
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return float32 images."""
+        """Return float32 images for latents ``(N, latent_dim)`` and labels ``(N,)``."""
         return _images(self.trained, z, labels)
 
 
 def _fold(network: nn.Module) -> None:
-    """Turn parametrized weights, like those of spectral normalisation, into plain ones.
+    """Replace parametrized weights, like those of spectral normalisation, by their values, in place.
 
-    torch.nn.utils.parametrize.remove_parametrizations would change the class that a copy shares with its original.
+    torch.nn.utils.parametrize.remove_parametrizations would also change the class that a copy shares with its original.
     """
     for module in network.modules():
         if is_parametrized(module):
@@ -120,7 +122,7 @@ def _fold(network: nn.Module) -> None:
 
 
 def _images(trained: TrainedGenerator, z: Tensor, labels: Tensor | None = None) -> Tensor:
-    """Return float32 images, whatever the type of the weights."""
+    """Return float32 images; the latents are cast to the dtype of the weights."""
     weight: Tensor = next(trained.network.parameters())
     images: Tensor = trained(z.to(weight.dtype), labels)
     return images.float()
@@ -131,28 +133,28 @@ def _input_names(trained: TrainedGenerator) -> list[str]:
 
 
 def _inputs(trained: TrainedGenerator, n: int) -> tuple[Tensor, ...]:
-    """Return ``n`` fixed latents and, for a conditional generator, labels, each class in turn."""
+    """Return ``n`` fixed latents and, for a conditional generator, ``n`` labels that cycle through the classes."""
     z = draw_latents(n, trained.latent_dim, trained.latent, torch.empty(0), torch.Generator().manual_seed(n))
     return (z, torch.arange(n) % max(1, len(trained.label_counts))) if trained.conditional else (z,)
 
 
 @torch.no_grad()
 def largest_difference(trained: TrainedGenerator, path: Path) -> float:
-    """Return the largest difference between the images of an ONNX file, by onnxruntime, and torch's.
+    """Return the largest absolute difference between an ONNX file's images, by onnxruntime, and torch's.
 
-    NaN where a number is NaN, or the shapes are others.
+    It is NaN if a pixel is NaN or the shapes differ.
 
     Args:
-        trained: in evaluation mode, on the CPU.
-        path: of the file.
+        trained: the generator, in evaluation mode, on the CPU.
+        path: path of the ONNX file.
 
     Raises:
-        ImportError: onnxruntime is not there.
+        ImportError: onnxruntime is not installed.
     """
     runtime = optional("onnxruntime", "export", "ONNX")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors, which are raised as well
+    options.log_severity_level = 3  # only errors, which are also raised
     session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     differences = []
     for n in SIZES:
@@ -168,7 +170,7 @@ def largest_difference(trained: TrainedGenerator, path: Path) -> float:
 
 @torch.no_grad()
 def _hint(trained: TrainedGenerator) -> str:
-    """Return the way out for a network whose ONNX draws other images."""
+    """Return advice for a network whose ONNX file gives other images than torch."""
     inputs = _inputs(trained, TRACED)
     if not torch.equal(_images(trained, *inputs), _images(trained, *inputs)):
         return "let its forward draw no random numbers in evaluation mode"
@@ -176,7 +178,7 @@ def _hint(trained: TrainedGenerator) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of what an exception was raised from: torch wraps it in its own advice."""
+    """Return the first line of an exception's innermost cause, which torch wraps in advice of its own."""
     inner: BaseException = error
     while inner.__cause__ is not None:
         inner = inner.__cause__

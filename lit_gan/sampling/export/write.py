@@ -1,4 +1,4 @@
-"""Writing the folder of an exported generator from a checkpoint."""
+"""Export of a checkpoint's generator to a folder: weights, description, ONNX and model card."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,32 +26,36 @@ __all__ = ["ExportOptions", "export_checkpoint"]
 
 
 class ExportOptions(NamedTuple):
-    """What is written, and what the card says that the checkpoint does not."""
+    """Options of an export: the files to write, and content of the model card that the checkpoint does not hold."""
 
     onnx: bool = True
+    """Whether to write an ONNX file."""
     ema: bool = True
+    """Whether to export the averaged generator, if there is one."""
     license: str | None = None
+    """Licence of the weights, as a hub names it; None if it is not stated."""
     data: str | None = None
+    """Description of the training data; None if there is only what the checkpoint says."""
     scores: Path | None = None
-    """A file of evaluations; the one in the run's folder if it is None."""
+    """File of evaluations; None for ``scores.json`` in the run's folder, if it exists."""
 
 
 def export_checkpoint(
     checkpoint: str, folder: Path, options: ExportOptions, generator: nn.Module | None, origin: Origin
 ) -> Iterator[str]:
-    """Write the generator of a checkpoint to a folder; yield a line about each file.
+    """Write the generator of a checkpoint to a folder, and yield a line about each file.
 
     Args:
-        checkpoint: path of the file.
-        folder: an earlier export there is replaced.
-        options: what is written.
-        generator: if its class is not lit_gan's, a network like it, which is given the weights.
-        origin: how a part is given, for errors.
+        checkpoint: path of the checkpoint.
+        folder: the folder to write; an earlier export there is replaced.
+        options: the options of the export.
+        generator: a network of the same architecture, needed if the generator's class is not lit_gan's; else None.
+        origin: how to pass a part, for error messages.
 
     Raises:
-        ImportError: a package of the extra ``export`` is not there.
-        TypeError: ``generator`` is no module.
-        ValueError: what reading the checkpoint refuses, a generator of images that are not finite, other scores.
+        ImportError: a package of the extra ``export`` is not installed.
+        TypeError: ``generator`` is not a module.
+        ValueError: a bad checkpoint, images or ONNX, evaluations of another generator, other files in ``folder``.
     """
     for package in ("safetensors.torch", *(PACKAGES if options.onnx else ())):
         optional(package, "export", "lit-gan export")
@@ -82,7 +86,7 @@ def export_checkpoint(
 
 
 def _write(trained: TrainedGenerator, path: Path, facts: Facts, onnx: bool) -> Facts:
-    """Write all files, or none; return the facts with those that only drawing shows."""
+    """Write all files, or none after an error; return ``facts`` with the sample shape and the ONNX difference added."""
     with atomic_folder(path, FILES, DESCRIPTION) as folder:
         facts = facts._replace(shape=_shape(trained))
         facts = facts._replace(onnx=write_onnx(trained, folder / ONNX) if onnx else None)
@@ -92,7 +96,7 @@ def _write(trained: TrainedGenerator, path: Path, facts: Facts, onnx: bool) -> F
 
 
 def _shape(trained: TrainedGenerator) -> tuple[int, ...]:
-    """Return the shape of an image; refused if it is not finite."""
+    """Return the shape of a sample; raise a ValueError if it is not finite."""
     image = trained.sample(1, 0 if trained.conditional else None, seed=0)
     if not image.isfinite().all():
         raise LitGANError(
@@ -102,13 +106,13 @@ def _shape(trained: TrainedGenerator) -> tuple[int, ...]:
 
 
 def _about(facts: Facts) -> dict[str, Any]:
-    """Return what the JSON says in addition to what rebuilds the generator."""
+    """Return the entries of the JSON that describe the generator and are not needed to rebuild it."""
     names = ("ema", "step", "images_seen", "shape", "license", "data", "recorded_data", "versions")
     return {name: getattr(facts, name) for name in names}
 
 
 def _lines(folder: Path, trained: TrainedGenerator, facts: Facts) -> Iterator[str]:
-    """Yield a line about each file, and one if nobody said what the training data are."""
+    """Yield a line about each file, and one more if the training data are described nowhere."""
     whose = "averaged" if facts.ema else "raw"
     remarks = {
         WEIGHTS: f"the {whose} {type(trained.network).__name__} after {facts.images_seen:,} images",
