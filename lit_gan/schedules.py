@@ -54,7 +54,7 @@ class Linear(_Ramp):
         TypeError, ValueError: ``start`` or ``end`` that is not a finite number, or ``images`` that is not a whole
             number from 1 on.
 
-    Example:
+    Examples:
         >>> from lit_gan.schedules import Linear
         >>> Linear(0.0, 1.0, images=100)(50)
         0.5
@@ -80,7 +80,7 @@ class Cosine(_Ramp):
 
     Reference: Loshchilov & Hutter 2016, arXiv:1608.03983, equation 5, without restarts.
 
-    Example:
+    Examples:
         >>> from lit_gan.schedules import Cosine
         >>> round(Cosine(1.0, 0.0, images=300)(100), 4)  # (1 + cos ⅓π)/2
         0.75
@@ -98,7 +98,7 @@ def value_at(value: float | Schedule, images_seen: int) -> float:
         value: a number or a schedule.
         images_seen: real images that the discriminator was shown, over all devices.
 
-    Example:
+    Examples:
         >>> from lit_gan.schedules import Linear, value_at
         >>> value_at(0.1, 50), value_at(Linear(0.0, 1.0, images=100), 50)
         (0.1, 0.5)
@@ -121,7 +121,7 @@ def always_within(interval: str, owner: object = None, /, **values: float | Sche
         TypeError: a value that is neither a number nor a schedule.
         ValueError: a value outside the interval, or NaN.
 
-    Example:
+    Examples:
         >>> from lit_gan.schedules import Linear, always_within
         >>> always_within("[0, ∞)", weight=Linear(1.0, 0.0, images=100))  # passes
         >>> always_within("[0, ∞)", weight=Linear(1.0, -1.0, images=100))  # doctest: +ELLIPSIS

@@ -8,7 +8,7 @@ from torch.nn.functional import affine_grid, grid_sample
 from torch.testing import assert_close
 
 from lit_gan import LitGAN, augment
-from lit_gan.augment import AdaptiveAugment, Augmentation, DiffAugment, sampled
+from lit_gan.augment import AdaptiveAugment, Augmentation, DiffAugment, adaptive, geometry, sampled
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.penalties import R1
 from lit_gan.schedules import Linear
@@ -99,8 +99,8 @@ def test_p_of_one_changes_every_image():
 def test_flips_and_quarter_turns_keep_the_pixels():
     """The first two changes alone: a permutation of the pixels of a square image."""
     torch.manual_seed(0)
-    geometry = augment._scaling(-torch.ones(8), torch.ones(8)) @ augment._rotation(torch.full((8,), math.pi / 2))
-    moved = augment._moved(IMAGES, geometry)
+    change = geometry.scaling(-torch.ones(8), torch.ones(8)) @ geometry.rotation(torch.full((8,), math.pi / 2))
+    moved = geometry.moved(IMAGES, change)
     assert_close(moved.flatten(2).sort().values, IMAGES.flatten(2).sort().values, atol=1e-5, rtol=0)
     assert (moved - IMAGES).abs().max() > 0.5
 
@@ -108,7 +108,7 @@ def test_flips_and_quarter_turns_keep_the_pixels():
 def test_colours_change_as_often_as_their_share_of_p_says(monkeypatch):
     """Four changes come with p·share = ½ each; one of them, the inversion, is then heads or tails."""
     torch.manual_seed(0)
-    monkeypatch.setattr(augment, "_moved", lambda images, geometry: images)
+    monkeypatch.setattr(adaptive, "moved", lambda images, geometry: images)
     images = torch.rand(4000, 3, 2, 2) * 2 - 1
 
     def kept(**options) -> float:
@@ -122,7 +122,7 @@ def test_colours_change_as_often_as_their_share_of_p_says(monkeypatch):
 
 def test_cutout_comes_with_probability_p(monkeypatch):
     torch.manual_seed(0)
-    monkeypatch.setattr(augment, "_moved", lambda images, geometry: images)
+    monkeypatch.setattr(adaptive, "moved", lambda images, geometry: images)
     changed = AdaptiveAugment(p=0.3, target=None, color=0.0, cutout=True)(torch.ones(4000, 1, 8, 8))
     holes = (changed == 0).sum((1, 2, 3))
     assert abs((holes > 0).float().mean() - 0.3) < 0.03
@@ -190,7 +190,7 @@ def test_a_distribution_can_be_told_from_its_augmentation_unless_p_is_one():
         torch.manual_seed(0)
         turns = torch.randint(4, (4000,)) * (math.pi / 2)
         chosen = torch.rand(4000) < p
-        moved = augment._moved(orientation, augment._rotation(torch.where(chosen, turns, 0.0)))
+        moved = geometry.moved(orientation, geometry.rotation(torch.where(chosen, turns, 0.0)))
         sides = torch.stack(
             [moved[:, 0, 0].sum(1), moved[:, 0, :, -1].sum(1), moved[:, 0, -1].sum(1), moved[:, 0, :, 0].sum(1)]
         )
@@ -208,7 +208,7 @@ def test_what_the_discriminator_sees_does_not_leak_into_the_samples(tmp_path):
     class Turns(Augmentation):
         def forward(self, images):
             turns = torch.randint(4, (len(images),)) * (math.pi / 2) * (torch.rand(len(images)) < 0.5)
-            return augment._moved(images, augment._rotation(turns))
+            return geometry.moved(images, geometry.rotation(turns))
 
     torch.manual_seed(0)
     data = torch.full((512, 1, 4, 4), -0.5) + 0.2 * torch.rand(512, 1, 4, 4)

@@ -139,7 +139,7 @@ def test_the_commands_that_score_and_log(typed, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("repository", ["", "https://example.org/a/b"])
+@pytest.mark.parametrize("repository", ["https://example.org/a/b", pytest.param("", marks=pytest.mark.extended)])
 def test_the_site_is_built_without_a_warning_and_links_to_the_repository(tmp_path, repository):
     pytest.importorskip("mkdocs", reason="mkdocs is not there")
     command = [Path(sys.executable).with_name("mkdocs"), "build", "--quiet", "--site-dir", tmp_path]

@@ -73,7 +73,7 @@ def test_commands(monkeypatch, tmp_path):
     assert len(commands()) == 7
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_commands_about_runs(tmp_path):
     """In processes of their own: the first starts another one, the second goes on with what it left."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")

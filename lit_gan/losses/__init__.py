@@ -5,9 +5,7 @@ With D(x) = sigmoid(logit), ``softplus(-logit)`` is −log D and ``softplus(logi
 neither overflow nor lose their gradient.
 """
 
-from lit_gan.losses.base import AdversarialLoss
-from lit_gan.losses.f_divergence import FDivergence
-from lit_gan.losses.games import (
+from lit_gan.losses.adversarial import (
     Hinge,
     LeastSquares,
     Minimax,
@@ -16,6 +14,8 @@ from lit_gan.losses.games import (
     RelativisticPaired,
     Wasserstein,
 )
+from lit_gan.losses.base import AdversarialLoss
+from lit_gan.losses.f_divergence import FDivergence
 
 __all__ = [
     "AdversarialLoss",

@@ -28,7 +28,7 @@ class FDivergence(AdversarialLoss):
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, equation 6 and section 3.2.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.losses import FDivergence
         >>> chi2 = FDivergence("pearson")  # T is the logit, f*(t) = t²/4 + t

@@ -37,7 +37,7 @@ def nearest_neighbours(samples: Tensor, real: Iterable[Tensor], k: int = 1) -> N
         TypeError: ``k`` is not a whole number.
         ValueError: ``k`` below 1, fewer than ``k`` real samples, or real samples of another D.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.metrics.copying import nearest_neighbours
         >>> real = torch.tensor([[6.0, 8.0], [3.0, 4.0]])
@@ -105,7 +105,7 @@ def copying_test(generated: Tensor, held_out: Tensor) -> CopyingTest:
 
     Reference: Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675, section 3.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.metrics.copying import copying_test
         >>> test = copying_test(torch.tensor([0.0, 1.0, 2.0]), torch.tensor([3.0, 4.0, 5.0]))

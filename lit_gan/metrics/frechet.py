@@ -46,7 +46,7 @@ class FrechetDistance(NamedMetric, Metric):
     Reference: Heusel et al. 2017, arXiv:1706.08500, equation 6; its bias: Bińkowski et al. 2018, arXiv:1801.01401,
     section 4.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.metrics import FrechetDistance
         >>> metric = FrechetDistance()

@@ -42,7 +42,7 @@ def frechet_distance(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor, r
     Reference: Heusel et al. 2017, arXiv:1706.08500, equation 6; Dowson & Landau 1982, "The Fréchet distance between
     multivariate normal distributions".
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.metrics import frechet_distance
         >>> variance = torch.eye(1)

@@ -100,7 +100,7 @@ class PrecisionRecall(_Manifolds):
 
     Reference: Kynkäänniemi et al. 2019, arXiv:1904.06991, equations 1 and 2.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.metrics import PrecisionRecall
         >>> metric = PrecisionRecall(k=1)
@@ -163,7 +163,7 @@ class DensityCoverage(_Manifolds):
 
     Reference: Naeem et al. 2020, arXiv:2002.09797, section 3.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.metrics import DensityCoverage
         >>> metric = DensityCoverage(k=1)

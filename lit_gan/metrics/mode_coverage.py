@@ -60,7 +60,7 @@ class ModeCoverage(NamedMetric, Metric):
     Reference: Srivastava et al. 2017, arXiv:1705.07761, section 4.1 (``veegan``); Lin et al. 2017, arXiv:1712.04086,
     section 4.1, adds the reverse KL.
 
-    Example:
+    Examples:
         >>> from lit_gan.data import GaussianMixture
         >>> from lit_gan.metrics import ModeCoverage
         >>> data = GaussianMixture("grid", "veegan")  # 25 modes

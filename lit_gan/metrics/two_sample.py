@@ -57,7 +57,7 @@ class ClassifierTwoSample(NamedMetric, Metric):
     Reference: Lopez-Paz & Oquab 2017, arXiv:1610.06545, section 3; the bound: Goodfellow et al. 2014, arXiv:1406.2661,
     theorem 1; calibration and interval: :func:`lit_gan.theory.calibrate`, :func:`lit_gan.theory.jsd_interval`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.metrics import ClassifierTwoSample
         >>> metric = ClassifierTwoSample(epochs=5)

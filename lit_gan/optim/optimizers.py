@@ -110,7 +110,7 @@ class GANAdam(Adam):
 
     Reference: Radford et al. 2015, arXiv:1511.06434, section 4 (lr 0.0002, β1 0.5).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.optim import GANAdam
         >>> optimizer = GANAdam(torch.nn.Linear(2, 1).parameters(), lr=1e-4)
@@ -159,7 +159,7 @@ class ClippedRMSprop(RMSprop):
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1 (lr 0.00005, c 0.01).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.optim import ClippedRMSprop
         >>> weights = torch.nn.Parameter(torch.tensor([1.0, -2.0]))

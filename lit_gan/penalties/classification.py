@@ -36,7 +36,7 @@ class AuxiliaryClassifier(Penalty):
 
     Reference: Odena et al. 2016, arXiv:1610.09585, section 3, equation 3.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.penalties import AuxiliaryClassifier, Turn
         >>> x, y, D = torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64), torch.nn.Module()

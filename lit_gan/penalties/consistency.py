@@ -33,7 +33,7 @@ class Consistency(Penalty):
 
     Reference: Zhang et al. 2019, arXiv:1910.12027, equation 3; Zhao et al. 2020, arXiv:2002.04724, algorithm 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.penalties import Consistency, Turn
         >>> x, critic = torch.full((4, 1), -2.0), lambda images, labels: images.sum(1)

@@ -45,7 +45,7 @@ class R1(Penalty):
 
     Reference: Mescheder et al. 2018, arXiv:1801.04406, equation 9.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.penalties import R1, Turn
         >>> x, critic = torch.ones(4, 2, requires_grad=True), lambda x, y: 3 * x[:, 0] + 4 * x[:, 1]  # ‖∇D‖ = 5
@@ -76,7 +76,7 @@ class R2(Penalty):
 
     Reference: Mescheder et al. 2018, arXiv:1801.04406, equation 10.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.penalties import R2, Turn
         >>> x, critic = torch.ones(4, 2, requires_grad=True), lambda x, y: 3 * x[:, 0] + 4 * x[:, 1]  # ‖∇D‖ = 5
@@ -124,7 +124,7 @@ class WGANGP(Penalty):
 
     Reference: Gulrajani et al. 2017, arXiv:1704.00028, equation 3.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.penalties import WGANGP, Turn
         >>> x, critic = torch.ones(4, 2, requires_grad=True), lambda x, y: 3 * x[:, 0] + 4 * x[:, 1]  # ‖∇D‖ = 5
@@ -159,7 +159,7 @@ class DRAGAN(Penalty):
 
     Reference: Kodali et al. 2017, arXiv:1705.07215, section 2.3.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.penalties import DRAGAN, Turn
         >>> x, critic = torch.ones(4, 2, requires_grad=True), lambda x, y: 3 * x[:, 0] + 4 * x[:, 1]  # ‖∇D‖ = 5

@@ -30,7 +30,7 @@ class Reconstruction(Penalty):
 
     Reference: Liu et al. 2021, arXiv:2101.04775, equation 2.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.penalties import Reconstruction, Turn
         >>> x, D = torch.ones(4, 3, 8, 8), torch.nn.Module()

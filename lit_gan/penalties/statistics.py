@@ -56,7 +56,7 @@ class LeCam(_MovingAveragePenalty):
 
     Reference: Tseng et al. 2021, arXiv:2104.03310, equation 3.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.penalties import LeCam, Turn
         >>> x, real, fake = torch.zeros(4, 2), torch.full((4,), 1.0), torch.full((4,), -2.0)
@@ -97,7 +97,7 @@ class PathLength(_MovingAveragePenalty):
 
     Reference: Karras et al. 2019, arXiv:1912.04958, equation 4 and appendix B. Half of the batch: the authors' code.
 
-    Example:
+    Examples:
         >>> from lit_gan import LitGAN
         >>> from lit_gan.networks import MLPDiscriminator, MLPGenerator
         >>> from lit_gan.penalties import PathLength

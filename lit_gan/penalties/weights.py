@@ -33,7 +33,7 @@ class OrthogonalWeights(Penalty):
 
     Reference: Brock et al. 2018, arXiv:1809.11096, equation 3. The authors' PyTorch code takes half of its gradient.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.penalties import OrthogonalWeights, Turn
         >>> x, G = torch.zeros(4, 2), torch.nn.Linear(2, 2)

@@ -27,7 +27,7 @@ def accuracy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     Raises:
         ValueError: no real or no fake logits.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import accuracy
         >>> round(float(accuracy(torch.tensor([2.0, -1.0]), torch.tensor([-3.0]))), 4)  # ½·½ + ½·1
@@ -60,7 +60,7 @@ def calibration_error(real_logits: Tensor, fake_logits: Tensor, bins: int = 15) 
 
     Reference: Guo et al. 2017, arXiv:1706.04599, equation 3 (the expected calibration error).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import calibration_error
         >>> logits = torch.tensor([3.0]).log()  # D = ¾ of real and fake alike
@@ -99,7 +99,7 @@ def calibrate(real_logits: Tensor, fake_logits: Tensor, iterations: int = 50) ->
 
     Reference: Platt 1999, "Probabilistic outputs for support vector machines", section 2.2.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import calibrate
         >>> real = torch.tensor([1.0, 1.0, -1.0])  # at logit 1 the mean target is (2·⅘ + ⅕)/3 = 0.6

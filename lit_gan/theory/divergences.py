@@ -45,7 +45,7 @@ def kl_divergence(p: Tensor, q: Tensor, cell: float = 1.0) -> Tensor:
 
     Reference: Kullback & Leibler 1951, equation 2.3; arXiv:1406.2661, section 4.1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import kl_divergence
         >>> p, q = torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5])
@@ -74,7 +74,7 @@ def js_divergence(p: Tensor, q: Tensor, cell: float = 1.0) -> Tensor:
 
     Reference: Lin 1991, equation 3.2 (one bit if logarithms are to base 2); arXiv:1406.2661, theorem 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import js_divergence
         >>> p, q = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
@@ -94,7 +94,7 @@ class Divergence:
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, equations 2, 4 and 5, tables 1, 2 and 5.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import DIVERGENCES
         >>> chi2, u = DIVERGENCES["pearson"], torch.tensor(3.0)
@@ -226,7 +226,7 @@ def f_divergence(p: Tensor, q: Tensor, divergence: DivergenceName, cell: float =
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, equation 2 and table 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import f_divergence
         >>> p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75])
@@ -251,7 +251,7 @@ def find_divergence(name: str) -> Divergence:
     Raises:
         ValueError: an unknown name; the message lists the known ones.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import find_divergence
         >>> float(find_divergence("pearson").f(torch.tensor(3.0)))  # (3 − 1)²
@@ -278,7 +278,7 @@ def variational_bound(real_logits: Tensor, fake_logits: Tensor, divergence: Dive
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, equations 4 and 6.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import variational_bound
         >>> float(variational_bound(torch.tensor([1.0]), torch.tensor([-1.0]), "pearson"))  # 1 − (¼ − 1)

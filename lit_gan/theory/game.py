@@ -38,7 +38,7 @@ def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
     Reference: arXiv:1406.2661, equation 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import value
         >>> round(float(value(torch.zeros(4), torch.zeros(4))), 4)  # D = ½: −log 4
@@ -65,7 +65,7 @@ def cross_entropy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
     Reference: arXiv:1406.2661, section 4.1: D's objective is the log-likelihood of P(Y = y|x).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import cross_entropy
         >>> round(float(cross_entropy(torch.zeros(4), torch.zeros(4))), 4)  # D = ½: log 2
@@ -93,7 +93,7 @@ def expected_value(p_data: Tensor, p_g: Tensor, discriminator: Tensor, cell: flo
 
     Reference: arXiv:1406.2661, equation 3.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import expected_value
         >>> half = torch.tensor([0.5, 0.5])
@@ -124,7 +124,7 @@ def optimal_discriminator(p_data: Tensor, p_g: Tensor) -> Tensor:
 
     Reference: arXiv:1406.2661, proposition 1, equation 2.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import optimal_discriminator
         >>> optimal_discriminator(torch.tensor([0.75, 0.25]), torch.tensor([0.25, 0.75])).tolist()
@@ -158,7 +158,7 @@ def training_criterion(p_data: Tensor, p_g: Tensor, cell: float = 1.0) -> Tensor
 
     Reference: arXiv:1406.2661, equation 4 and theorem 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import training_criterion
         >>> half = torch.tensor([0.5, 0.5])
@@ -184,7 +184,7 @@ def jsd_lower_bound(value: Tensor) -> Tensor:
 
     Reference: arXiv:1406.2661, theorem 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import jsd_lower_bound
         >>> round(float(jsd_lower_bound(torch.tensor(0.0))), 4)  # no overlap: log 2

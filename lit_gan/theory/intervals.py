@@ -38,7 +38,7 @@ def jsd_interval(
 
     Reference: Efron & Tibshirani 1993, "An introduction to the bootstrap", section 13.3 (the percentile interval).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import jsd_interval
         >>> logits = torch.full((8,), 3.0).log()  # equal logits: every resample has the bound log 1.5
@@ -80,7 +80,7 @@ def accuracy_p_value(correct: float, n: int) -> float:
 
     Reference: Lopez-Paz & Oquab 2017, arXiv:1610.06545, section 3, where a normal approximates the binomial.
 
-    Example:
+    Examples:
         >>> from lit_gan.theory import accuracy_p_value
         >>> round(accuracy_p_value(4, 4), 4)  # 1/2⁴
         0.0625

@@ -32,7 +32,7 @@ def log_likelihood(samples: Tensor, distribution: Distribution) -> Tensor:
 
     Reference: Fisher 1922; arXiv:1701.00160, section 2.1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import log_likelihood
         >>> uniform = torch.distributions.Uniform(0.0, 2.0)  # p(x) = ½
@@ -67,7 +67,7 @@ def log_normaliser(scores: Tensor, cell: float = 1.0) -> Tensor:
 
     Reference: Goodfellow, Bengio and Courville 2016, "Deep learning", chapter 18.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import log_normaliser
         >>> round(float(log_normaliser(torch.zeros(4))), 4)  # log 4
@@ -97,7 +97,7 @@ def pushforward_density(x: Tensor, inverse: Callable[[Tensor], Tensor], latent: 
     Reference: arXiv:1406.2661, equation 3, where the change of variables is made; Rezende & Mohamed 2015,
         arXiv:1505.05770, equation 5.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import pushforward_density
         >>> latent = torch.distributions.Uniform(0.0, 1.0)  # G(z) = 2z is uniform on [0, 2]

@@ -23,7 +23,7 @@ class Mixture:
         ValueError: means of another shape than ``(K, D)``, a number of stds or weights other than K, or a value that is
             not finite or out of range.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.theory import Mixture
         >>> standard_normal = Mixture(means=[[0.0]], stds=1.0)

@@ -110,7 +110,7 @@ def test_every_family_draws_what_its_checkpoint_draws(name, classes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "classes"), [pytest.param(*c, marks=[] if c in QUICK_TO_TRACE else pytest.mark.slow) for c in CASES]
+    ("name", "classes"), [pytest.param(*c, marks=[] if c in QUICK_TO_TRACE else pytest.mark.extended) for c in CASES]
 )
 def test_every_family_as_onnx(name, classes, capfd):
     model = family(name, classes)

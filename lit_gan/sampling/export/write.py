@@ -19,7 +19,7 @@ from lit_gan.sampling.export.card import NOT_STATED, Facts, card
 from lit_gan.sampling.export.evaluations import of_a_file, of_the_run
 from lit_gan.sampling.export.exported_folder import CARD, DESCRIPTION, FILES, ONNX, WEIGHTS, write_generator
 from lit_gan.sampling.export.onnx import PACKAGES, SIZES, write_onnx
-from lit_gan.sampling.from_checkpoint import saved_generators
+from lit_gan.sampling.from_checkpoint import SavedGenerators, saved_generators
 from lit_gan.sampling.generator import TrainedGenerator
 
 __all__ = ["ExportOptions", "export_checkpoint"]
@@ -63,11 +63,17 @@ def export_checkpoint(
         instance_of("generator", generator, nn.Module, "MyGenerator()")
     held = read_checkpoint(checkpoint)
     saved = saved_generators(held, generator, origin)
-    trained = saved.trained_generator(options.ema).eval()
+    facts, trained = _facts(checkpoint, held, saved, options), saved.trained_generator(options.ema).eval()
+    facts = _write(trained, folder.resolve(), facts, options.onnx)
+    yield from _lines(folder, trained, facts)
+
+
+def _facts(checkpoint: str, held: dict[str, Any], saved: SavedGenerators, options: ExportOptions) -> Facts:
+    """Return the facts for the card, but for those that the exported generator shows when it draws."""
     weights = [digest_of_weights(network) for network in (saved.generator, saved.ema_generator) if network is not None]
     of = saved.images_seen, weights
     found = of_the_run(Path(checkpoint), *of) if options.scores is None else of_a_file(options.scores, *of)
-    facts = Facts(
+    return Facts(
         model=held[Section.MODEL],
         ema=options.ema and saved.ema_generator is not None,
         step=held.get("global_step"),
@@ -81,8 +87,6 @@ def export_checkpoint(
         onnx=None,
         versions={"lit_gan": __version__, "torch": torch.__version__},
     )
-    facts = _write(trained, folder.resolve(), facts, options.onnx)
-    yield from _lines(folder, trained, facts)
 
 
 def _write(trained: TrainedGenerator, path: Path, facts: Facts, onnx: bool) -> Facts:

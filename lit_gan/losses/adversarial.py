@@ -30,7 +30,7 @@ class Minimax(AdversarialLoss):
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, equation 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.losses import Minimax
         >>> logits = torch.zeros(4)  # D = ½ everywhere
@@ -59,7 +59,7 @@ class NonSaturating(Minimax):
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, section 3.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.losses import NonSaturating
         >>> round(float(NonSaturating().generator(torch.zeros(4))), 4)  # D = ½: log 2
@@ -80,7 +80,7 @@ class Hinge(AdversarialLoss):
 
     Reference: Lim & Ye 2017, arXiv:1705.02894, section 3; Miyato et al. 2018, arXiv:1802.05957, equations 16 and 17.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.losses import Hinge
         >>> round(float(Hinge().discriminator(torch.tensor([2.0]), torch.tensor([0.5]))), 4)  # 0 + 1.5
@@ -105,7 +105,7 @@ class Wasserstein(Hinge):
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, equation 2.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.losses import Wasserstein
         >>> round(float(Wasserstein().discriminator(torch.tensor([3.0]), torch.tensor([1.0]))), 4)  # 1 − 3
@@ -137,7 +137,7 @@ class LeastSquares(AdversarialLoss):
 
     Reference: Mao et al. 2017, arXiv:1611.04076, equations 2, 5 and 9 (the default, 0-1 coding).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.losses import LeastSquares
         >>> logits = torch.full((4,), 0.5)
@@ -176,7 +176,7 @@ class RelativisticPaired(AdversarialLoss):
     Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.1 (RSGAN); with R1 and R2 it is the game of R3GAN,
     arXiv:2501.05441, section 2.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.losses import RelativisticPaired
         >>> logits = torch.full((4,), 5.0)
@@ -207,7 +207,7 @@ class RelativisticAverage(AdversarialLoss):
 
     Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.3 (RaSGAN).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from lit_gan.losses import RelativisticAverage
         >>> logits = torch.full((4,), 5.0)
