@@ -12,6 +12,7 @@ from lit_gan._utils.errors import LitGANError, LitGANTypeError
 __all__ = [
     "ConditionMode",
     "call_with_condition",
+    "check_label_range",
     "condition_mode",
     "forward_parameters",
     "needs_labels",
@@ -118,3 +119,25 @@ def _classes(labels: Any) -> Tensor:
     if classes.is_floating_point() or classes.ndim > 1:
         raise LitGANTypeError(f"labels={labels!r}: give a whole number, or one for each sample")
     return classes.long()
+
+
+def check_label_range(player: str, network: nn.Module, labels: Tensor) -> None:
+    """Refuse labels that a network does not have classes for; one without ``num_classes`` takes any.
+
+    Args:
+        player: named in the error.
+        network: conditional on classes.
+        labels: int64 ``(N,)``; reading them makes a GPU wait.
+
+    Raises:
+        ValueError: a label outside [0, ``num_classes`` − 1].
+    """
+    classes = getattr(network, "num_classes", None)
+    if classes is None:
+        return
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise LitGANError(
+            f"labels lie in [{low}, {high}], the {player} has num_classes={classes}: "
+            f"labels must lie in [0, {classes - 1}]"
+        )

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lit_gan._utils.errors import LitGANError, LitGANTypeError
-from lit_gan.sampling.conditions import read_labels
+from lit_gan.sampling.conditions import check_label_range, read_labels
 from lit_gan.training.first_batch import check_first_batch
 from lit_gan.training.players import Players
 
@@ -52,7 +52,7 @@ def read_batch(batch: Any, players: Players, latent_dim: int, first: bool) -> tu
     labels = read_labels(labels, len(images)) if conditional and labels is not None else None
     if look and labels is not None:
         for player in conditional:
-            _check_label_range(player, getattr(players, player), labels)
+            check_label_range(player, getattr(players, player), labels)
     if first:
         check_first_batch(players, latent_dim, images, labels)
     return images, labels
@@ -65,15 +65,3 @@ def _check_images(images: Tensor, values: bool) -> None:
     if values and images.is_floating_point() and not images.isfinite().all():
         bad = int((~images.isfinite()).flatten(1).any(1).sum())
         raise LitGANError(f"{bad} of {len(images)} images of a batch hold NaN or infinity: look at the data set")
-
-
-def _check_label_range(player: str, network: nn.Module, labels: Tensor) -> None:
-    classes = getattr(network, "num_classes", None)
-    if classes is None:
-        return
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        raise LitGANError(
-            f"labels lie in [{low}, {high}], the {player} has num_classes={classes}: "
-            f"labels must lie in [0, {classes - 1}]"
-        )

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from pytorch_lightning import Trainer
-from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 from torch.optim import Optimizer
@@ -14,9 +13,9 @@ from lit_gan._utils.errors import LitGANError, LitGANTypeError
 from lit_gan.losses import AdversarialLoss
 from lit_gan.penalties import Penalty
 from lit_gan.schedules import Schedule, always_within
-from lit_gan.training.lightning_compat import averages_gradients_itself
+from lit_gan.training.distributed import check_strategy
 
-__all__ = ["check_beta2", "check_parts", "check_strategy", "check_trainer"]
+__all__ = ["check_beta2", "check_parts", "check_trainer"]
 
 
 def check_parts(**arguments: Any) -> None:
@@ -120,21 +119,4 @@ def check_trainer(trainer: Trainer, averages: bool) -> None:
         raise LitGANError(
             f"precision={trainer.precision!r} rounds the steps of the moving average away: take "
             f"{trainer.precision.replace('true', 'mixed')!r}, or LitGAN(ema_half_life=None)"
-        )
-
-
-def check_strategy(strategy: Strategy) -> None:
-    """Refuse strategies other than one device or plain DDP, and DDP options that LitGAN's averaging would ignore."""
-    if isinstance(strategy, SingleDeviceStrategy):
-        return
-    name = type(strategy).__name__
-    if type(strategy) is not DDPStrategy:
-        raise LitGANError(
-            f"{name} wraps the model for one optimizer and one backward pass, and a GAN has two of each: take "
-            'Trainer(strategy="ddp"), in which each device holds both networks'
-        )
-    if averages_gradients_itself(strategy):
-        raise LitGANError(
-            f"{name}: LitGAN averages gradients itself, so ddp_comm_hook and model_averaging_period would do nothing: "
-            'take Trainer(strategy="ddp")'
         )

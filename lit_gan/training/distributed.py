@@ -9,9 +9,21 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 from torch import Tensor, nn
 
-__all__ = ["all_reduce_sum", "average_gradients", "destroy_process_group", "gather", "gather_rows", "start_equal"]
+from lit_gan._utils.errors import LitGANError
+from lit_gan.training.lightning_compat import averages_gradients_itself
+
+__all__ = [
+    "all_reduce_sum",
+    "average_gradients",
+    "check_strategy",
+    "destroy_process_group",
+    "gather",
+    "gather_rows",
+    "start_equal",
+]
 
 
 @torch.no_grad()
@@ -82,3 +94,20 @@ def gather_rows(rows: Tensor) -> Tensor:
     parts = gather(rows.cpu())
     order = torch.cat([torch.arange(len(part)) * len(parts) + rank for rank, part in enumerate(parts)]).argsort()
     return torch.cat(parts)[order].to(rows.device)
+
+
+def check_strategy(strategy: Strategy) -> None:
+    """Refuse strategies other than one device or plain DDP, and DDP options that LitGAN's averaging would ignore."""
+    if isinstance(strategy, SingleDeviceStrategy):
+        return
+    name = type(strategy).__name__
+    if type(strategy) is not DDPStrategy:
+        raise LitGANError(
+            f"{name} wraps the model for one optimizer and one backward pass, and a GAN has two of each: take "
+            'Trainer(strategy="ddp"), in which each device holds both networks'
+        )
+    if averages_gradients_itself(strategy):
+        raise LitGANError(
+            f"{name}: LitGAN averages gradients itself, so ddp_comm_hook and model_averaging_period would do nothing: "
+            'take Trainer(strategy="ddp")'
+        )

@@ -10,7 +10,8 @@ from lit_gan.callbacks import SampleGrid
 from lit_gan.networks import MLPGenerator
 from lit_gan.sampling.conditions import condition_mode
 from lit_gan.training.batch import unpack
-from lit_gan.training.checks import check_strategy, check_trainer
+from lit_gan.training.checks import check_trainer
+from lit_gan.training.distributed import check_strategy
 from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.test_gan import weights
 from tests.wrong_uses.parts import gan
