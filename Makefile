@@ -26,7 +26,8 @@ test-fast: .venv/installed  ## run those that take seconds: 8 minutes of a slow 
 	$(PYTEST) -m "not extended and not slow"
 
 test-extended: .venv/installed  ## run those that prove a thing once more, or take long
-	$(PYTEST) -m extended
+	$(PYTEST) -m "extended and not alone"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m alone
 
 lint: .venv/installed  ## style, types, layers (import-linter) and words
 	$(BIN)/ruff check

@@ -12,6 +12,7 @@ from benchmarks.soak import soak
 
 
 @pytest.mark.extended
+@pytest.mark.alone
 def test_a_run_killed_at_random_ends_as_one_let_alone(tmp_path):
     """A minute of training, some more with all that is started again, as other tests run beside."""
     found = soak(minutes=1.0, kills=5, seed=2026, folder=tmp_path)
