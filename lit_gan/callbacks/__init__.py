@@ -1,4 +1,4 @@
-"""What only watches the game."""
+"""Callbacks that draw, score, diagnose and stop a run, and do not change the game."""
 
 from lit_gan.callbacks.divergence import DivergenceStop
 from lit_gan.callbacks.equilibrium import EquilibriumMonitor

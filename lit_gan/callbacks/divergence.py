@@ -25,9 +25,9 @@ _NETWORKS = ("generator.", "discriminator.", "ema_generator.")
 
 
 class DivergenceStop(Callback):
-    """Stops a run whose score stays far worse than its best, and goes back to the weights of that.
+    """Stops a run whose score stays far worse than its best, and restores the best weights.
 
-    The score is read at the end of each validation that has logged it. It is bad where it is not finite, or, s* being
+    The score is read at the end of each validation that has logged it. It is bad if it is not finite, or, s* being
     the best so far, s > factor·s* and s > s* + margin (``mode="max"``: s < s*/factor and s < s* − margin; where s* is
     negative, s*/factor and factor·s* change places). After ``patience`` bad ones in succession the run stops, with a
     warning that says so.
@@ -93,23 +93,23 @@ class DivergenceStop(Callback):
         return {"best": self._best, **when, "bad": self._bad, "weights": self._weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the best of a checkpoint."""
+        """Restore the best score and its weights from a checkpoint."""
         self._best, self._best_images, self._best_step = (state_dict[name] for name in ("best", "images", "step"))
         self._bad, self._weights = state_dict["bad"], state_dict["weights"] if self.restore else {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Forget another run."""
+        """Reset the state from an earlier fit."""
         if stage == "fit":
             self._forget()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ask where to write, which several processes must do together."""
+        """Find the run's folder, which all processes must do together; warn of a run without validation."""
         self._folder = run_folder(trainer)
         if not trainer.enable_validation:
             rank_zero_warn(f"DivergenceStop reads {self.monitor!r} when a validation ends, and this run has none")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the score."""
+        """Stop, and go back to the best weights, if the score was bad too often."""
         assert isinstance(pl_module, LitGAN)
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
@@ -134,7 +134,7 @@ class DivergenceStop(Callback):
             rank_zero_info(f"The best {self.monitor} was {self._best_said()}{back}")
 
     def _new_score(self, trainer: Trainer) -> float | None:
-        """Return the first process's score, where one was logged since the last look; warn where there never was."""
+        """Return the first process's score, if one was logged since the last look; warn if there never was."""
         metrics = trainer.callback_metrics
         score, seen = metrics.get(self.monitor), self._seen
         if score is None and not self._looked:
@@ -175,7 +175,7 @@ class DivergenceStop(Callback):
         return f"{self._best:.4g} after {self._best_images:,} images"
 
     def _go_back(self, trainer: Trainer, model: LitGAN) -> str:
-        """Give the model the best weights, where they were kept, and write them; return what was done."""
+        """Give the model the best weights, if they were kept, and write them; return what was done."""
         if not self._weights:
             return ""
         networks = {name: tensor for name, tensor in self._weights.items() if name.startswith(_NETWORKS)}

@@ -1,4 +1,4 @@
-"""What callbacks that draw have in common: when, and where the pictures go."""
+"""The base of callbacks that draw: when they draw, and the files they write."""
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
@@ -47,14 +47,14 @@ class PictureCallback(Callback, ABC):
 
     @abstractmethod
     def draw(self, model: LitGAN) -> Tensor | None:
-        """Return a uint8 picture ``(C, H, W)``, or None where there is nothing to see."""
+        """Return a uint8 picture ``(C, H, W)``, or None if there is nothing to see."""
 
     def caption(self, model: LitGAN) -> str:
         """Say when the picture was drawn."""
         return f"{model.trainer.global_step} generator updates, {int(model.images_seen)} images seen"
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Forget another run."""
+        """Reset the state from an earlier fit."""
         self._last, self._frames = (-1, None), []
 
     def state_dict(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class PictureCallback(Callback, ABC):
         return {"frames": self._frames} if self.movie else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the movie of a checkpoint."""
+        """Restore the pictures of the movie from a checkpoint."""
         self._frames = list(state_dict.get("frames", []))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -84,7 +84,7 @@ class PictureCallback(Callback, ABC):
         self._write(trainer, pl_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say where the last picture is, and make the movie."""
+        """Print the path of the last picture, and write the movie."""
         path = self._last[1]
         if path is not None:
             rank_zero_info(f"{self.name.capitalize()}: {path}")

@@ -85,10 +85,10 @@ class EquilibriumMonitor(Callback):
         self.history = state_dict["history"]
         self.verdict = judge(self.history) if self.history else None
 
-    # What is measured on
+    # Samples that are measured
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Choose the samples, held out and, where their loader allows it, of training."""
+        """Choose the samples, held out and, if their loader allows it, of training."""
         assert isinstance(pl_module, LitGAN)
         self._step = trainer.global_step
         if trainer.global_step == 0:
@@ -117,7 +117,7 @@ class EquilibriumMonitor(Callback):
             self._train_is_whole = self._train.take(pl_module, batch)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Look at the gradients and weights of the turns that are measured."""
+        """Save gradients and weights of the turns that are measured, before the step."""
         if self._measures and (trainer.global_step + 1) % self.every_n_steps == 0:
             player = "g" if optimizer is trainer.optimizers[0] else "d"
             self._moves[player].begin([p for group in optimizer.param_groups for p in group["params"]])
@@ -138,7 +138,7 @@ class EquilibriumMonitor(Callback):
         self._say(trainer, judge(self.history))
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say how the game stands."""
+        """Print the last diagnosis."""
         if self.verdict is not None:
             rank_zero_info(f"At step {self.history[-1]['step']:.0f} {self.verdict}")
 
@@ -154,7 +154,7 @@ class EquilibriumMonitor(Callback):
         if is_new and verdict.is_bad:
             rank_zero_warn(f"at step {trainer.global_step} {verdict}")
 
-    # What is measured
+    # Measurements
 
     @torch.no_grad()
     def measure(self, model: LitGAN) -> Measurement:
@@ -225,13 +225,13 @@ class _Move:
         self._before: list[Tensor] = []
 
     def begin(self, parameters: list[nn.Parameter]) -> None:
-        """Look before the update."""
+        """Save the weights and the gradient norm before the update."""
         self._parameters = parameters
         self._before = [p.detach().clone() for p in parameters]
         self._gradient = _norm([p.grad for p in parameters if p.grad is not None])
 
     def end(self) -> dict[str, float]:
-        """Look after it; nothing where there was none, or one that a scaler left out."""
+        """Return both numbers after the update; nothing without one, or if a scaler left it out."""
         parameters, before = self._parameters, self._before
         self._parameters, self._before = [], []  # no second copy of the weights until the next measurement
         if not parameters or not self._gradient.isfinite():

@@ -65,7 +65,7 @@ def _lines(axes: Any, x: Tensor, curves: dict[str, Tensor], name: str) -> None:
     for (label, curve), style in zip(curves.items(), ("-", "-", "--", ":") * len(curves), strict=False):
         axes.plot(x.numpy(), curve.numpy(), style, label=label)
     axes.set_ylabel(name)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)  # beside them, where it hides nothing
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)  # next to the axes, so that it hides nothing
 
 
 def draw_maps(maps: dict[str, Tensor], extent: Sequence[float], title: str) -> Tensor:

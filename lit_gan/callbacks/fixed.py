@@ -99,7 +99,7 @@ def loader_of(trainer: Trainer, split: Split) -> Any:
 
 @contextmanager
 def validating(model: LitGAN) -> Iterator[None]:
-    """Let hooks know that this is no training, and leave training's random numbers as they were."""
+    """Let hooks know that this is not training, and leave training's random numbers as they were."""
     with as_validation(model.trainer):
         model.begin_validation()
         try:

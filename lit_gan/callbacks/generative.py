@@ -36,13 +36,13 @@ class GenerativeMetrics(Callback):
     """Scores generated samples against real ones: FID, KID, precision and recall, or any metric of torchmetrics.
 
     Logged as ``val/fid``, ``val/kid``, ``val/precision``, …, in ``test`` as ``test/fid``, with the extractor's name
-    behind it where it is not Inception: ``val/fid_lite0``. ``ModelCheckpoint(monitor="val/fid")`` works. In the run's
+    behind it if it is not Inception: ``val/fid_lite0``. ``ModelCheckpoint(monitor="val/fid")`` works. In the run's
     folder ``scores.json`` holds each evaluation with its protocol, which is in the log's hyper-parameters as well.
 
     One pass through each extractor serves all metrics. Samples are of fixed latents, of the averaged generator where
     there is one, in classes as frequent as among the real ones, which are taken in their own order, neither flipped nor
     balanced by the loader. All processes share the work; a sample's number decides what it is, so that neither batch
-    size nor number of processes matters. What the metrics hold of the real samples is kept in memory, that of metrics
+    size nor number of processes matters. The metrics' states of the real samples are kept in memory, that of metrics
     by name on disk too, under the protocol and a fingerprint of the data. Nothing of it is in checkpoints.
 
     Args:
@@ -55,13 +55,13 @@ class GenerativeMetrics(Callback):
         split: of the real samples; the literature compares with training data.
         every_n_steps: generator updates between evaluations; None for one in each validation.
         every_n_images: images seen between evaluations, in place of ``every_n_steps``.
-        ema: whether to take the averaged generator, where there is one.
+        ema: whether to take the averaged generator, if there is one.
         seed: of the latents.
         sets: of generated samples, ≥ 1; the score is their mean, and ``scores.json`` has their standard deviation.
-        floor: whether to score other real samples as well, held-out ones, as many where there are: no generator can be
+        floor: whether to score other real samples as well, held-out ones, as many if there are: no generator can be
             expected to score better.
         batch_size: images at a time in the generator, which bounds the memory.
-        cache: folder of the real samples' statistics; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` where it is None.
+        cache: folder of the real samples' statistics; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if it is None.
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -111,7 +111,7 @@ class GenerativeMetrics(Callback):
     # When
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Forget another run; refuse two callbacks that would log under one name."""
+        """Reset the state from an earlier fit; refuse two callbacks that would log under one name."""
         self._evaluation, self.report, self._done, self._floor = None, None, (-1, 0), None
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         names = [name for c in callbacks if isinstance(c, GenerativeMetrics) for name in c._names()]
@@ -133,7 +133,7 @@ class GenerativeMetrics(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Evaluate where it is due by steps or images."""
+        """Evaluate if an evaluation is due, by steps or images."""
         assert isinstance(pl_module, LitGAN)
         step, images = self._done
         due = self.every_n_steps is not None and trainer.global_step % self.every_n_steps == 0
@@ -168,7 +168,7 @@ class GenerativeMetrics(Callback):
             where = run_folder(trainer) / "scores.json"
             rank_zero_info(f"Scores at step {self._done[0]}: {scores} ({self.report.says}; protocol in {where})")
 
-    # What
+    # Evaluations
 
     def _evaluate(self, model: LightningModule, stage: str) -> None:
         assert isinstance(model, LitGAN)

@@ -1,4 +1,4 @@
-"""NearestNeighbours: is the generator learning training images by heart?"""
+"""NearestNeighbours: samples next to their nearest training images, and a test for memorised ones."""
 
 from typing import Any, ClassVar
 
@@ -23,17 +23,17 @@ __all__ = ["NearestNeighbours"]
 
 
 class NearestNeighbours(PictureCallback):
-    """Shows samples beside their nearest training images, and tests whether they are nearer to these than new data are.
+    """Shows samples next to their nearest training images, and tests if they are nearer to these than new data are.
 
     ``neighbours/step-002000.png`` in the run's folder has a sample at the left of each row and the ``k`` nearest
-    training images beside it. Logged with it are ``neighbours/closer``, the share of all pairs of a sample and a
+    training images next to it. Logged with it are ``neighbours/closer``, the share of all pairs of a sample and a
     held-out image in which the sample is nearer to the training data, ½ for new images, and ``neighbours/z``, far below
     0 where samples are copies (:func:`lit_gan.metrics.copying.copying_test`). A generator that is worse than the data
-    is further away, z > 0, and hides the copies that it makes beside that: look at the picture, too.
+    is further away, z > 0, and hides the copies that it also makes: look at the picture, too.
 
-    Distances are those of pixels, of images made 32 px where they are larger, or of an extractor's features. Samples
-    are of fixed latents, of the averaged generator where there is one, in classes as frequent as among the held-out
-    images, or, where there are none and so no test, among the training images. Where the data module mirrors training
+    Distances are those of pixels, of images made 32 px if they are larger, or of an extractor's features. Samples
+    are of fixed latents, of the averaged generator if there is one, in classes as frequent as among the held-out
+    images, or, if there are none and so no test, among the training images. If the data module mirrors training
     images, their mirror images count as well. The first of several processes does the work. The last picture, when fit
     ends, says its z on the terminal.
 
@@ -80,12 +80,12 @@ class NearestNeighbours(PictureCallback):
         self._counts: Tensor | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Forget another run."""
+        """Reset the state from an earlier fit."""
         super().setup(trainer, pl_module, stage)
         self.test, self._nearest, self._counts = None, None, None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Find the data, on every process, and refuse what cannot be looked for in them."""
+        """Find the training and held-out data, on every process; raise if neighbours cannot be searched in them."""
         super().on_train_start(trainer, pl_module)
         assert isinstance(pl_module, LitGAN)
         with validating(pl_module):
@@ -111,7 +111,7 @@ class NearestNeighbours(PictureCallback):
             logging.log_metrics(pl_module, metrics, int(pl_module.images_seen))
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say where the last picture is and what the test says."""
+        """Print the path of the last picture and the result of the test."""
         super().on_fit_end(trainer, pl_module)
         if self.test is not None:
             rank_zero_info(f"Neighbours: {self.test}")
@@ -129,7 +129,7 @@ class NearestNeighbours(PictureCallback):
 
 
 def _held_out(trainer: Trainer) -> Any:
-    """Return a loader of held-out data, or None where nobody gave one."""
+    """Return a loader of held-out data, or None if nobody gave one."""
     data = getattr(trainer, "datamodule", None)
     given = find_validation_loaders(trainer) or is_overridden("val_dataloader", data, LightningDataModule)
     return loader_of(trainer, "val") if given else None

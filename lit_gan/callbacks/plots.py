@@ -23,12 +23,12 @@ _FINER = 4  # points in a cell along an axis, that a density is averaged over
 
 
 class DensityPlot(PictureCallback):
-    """Draws the learned D beside the exact D* = p_data/(p_data + p_g), where p_data is a :class:`GaussianMixture`.
+    """Draws the learned D next to the exact D* = p_data/(p_data + p_g), where p_data is a :class:`GaussianMixture`.
 
     On a line: p_data, p_g, D and D* as curves. In a plane: D and D* as maps. Both densities are averages over the cells
-    of a grid; p_g is the generator's own ``log_density``, where it has one and z is normal, and a histogram of its
+    of a grid; p_g is the generator's own ``log_density``, if it has one and z is normal, and a histogram of its
     samples elsewhere, smoothed over neighbouring cells, as p_data then is; both of the raw generator. D is
-    sigmoid(log p_data/p_g), as ``loss.log_ratio`` says, and is left out where a game fixes none.
+    sigmoid(log p_data/p_g), as ``loss.log_ratio`` says, and is left out if a game fixes none.
 
     Args:
         every_n_steps: generator updates between pictures.
@@ -38,7 +38,7 @@ class DensityPlot(PictureCallback):
     Raises:
         ImportError: matplotlib is not there; the extra ``plots`` brings it.
         TypeError: an argument of a wrong type.
-        ValueError: the data are no :class:`GaussianMixture`, so that p_data is not known, or D is
+        ValueError: the data are not a :class:`GaussianMixture`, so that p_data is not known, or D is
             conditional or :class:`lit_gan.networks.Packed`.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, figure 1 and equation 2.

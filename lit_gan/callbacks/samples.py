@@ -45,7 +45,7 @@ class FixedLatents(PictureCallback):
         self._labels: Tensor | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Forget another run."""
+        """Reset the state from an earlier fit."""
         super().setup(trainer, pl_module, stage)
         self._labels = None
 
@@ -69,7 +69,7 @@ class FixedLatents(PictureCallback):
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def labels(self, model: LitGAN) -> Tensor | None:
-        """Return the classes to show: all in turn, or, where it is not known which there are, the first batch's."""
+        """Return the classes to show: all in turn, or, if it is not known which there are, the first batch's."""
         classes = len(model.label_counts)
         return torch.arange(self.n) % classes if classes else self._labels if model.takes_labels else None
 
@@ -77,7 +77,7 @@ class FixedLatents(PictureCallback):
 class SampleGrid(FixedLatents):
     """Shows the same latents again and again while the generator learns, as PNG files and to image loggers.
 
-    ``samples/step-000500.png`` in the run's folder shows the averaged generator, where there is one, after 500
+    ``samples/step-000500.png`` in the run's folder shows the averaged generator, if there is one, after 500
     generator updates; the last grid is written when fit ends, and its path is printed. Points on a line or in a plane
     are drawn as one picture. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
 
@@ -100,7 +100,7 @@ class SampleGrid(FixedLatents):
     def draw(self, model: LitGAN) -> Tensor | None:
         """Return the grid as a uint8 picture ``(C, H, W)``; None, with a warning, for samples without a picture.
 
-        A conditional generator shows one class in each column, or, where it does not say how many classes there are,
+        A conditional generator shows one class in each column, or, if it does not say how many classes there are,
         those of the first training batch.
         """
         samples = model.sample(self.n, self.labels(model), seed=self.seed)
@@ -119,7 +119,7 @@ class SampleGrid(FixedLatents):
 class Interpolation(FixedLatents):
     """Shows what lies between the same pairs of latents while the generator learns, one pair in each row.
 
-    Where images change little by little along a row, the generator has learned more than single images; where they
+    If images change little by little along a row, the generator has learned more than single images; if they
     jump, it has few to show. ``interpolations/step-000500.png`` in the run's folder, and image loggers.
 
     Args:
@@ -154,7 +154,7 @@ class Interpolation(FixedLatents):
         self.steps, self.kind = steps, kind
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse a way that there is not."""
+        """Raise if the path is impossible for this latent."""
         if self.kind is not None and isinstance(pl_module, LitGAN):
             check_path(self.kind, pl_module.latent_dim)
 
@@ -173,7 +173,7 @@ class SampleWriter(BasePredictionWriter):
     Of several loaders each has a folder, ``predictions/0/000000.png``.
 
     Args:
-        folder: where to write; ``predictions`` in the run's folder where it is None.
+        folder: where to write; ``predictions`` in the run's folder if it is None.
     """
 
     __repr__ = in_one_line

@@ -1,4 +1,4 @@
-"""What the numbers of a game say, in words: it goes on, is won, memorises, stalls, diverges or collapses."""
+"""Rules that turn measurements of a game into a diagnosis: equilibrium, memorising, stalling, divergence, collapse."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -169,6 +169,6 @@ def _series(history: Sequence[Measurement], name: str) -> list[float]:
 
 
 def _last(history: Sequence[Measurement], name: str) -> list[float]:
-    """Return the last numbers of that name, as many as make a trend; none where there are fewer."""
+    """Return the last numbers of that name, as many as make a trend; none if there are fewer."""
     numbers = _series(history, name)[-_PATIENCE:]
     return numbers if len(numbers) == _PATIENCE else []

@@ -72,7 +72,7 @@ _GROUPS: Sequence[tuple[str, str, tuple[str, ...], float | None, str]] = (
 )
 _JUDGED = {"val/value", "val/jsd_lower_bound", "val/d_accuracy"}
 _CAVEATS = {"augmented": "Of augmented samples.", "packed": "Of {:.0f} samples together."}
-"""What :attr:`lit_gan.LitGAN.measurement_flags` logs beside what the discriminator judges, and what it means."""
+"""Flags that :attr:`lit_gan.LitGAN.measurement_flags` logs next to what D judges, and their meaning."""
 _NOT_DRAWN = ("images_seen", "epoch", "equilibrium/jsd_low", "equilibrium/jsd_high")
 
 

@@ -18,7 +18,7 @@ Points = list[tuple[float, float]]
 
 @dataclass
 class Run:
-    """What a run left in its folder."""
+    """The files of a run's folder, read."""
 
     folder: Path
     metrics: dict[str, Points] = field(default_factory=dict)
@@ -37,7 +37,7 @@ def read(folder: Path) -> Run:
     """Return what is in ``folder``.
 
     Raises:
-        FileNotFoundError: there is no such folder, or nothing of a run in it.
+        FileNotFoundError: ``folder`` does not exist, or nothing of a run is in it.
         ValueError: a file in it is damaged.
     """
     if not folder.is_dir():
