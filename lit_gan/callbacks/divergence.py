@@ -1,4 +1,4 @@
-"""DivergenceStop: ends a run whose samples get ever worse, and goes back to the weights that were best."""
+"""DivergenceStop: a callback that ends a run when a score diverges, and restores the best weights."""
 
 import math
 from pathlib import Path
@@ -25,28 +25,28 @@ _NETWORKS = ("generator.", "discriminator.", "ema_generator.")
 
 
 class DivergenceStop(Callback):
-    """Stops a run whose score stays far worse than its best, and restores the best weights.
+    """Callback that stops a run whose score stays far worse than its best, and restores the best weights.
 
-    The score is read at the end of each validation that has logged it. It is bad if it is not finite, or, s* being
-    the best so far, s > factor·s* and s > s* + margin (``mode="max"``: s < s*/factor and s < s* − margin; where s* is
-    negative, s*/factor and factor·s* change places). After ``patience`` bad ones in succession the run stops, with a
-    warning that says so.
+    The score is read at the end of each validation that has logged it. A score s is bad if it is not finite, or if
+    s > factor·s* and s > s* + margin, where s* is the best so far (``mode="max"``: s < s*/factor and s < s* − margin;
+    if s* is negative, s*/factor and factor·s* change places). After ``patience`` bad scores in succession the run
+    stops, with a warning.
 
-    Where ``restore`` is set, the generator, its average and the discriminator then get the weights of the best
-    evaluation again, so that what is saved afterwards has them, and ``best.pt`` in the run's folder holds the model of
-    that moment: ``LitGAN.load_from_checkpoint``, ``warm_start`` and ``lit-gan sample`` take it. So it is when a loss or
-    gradient that is not finite ends the run. Optimizers are not put back: rather than resume, start anew from
-    ``best.pt`` with a lower learning rate. A Trainer whose ``min_epochs`` is not reached goes on from the best weights.
-    Each process keeps a copy of them on the CPU, and checkpoints hold one.
+    If ``restore`` is set, the generator, its EMA and the discriminator then get the weights of the best validation
+    again, so that later checkpoints hold them, and ``best.pt`` in the run's folder holds the model of that validation:
+    ``LitGAN.load_from_checkpoint``, ``warm_start`` and ``lit-gan sample`` take it. The same happens when a loss or
+    gradient that is not finite ends the run. Optimizer states are not restored: rather than resume, start a new run
+    from ``best.pt`` with a lower learning rate. If the Trainer's ``min_epochs`` is not reached, training continues from
+    the best weights. Each process keeps a copy of them on the CPU, and checkpoints hold one.
 
     Args:
         monitor: name of the score, as it is logged.
-        mode: ``"min"`` where a lower score is better, ``"max"`` where a higher one is.
-        factor: how many times as bad as the best is bad, above 1.
-        patience: bad evaluations in succession that end the run, ≥ 1.
-        restore: whether to keep the best weights, and go back to them.
-        margin: how much worse than the best is bad at the least, ≥ 0, in units of the score: needed where scores come
-            near 0, of which a factor says little; the kernel inception distance for instance.
+        mode: ``"min"`` if a lower score is better, ``"max"`` if a higher one is.
+        factor: ratio to the best score beyond which a score is bad, > 1.
+        patience: bad scores in succession that end the run, ≥ 1.
+        restore: whether to keep the best weights, and restore them.
+        margin: difference to the best score up to which no score is bad, ≥ 0, in units of the score: needed for scores
+            that come near 0, such as the kernel inception distance, because a ratio to them says little.
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -84,11 +84,11 @@ class DivergenceStop(Callback):
 
     @property
     def state_key(self) -> str:
-        """Tell apart those that watch other scores."""
+        """Return a key of score and mode, so that one Trainer can have several of these callbacks."""
         return self._generate_state_key(monitor=self.monitor, mode=self.mode)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best score, when it was reached, its weights, and how many bad ones there were since."""
+        """Return the best score, its step and images seen, its weights, and the number of bad scores since."""
         when = {"images": self._best_images, "step": self._best_step}
         return {"best": self._best, **when, "bad": self._bad, "weights": self._weights}
 
@@ -103,13 +103,13 @@ class DivergenceStop(Callback):
             self._forget()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Find the run's folder, which all processes must do together; warn of a run without validation."""
+        """Find the run's folder, which all processes must do together; warn if the run has no validation."""
         self._folder = run_folder(trainer)
         if not trainer.enable_validation:
             rank_zero_warn(f"DivergenceStop reads {self.monitor!r} when a validation ends, and this run has none")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop, and go back to the best weights, if the score was bad too often."""
+        """Stop the run and restore the best weights if this is the ``patience``-th bad score in succession."""
         assert isinstance(pl_module, LitGAN)
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
@@ -127,14 +127,14 @@ class DivergenceStop(Callback):
         trainer.should_stop = True
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Go back to the best weights where a loss is not finite."""
+        """Restore the best weights if a loss or gradient that is not finite ended the run."""
         assert isinstance(pl_module, LitGAN)
         if isinstance(exception, FloatingPointError) and trainer.state.fn == TrainerFn.FITTING and self._weights:
             back = self._go_back(trainer, pl_module)
             rank_zero_info(f"The best {self.monitor} was {self._best_said()}{back}")
 
     def _new_score(self, trainer: Trainer) -> float | None:
-        """Return the first process's score, if one was logged since the last look; warn if there never was."""
+        """Return rank 0's score, or None if this validation logged none; warn if the first validation logged none."""
         metrics = trainer.callback_metrics
         score, seen = metrics.get(self.monitor), self._seen
         if score is None and not self._looked:
@@ -143,12 +143,12 @@ class DivergenceStop(Callback):
                 f"validation: there are {', '.join(sorted(metrics)) or 'no others'}"
             )
         self._looked, self._seen = True, score
-        # Lightning keeps what a validation did not log again, as the tensor that it was.
+        # If a validation does not log the score, Lightning keeps the tensor of an earlier one.
         number: float | None = gather(None if score is None or score is seen else float(score))[0]
         return number
 
     def _is_one_too_many(self, score: float, model: LitGAN) -> bool:
-        """Take the score into account; tell whether the run is to stop."""
+        """Update the best score or the count of bad ones; return whether the run must stop."""
         if self._is_best(score):
             self._best, self._best_images, self._bad = score, int(model.images_seen), 0
             self._best_step = model.global_step
@@ -175,7 +175,7 @@ class DivergenceStop(Callback):
         return f"{self._best:.4g} after {self._best_images:,} images"
 
     def _go_back(self, trainer: Trainer, model: LitGAN) -> str:
-        """Give the model the best weights, if they were kept, and write them; return what was done."""
+        """Load the best weights, if they were kept, and write ``best.pt``; return a clause that reports it."""
         if not self._weights:
             return ""
         networks = {name: tensor for name, tensor in self._weights.items() if name.startswith(_NETWORKS)}

@@ -1,4 +1,4 @@
-"""The base of callbacks that draw: when they draw, and the files they write."""
+"""Base class of callbacks that draw: when they draw, and the files they write."""
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
@@ -22,7 +22,7 @@ __all__ = ["PictureCallback"]
 
 
 class PictureCallback(Callback, ABC):
-    """Draws at each ``every_n_steps``-th generator update and when fit ends, to the run's folder and to image loggers.
+    """Base class of callbacks that draw a picture at each ``every_n_steps``-th generator update and when fit ends.
 
     ``<name>/step-000500.png`` in the run's folder is the picture after 500 generator updates; the path of the last one
     is printed. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well, and W&B the
@@ -30,7 +30,7 @@ class PictureCallback(Callback, ABC):
 
     Args:
         every_n_steps: generator updates between pictures.
-        movie: whether all pictures of the run become ``<name>.gif`` when fit ends, 300 of them at the most.
+        movie: whether to make ``<name>.gif`` of the run's pictures when fit ends, of at most 300 of them.
 
     Raises:
         ValueError: ``every_n_steps`` below 1.
@@ -47,10 +47,10 @@ class PictureCallback(Callback, ABC):
 
     @abstractmethod
     def draw(self, model: LitGAN) -> Tensor | None:
-        """Return a uint8 picture ``(C, H, W)``, or None if there is nothing to see."""
+        """Return a uint8 picture ``(C, H, W)``, or None if there is nothing to draw; called on rank 0 only."""
 
     def caption(self, model: LitGAN) -> str:
-        """Say when the picture was drawn."""
+        """Return a caption with the generator updates and images seen so far."""
         return f"{model.trainer.global_step} generator updates, {int(model.images_seen)} images seen"
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -58,15 +58,15 @@ class PictureCallback(Callback, ABC):
         self._last, self._frames = (-1, None), []
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the pictures are that a movie is made of."""
+        """Return the paths of the pictures drawn so far, if there is to be a movie."""
         return {"frames": self._frames} if self.movie else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the pictures of the movie from a checkpoint."""
+        """Restore the paths of the movie's pictures from a checkpoint."""
         self._frames = list(state_dict.get("frames", []))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Do not draw again, in a discriminator's turn, what was due before the checkpoint that is resumed."""
+        """Mark the picture of the resumed step as drawn, so that a discriminator update does not draw it again."""
         if self._due(trainer):
             self._last = (trainer.global_step, None)
 
@@ -78,9 +78,9 @@ class PictureCallback(Callback, ABC):
             self._write(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the last picture: when fit ends, Lightning has taken the networks from their device."""
+        """Draw the last picture, here because Lightning moves the networks off their device before ``on_fit_end``."""
         assert isinstance(pl_module, LitGAN)
-        pl_module.check_pending_losses()  # before a picture of networks that are not finite is drawn
+        pl_module.check_pending_losses()  # raises before a picture of weights that are not finite is drawn
         self._write(trainer, pl_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -102,7 +102,7 @@ class PictureCallback(Callback, ABC):
         if self._last[0] == step or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         assert isinstance(model, LitGAN)
-        with validating(model) if trainer.training else nullcontext():  # a validation is undisturbed in any case
+        with validating(model) if trainer.training else nullcontext():  # validations restore random states
             picture = self.draw(model) if trainer.is_global_zero else None
         path = None
         if picture is not None:
@@ -113,6 +113,6 @@ class PictureCallback(Callback, ABC):
 
 
 def _movie(paths: list[str], movie: Path, most: int = 300) -> Path:
-    """Write pictures as a GIF, ``most`` of them at the most; the last one stays for two seconds."""
+    """Write at most ``most`` of the pictures as a GIF, 0.2 s each and 2 s the last; return its path."""
     there = [path for path in paths if Path(path).exists()]
     return save_movie([Image.open(path) for path in evenly(there, most)], movie, frame=200, last=2000)

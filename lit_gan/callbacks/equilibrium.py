@@ -1,4 +1,4 @@
-"""EquilibriumMonitor: the mathematics of the game, measured while it is played."""
+"""EquilibriumMonitor: V(G, D), the bound on the JSD, calibration and coverage, measured during training."""
 
 import json
 from pathlib import Path
@@ -29,35 +29,35 @@ from lit_gan.training.logging import run_folder
 
 __all__ = ["EquilibriumMonitor", "coverage"]
 
-_FEWEST = 16  # held-out samples that say anything
-_COMPARED = 256  # samples, by their distances
+_FEWEST = 16  # held-out samples, or packs of them, needed for a measurement
+_COMPARED = 256  # samples for spread and coverage
 
 
 class EquilibriumMonitor(Callback):
-    """Measures V(G, D) on training and held-out data, what it says of the JSD, D's honesty, and how both players move.
+    """Callback that measures V(G, D), its bound on the JSD, D's calibration, and both players' updates.
 
-    Logged as ``equilibrium/…``, the discriminator in evaluation mode, the raw generator, always the same samples (a
-    random choice of the held-out and of the training data; of a stream the first that come):
+    Logged as ``equilibrium/…``, of the raw generator and the discriminator in evaluation mode, on the same samples each
+    time (a random choice of the held-out and of the training data; of a stream its first samples):
 
     - ``value`` and ``value_train``, V(G, D) in nats on held-out and on training data, and ``memorising_gap``, their
       difference;
     - ``jsd_lower_bound`` = (V + log 4)/2 on held-out data, ``jsd_low`` and ``jsd_high``, its 95 % bootstrap interval;
     - ``d_accuracy`` and ``calibration_error`` (:func:`lit_gan.theory.calibration_error`) on held-out data;
-    - ``calibrated`` = 1 where the game fixes no log density ratio, so that one was fitted to half of the logits;
-      ``augmented`` = 1 where D was trained on augmented samples, whose distributions it compares; ``packed`` = k where
-      it compares k samples at a time;
+    - ``calibrated`` = 1 if the game fixes no log density ratio, so that one was fitted to half of the logits;
+      ``augmented`` = 1 if D was trained on augmented samples, whose distributions it compares; ``packed`` = k if it
+      judges k samples at a time;
     - ``gradient_norm/g`` and ``/d``, of the last turn before clipping; ``update_to_weight/g`` and ``/d``, ‖Δθ‖/‖θ‖;
-    - ``spread``, how much samples vary, in units of the data's own; ``coverage``, the share of held-out samples that a
-      generated one lies close to, as close as their fifth neighbour in the data: both of 256 samples, in the space of
-      the data.
+    - ``spread``, the standard deviation of samples over that of the data; ``coverage``, the share of held-out samples
+      that have a generated one no further away than their fifth neighbour in the data: both of 256 samples, in the
+      space of the data, images reduced to 32 × 32 pixels if they are larger.
 
-    :func:`lit_gan.callbacks.verdict.judge` says in words what they mean: a warning where the game stalls, diverges,
-    collapses or memorises, each verdict in ``verdicts.jsonl`` in the run's folder, the last one at the end of fit and
-    in W&B's summary.
+    :func:`lit_gan.callbacks.verdict.judge` turns them into a verdict. A verdict that the game stalls, diverges,
+    collapses or memorises is a warning when it is new; each is written to ``verdicts.jsonl`` in the run's folder, and
+    the last one is printed when fit ends and kept in W&B's summary.
 
     Args:
         every_n_steps: generator updates between measurements.
-        n: samples of each kind (training, held-out, generated), over all devices; 16 at least.
+        n: samples of each kind (training, held-out, generated), over all processes, ≥ 16.
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -81,14 +81,14 @@ class EquilibriumMonitor(Callback):
         return {"history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the measurements of a checkpoint."""
+        """Restore the measurements from a checkpoint."""
         self.history = state_dict["history"]
         self.verdict = judge(self.history) if self.history else None
 
     # Samples that are measured
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Choose the samples, held out and, if their loader allows it, of training."""
+        """Choose the held-out samples and, unless they are a stream, the training samples; warn if they are too few."""
         assert isinstance(pl_module, LitGAN)
         self._step = trainer.global_step
         if trainer.global_step == 0:
@@ -100,8 +100,8 @@ class EquilibriumMonitor(Callback):
             if isinstance(trainer.train_dataloader, ResumableLoader):
                 self._train.choose(pl_module, [trainer.train_dataloader])
         self._train_is_whole = isinstance(trainer.train_dataloader, ResumableLoader)
-        judged = -(-len(self._held_out) // pl_module.pack)  # logits: images, or packs of them
-        counts = gather(judged)  # all processes measure, or none: a few would wait for ever
+        judged = -(-len(self._held_out) // pl_module.pack)  # number of logits, one for each image or pack
+        counts = gather(judged)  # all processes measure or none does: else some would wait forever
         self._measures = sum(counts) >= _FEWEST and min(counts) > 0
         if not self._measures:
             what = "held-out samples" if pl_module.pack == 1 else f"packs of {pl_module.pack} held-out samples"
@@ -111,13 +111,13 @@ class EquilibriumMonitor(Callback):
             )
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Take the first training samples of a stream."""
+        """Keep the first training samples if they are a stream."""
         assert isinstance(pl_module, LitGAN)
         if not self._train_is_whole:
             self._train_is_whole = self._train.take(pl_module, batch)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Save gradients and weights of the turns that are measured, before the step."""
+        """Save a player's weights and gradient norm before each update that is measured."""
         if self._measures and (trainer.global_step + 1) % self.every_n_steps == 0:
             player = "g" if optimizer is trainer.optimizers[0] else "d"
             self._moves[player].begin([p for group in optimizer.param_groups for p in group["params"]])
@@ -158,7 +158,7 @@ class EquilibriumMonitor(Callback):
 
     @torch.no_grad()
     def measure(self, model: LitGAN) -> Measurement:
-        """Return the numbers of this moment by name; what it draws leaves training as it was."""
+        """Return the measurements by name; training's modes and random states are restored afterwards."""
         trainer = model.trainer
         held_out, real, fake = HeldOut(model.noise, trainer.global_rank, trainer.world_size), _Few(), _Few()
         networks = evaluating(model.generator, model.discriminator)
@@ -179,7 +179,7 @@ class EquilibriumMonitor(Callback):
 
 
 def _judged(ratios: DensityRatios) -> Measurement:
-    """Return what the discriminator's judgement says."""
+    """Return the measurements of the discriminator's log density ratios."""
     low, high = jsd_interval(ratios.real, ratios.fake, resamples=200)
     numbers: dict[str, Tensor | float] = {
         **ratios.metrics(),
@@ -194,26 +194,26 @@ def _judged(ratios: DensityRatios) -> Measurement:
 
 
 def _compared(real: Tensor, fake: Tensor) -> Measurement:
-    """Return what the samples say without a discriminator."""
+    """Return spread and coverage, which need no discriminator."""
     spread = fake.std(0).norm() / real.std(0).norm()
     return {"spread": float(spread), "coverage": float(coverage(real, fake))}
 
 
 class _Few:
-    """The first of many samples, as vectors on the CPU; images larger than 32 pixels are made smaller."""
+    """The first 256 samples, as vectors on the CPU; larger images are first averaged down to 32 × 32 pixels."""
 
     def __init__(self) -> None:
         self._parts: list[Tensor] = []
 
     def add(self, samples: Tensor) -> None:
-        """Take what is still wanted."""
+        """Keep samples until there are 256."""
         samples = samples[: _COMPARED - sum(map(len, self._parts))].float()
         if samples.ndim == 4 and max(samples.shape[2:]) > 32:
             samples = adaptive_avg_pool2d(samples, 32)
         self._parts.append(samples.flatten(1).cpu())
 
     def gathered(self) -> Tensor:
-        """Return those of all processes, ``(N, D)``."""
+        """Return the samples of all processes, ``(N, D)`` with N ≤ 256."""
         return gather_rows(torch.cat(self._parts))[:_COMPARED]
 
 
@@ -231,13 +231,13 @@ class _Move:
         self._gradient = _norm([p.grad for p in parameters if p.grad is not None])
 
     def end(self) -> dict[str, float]:
-        """Return both numbers after the update; nothing without one, or if a scaler left it out."""
+        """Return both numbers after the update; nothing if none began, or if its gradient was not finite."""
         parameters, before = self._parameters, self._before
         self._parameters, self._before = [], []  # no second copy of the weights until the next measurement
         if not parameters or not self._gradient.isfinite():
             return {}
         changes = [p.detach() - old for p, old in zip(parameters, before, strict=True)]
-        ratio = _norm(changes) / _norm(before).clamp_min(1e-12)  # weights may begin at 0
+        ratio = _norm(changes) / _norm(before).clamp_min(1e-12)  # weights may be initialised to 0
         return {"gradient_norm": float(self._gradient), "update_to_weight": float(ratio)}
 
 
@@ -249,9 +249,9 @@ def coverage(real: Tensor, fake: Tensor, k: int = 5) -> Tensor:
     """Return the share of real samples that have a generated one within the distance of their k-th real neighbour.
 
     Args:
-        real: ``(N, D)``, k + 1 at least.
+        real: ``(N, D)``, N > k.
         fake: ``(M, D)``.
-        k: which neighbour.
+        k: rank of the neighbour, ≥ 1.
 
     Returns:
         A scalar in [0, 1].

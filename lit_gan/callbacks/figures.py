@@ -1,4 +1,4 @@
-"""Figures as uint8 pictures: densities and discriminators, maps of them, a value over time. The extra ``plots``."""
+"""Matplotlib figures of densities, discriminators and V(G, D), as uint8 pictures; they need the extra ``plots``."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,14 @@ __all__ = ["draw_curves", "draw_maps", "draw_value", "new_figure", "picture_of"]
 
 
 def new_figure(width: float = 6.4, height: float = 3.6) -> "Figure":
-    """Return an empty matplotlib figure that no window knows of, in inches.
+    """Return an empty matplotlib figure that never opens a window.
+
+    Args:
+        width: in inches.
+        height: in inches.
 
     Raises:
-        ImportError: matplotlib is not there; the extra ``plots`` brings it.
+        ImportError: matplotlib is not installed; the extra ``plots`` installs it.
     """
     optional("matplotlib", "plots", "this picture")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,9 +50,9 @@ def draw_curves(
     Args:
         x: the points, ``(N,)``.
         densities: by name, ``(N,)`` each.
-        discriminators: by name, ``(N,)`` each; none leaves their half out.
-        title: above all.
-        top: end of the densities' axis, so that pictures of a sequence have the same; as high as needed by default.
+        discriminators: by name, ``(N,)`` each; if empty, the lower half is left out.
+        title: text above both halves.
+        top: upper limit of the density axis, for the same axis in a sequence of pictures; None for a fitted one.
     """
     figure = new_figure(8.4, 4.8 if discriminators else 3.2)
     axes = figure.subplots(2 if discriminators else 1, squeeze=False, sharex=True)[:, 0]
@@ -69,12 +73,12 @@ def _lines(axes: Any, x: Tensor, curves: dict[str, Tensor], name: str) -> None:
 
 
 def draw_maps(maps: dict[str, Tensor], extent: Sequence[float], title: str) -> Tensor:
-    """Return a picture of maps side by side, each of values in [0, 1]: red is 1, blue is 0, white ½.
+    """Return a picture of maps side by side, each of values in [0, 1]: red is 1, white ½, blue 0.
 
     Args:
         maps: by name, ``(W, H)`` each, the first index along x, the second along y.
-        extent: left, right, bottom and top of all of them.
-        title: above all.
+        extent: limits of the axes, (left, right, bottom, top), the same for all maps.
+        title: text above the maps.
     """
     figure = new_figure(4 * len(maps) + 0.8, 4.2)
     figure.suptitle(title)
@@ -91,8 +95,8 @@ def draw_value(steps: Sequence[float], values: Sequence[float], title: str) -> T
 
     Args:
         steps: generator updates.
-        values: V(G, D) in nats, one for each.
-        title: above.
+        values: V(G, D) in nats, one for each of ``steps``.
+        title: text above the curve.
     """
     figure = new_figure()
     axes = figure.subplots()

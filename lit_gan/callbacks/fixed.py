@@ -1,4 +1,4 @@
-"""Samples that an instrument looks at again and again: a fixed random choice of a loader's."""
+"""A fixed choice of a loader's samples, for measurements that callbacks repeat during training."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,12 +27,13 @@ Batch = tuple[Tensor, Tensor | None]
 
 
 class FixedSamples:
-    """This process's share of ``n`` samples, kept on the CPU as they came.
+    """This process's share of ``n`` samples, kept on the CPU in the dtype of their batches.
 
-    Of an ordinary loader's data a random choice, the same in each run; of a stream the first that come.
+    If the loader is a ``ResumableLoader``, they are a random choice of its data, the same in each run; otherwise, as
+    for a stream, they are its first samples.
 
     Args:
-        n: how many, over all processes.
+        n: number of samples, over all processes.
     """
 
     def __init__(self, n: int) -> None:
@@ -43,15 +44,15 @@ class FixedSamples:
         return sum(len(images) for images, _ in self._batches)
 
     def choose(self, model: LitGAN, loaders: Iterable[Any]) -> None:
-        """Take what is wanted of the data of ``loaders``."""
+        """Collect samples from ``loaders`` until this process has its share."""
         trainer = model.trainer
-        with seeded(0):  # samplers and transforms may draw
+        with seeded(0):  # samplers and transforms may draw random numbers
             for batch in chain.from_iterable(_chosen(loader, self._n, trainer) for loader in loaders):
                 if self.take(model, trainer.strategy.batch_to_device(batch)):
                     break
 
     def take(self, model: LitGAN, batch: Any) -> bool:
-        """Take what is still wanted of ``batch``; tell whether there is enough."""
+        """Add samples of ``batch`` until this process has its share; return whether it has."""
         trainer = model.trainer
         most = len(range(trainer.global_rank, self._n, trainer.world_size)) - len(self)
         if most > 0:
@@ -61,7 +62,7 @@ class FixedSamples:
         return most <= 0
 
     def parts(self, model: LitGAN) -> Iterator[Batch]:
-        """Yield images in [-1, 1] and labels on the model's device, as few at a time as in training."""
+        """Yield images in [-1, 1] and labels on the model's device, in as many parts as training's micro-batches."""
         for images, labels in self._batches:
             size = -(-len(images) // model.micro_batches)
             for i in range(0, len(images), size):
@@ -79,10 +80,10 @@ def _chosen(loader: Any, n: int, trainer: Trainer) -> Iterable[Any]:
 
 
 def loader_of(trainer: Trainer, split: Split) -> Any:
-    """Return a loader of a split's data: the Trainer's, or the data module's where the Trainer has not asked for it.
+    """Return a loader of a split's data: the Trainer's, or the data module's if the Trainer has none yet.
 
     Raises:
-        ValueError: there is none.
+        ValueError: neither has a loader of this split.
     """
     loader: Any = trainer.train_dataloader if split == "train" else trainer.test_dataloaders
     if split == "val":
@@ -99,7 +100,7 @@ def loader_of(trainer: Trainer, split: Split) -> Any:
 
 @contextmanager
 def validating(model: LitGAN) -> Iterator[None]:
-    """Let hooks know that this is not training, and leave training's random numbers as they were."""
+    """Set the Trainer's stage to validation within the context, and restore the stage and random states after it."""
     with as_validation(model.trainer):
         model.begin_validation()
         try:

@@ -1,4 +1,4 @@
-"""Scores of generated samples in training, validation and test, each with the protocol that makes it comparable."""
+"""GenerativeMetrics: scores of generated samples in training, validation and test, each with its protocol."""
 
 import json
 from collections.abc import Sequence
@@ -33,40 +33,40 @@ _FEWEST = 10
 
 
 class GenerativeMetrics(Callback):
-    """Scores generated samples against real ones: FID, KID, precision and recall, or any metric of torchmetrics.
+    """Callback that scores generated samples against real ones: FID, KID, precision, recall, any torchmetrics metric.
 
-    Logged as ``val/fid``, ``val/kid``, ``val/precision``, …, in ``test`` as ``test/fid``, with the extractor's name
-    behind it if it is not Inception: ``val/fid_lite0``. ``ModelCheckpoint(monitor="val/fid")`` works. In the run's
-    folder ``scores.json`` holds each evaluation with its protocol, which is in the log's hyper-parameters as well.
+    Logged as ``val/fid``, ``val/kid``, ``val/precision``, …, in ``test`` as ``test/fid``, with the extractor's name as
+    a suffix if it is not Inception: ``val/fid_lite0``. ``ModelCheckpoint(monitor="val/fid")`` works. In the run's
+    folder ``scores.json`` holds each evaluation with its protocol, which loggers get as hyper-parameters as well.
 
-    One pass through each extractor serves all metrics. Samples are of fixed latents, of the averaged generator where
-    there is one, in classes as frequent as among the real ones, which are taken in their own order, neither flipped nor
-    balanced by the loader. All processes share the work; a sample's number decides what it is, so that neither batch
-    size nor number of processes matters. The metrics' states of the real samples are kept in memory, that of metrics
-    by name on disk too, under the protocol and a fingerprint of the data. Nothing of it is in checkpoints.
+    All metrics with the same extractor share its features. Generated samples are of fixed latents, of the averaged
+    generator if there is one, with classes as frequent as among the real samples, which are read in their own order,
+    without flips or class balance. All processes share the work; a sample depends on its number alone, so that neither
+    batch size nor number of processes changes a score. The metrics' states of the real samples are kept in memory,
+    those of metrics by name on disk as well, under the protocol and a fingerprint of the data, and not in checkpoints.
 
     Args:
-        metrics: names, or metrics that take ``update(samples, real)`` or ``update(samples)``, samples being uint8
-            images or points. An object's own extractor is used once for all that hold the same one.
+        metrics: names, or metrics that take ``update(samples, real)`` or ``update(samples)``, of uint8 images
+            or points. Metrics that hold the same extractor object share its features.
         extractor: of the metrics by name, :class:`lit_gan.extractors.EfficientNetLite0` for instance, or any
-            module that maps uint8 images to features ``(N, D)``; None for Inception. Points are their own features.
+            module that maps uint8 images to features ``(N, D)``; None for Inception. Points serve as features directly.
         n_fake: generated samples, ≥ 10.
-        n_real: real samples, a fixed random choice; None for all of the split, which must then have a length.
+        n_real: real samples, ≥ 10, a fixed random choice; None for all of the split, which must then have a length.
         split: of the real samples; the literature compares with training data.
         every_n_steps: generator updates between evaluations; None for one in each validation.
         every_n_images: images seen between evaluations, in place of ``every_n_steps``.
         ema: whether to take the averaged generator, if there is one.
         seed: of the latents.
         sets: of generated samples, ≥ 1; the score is their mean, and ``scores.json`` has their standard deviation.
-        floor: whether to score other real samples as well, held-out ones, as many if there are: no generator can be
-            expected to score better.
-        batch_size: images at a time in the generator, which bounds the memory.
+        floor: whether to score other real samples as well, up to ``n_fake`` of validation, or of training if ``split``
+            is not ``"train"``: no generator can be expected to score better.
+        batch_size: samples generated at a time, which bounds the memory.
         cache: folder of the real samples' statistics; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if it is None.
 
     Raises:
         TypeError: an argument of a wrong type.
         ValueError: an argument out of range; before training, an unknown metric or fewer samples than asked for.
-        ImportError: the extractor's package is not there; says which extra brings it.
+        ImportError: the extractor's package is not installed; the message names the extra that installs it.
 
     Reference: each metric's own; Heusel et al. 2017, arXiv:1706.08500, for the FID.
     """
@@ -108,10 +108,10 @@ class GenerativeMetrics(Callback):
 
     __repr__ = in_one_line
 
-    # When
+    # Hooks that evaluate
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Reset the state from an earlier fit; refuse two callbacks that would log under one name."""
+        """Reset the state from an earlier fit; raise if two of these callbacks log under one name."""
         self._evaluation, self.report, self._done, self._floor = None, None, (-1, 0), None
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         names = [name for c in callbacks if isinstance(c, GenerativeMetrics) for name in c._names()]
@@ -122,7 +122,7 @@ class GenerativeMetrics(Callback):
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse what cannot be evaluated, and say by what protocol the rest will be."""
+        """Raise if the evaluation is impossible; log its protocol; warn if the run has no validation to score in."""
         assert isinstance(pl_module, LitGAN)
         self._done = (trainer.global_step, int(pl_module.images_seen))
         with validating(pl_module):
@@ -143,7 +143,7 @@ class GenerativeMetrics(Callback):
             self._evaluate(pl_module, "val")
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse what cannot be evaluated before a validation without training."""
+        """Raise, in ``validate`` and ``test``, if the evaluation is impossible."""
         assert isinstance(pl_module, LitGAN)
         if trainer.state.fn != TrainerFn.FITTING:
             self._prepare(pl_module)
@@ -151,7 +151,7 @@ class GenerativeMetrics(Callback):
     on_test_start = on_validation_start
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Evaluate in each validation but the sanity check; in the first alone, where another time is asked for."""
+        """Evaluate in each validation but the sanity check; in a fit by steps or images, only if none was yet."""
         fitting = trainer.state.fn == TrainerFn.FITTING
         elsewhere = fitting and (self.every_n_steps is not None or self.every_n_images is not None)
         if not trainer.sanity_checking and (self.report is None or not elsewhere):
@@ -162,7 +162,7 @@ class GenerativeMetrics(Callback):
         self._evaluate(pl_module, "test")
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say what the last evaluation was of."""
+        """Print the last scores and the path of their protocol."""
         if self.report is not None:
             scores = ", ".join(f"{name} {score:.4g}" for name, score in self.report.scores.items())
             where = run_folder(trainer) / "scores.json"
@@ -175,7 +175,7 @@ class GenerativeMetrics(Callback):
         trainer = model.trainer
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        undisturbed = validating(model) if trainer.training else nullcontext()  # a validation is, in any case
+        undisturbed = validating(model) if trainer.training else nullcontext()  # validations restore random states
         with undisturbed, torch.inference_mode(False), torch.no_grad():
             evaluation = self._prepare(model)
             self.report = evaluation.score([self._samples(model, i) for i in range(self.sets)], self._floor)
@@ -195,16 +195,16 @@ class GenerativeMetrics(Callback):
             _append(folder / "scores.json", {**about, **self.report.as_plain()})
 
     def _names(self) -> list[str]:
-        """Return what tells the metrics from those of another callback."""
+        """Return the names of metrics and extractor, by which two of these callbacks are told apart."""
         of = "" if self.extractor is None else f" of {type(self.extractor).__name__}"
         return [(metric if isinstance(metric, str) else type(metric).__name__) + of for metric in self.metrics]
 
     def _samples(self, model: LitGAN, number: int) -> GeneratedSamples:
-        """Return a set of generated samples, classes as frequent as among the real ones."""
+        """Return the ``number``-th set of generated samples, with classes as frequent as among the real ones."""
         return GeneratedSamples(model, self.n_fake, self.seed + number, self.ema, self.batch_size, self._counts)
 
     def _prepare(self, model: LitGAN) -> Evaluation:
-        """Return the evaluation of this run, made once; its protocol goes to the log."""
+        """Return the evaluation of this run; the first call makes it and logs its protocol."""
         if self._evaluation is None:
             trainer = model.trainer
             real = RealSamples(loader_of(trainer, self.split), self.n_real)
@@ -219,9 +219,9 @@ class GenerativeMetrics(Callback):
                     )
             data = getattr(trainer, "datamodule", None)
             scorer = scorer_for(self.metrics, self.extractor, real, fewest, data).to(model.device)
-            scorer.look(real.block(0)[:2])  # refuses what the extractor cannot take
+            scorer.look(real.block(0)[:2])  # raises if the extractor cannot take the real samples
             generated = self._samples(model, 0)
-            generated.block(0)  # and what cannot be generated
+            generated.block(0)  # raises if samples cannot be generated
             describes = {"split": self.split, "ema": generated.ema, "seed": self.seed}
             self._evaluation = Evaluation(scorer, real, describes, self.cache)
             facts = {**self._evaluation.protocol, "n_fake": self.n_fake, "sets": self.sets}
@@ -231,7 +231,7 @@ class GenerativeMetrics(Callback):
 
 
 def _append(path: Path, evaluation: dict[str, Any]) -> None:
-    """Add an evaluation to the list in a JSON file, which is written whole or not at all."""
+    """Append an evaluation to the list in a JSON file, which is written atomically."""
     before = _read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as partial:
@@ -239,7 +239,7 @@ def _append(path: Path, evaluation: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> list[Any]:
-    """Return the list in a JSON file; what is none is moved aside."""
+    """Return the list in a JSON file; rename a file that does not hold one, with a warning, and return []."""
     if not path.exists():
         return []
     try:

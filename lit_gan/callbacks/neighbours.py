@@ -23,35 +23,35 @@ __all__ = ["NearestNeighbours"]
 
 
 class NearestNeighbours(PictureCallback):
-    """Shows samples next to their nearest training images, and tests if they are nearer to these than new data are.
+    """Pictures of samples next to their nearest training images, and a test whether the generator copies these.
 
     ``neighbours/step-002000.png`` in the run's folder has a sample at the left of each row and the ``k`` nearest
     training images next to it. Logged with it are ``neighbours/closer``, the share of all pairs of a sample and a
     held-out image in which the sample is nearer to the training data, ½ for new images, and ``neighbours/z``, far below
-    0 where samples are copies (:func:`lit_gan.metrics.copying.copying_test`). A generator that is worse than the data
-    is further away, z > 0, and hides the copies that it also makes: look at the picture, too.
+    0 if samples are copies (:func:`lit_gan.metrics.copying.copying_test`). Poor samples are further from the training
+    data than held-out images, z > 0, which can hide copies among them: look at the picture as well.
 
-    Distances are those of pixels, of images made 32 px if they are larger, or of an extractor's features. Samples
-    are of fixed latents, of the averaged generator if there is one, in classes as frequent as among the held-out
-    images, or, if there are none and so no test, among the training images. If the data module mirrors training
-    images, their mirror images count as well. The first of several processes does the work. The last picture, when fit
-    ends, says its z on the terminal.
+    Distances are between pixels, of images reduced to 32 px if they are larger, or between an extractor's features.
+    Samples are of fixed latents, of the averaged generator if there is one, with classes as frequent as among the
+    held-out images, or among the training images if none are held out, and then nothing is tested. If the data
+    module mirrors training images, their mirror images count as well. Rank 0 does the work. When fit ends, the result
+    of the last test is printed.
 
     Args:
         every_n_steps: generator updates between pictures.
         n: samples in the picture.
-        k: nearest training images of each.
-        tested: samples, and held-out images, that the test takes, ≥ ``n``.
+        k: nearest training images of each sample.
+        tested: number of samples, and of held-out images, in the test, ≥ ``n``.
         extractor: any module that maps uint8 images to features ``(N, D)``,
             :class:`lit_gan.extractors.EfficientNetLite0` for instance; those of all training images are then
             kept in memory. None for pixels.
         seed: of the latents.
-        movie: whether all pictures of the run become ``neighbours.gif`` when fit ends.
+        movie: whether to make ``neighbours.gif`` of the run's pictures when fit ends.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range; before training, data of another shape than the samples, fewer than ``k``,
-            held-out data of another shape, or data without a length, which may have no end.
+        ValueError: an argument out of range; before training, data of another shape than the samples, fewer training
+            samples than ``k``, held-out data of another shape, or data without a length, which may never end.
 
     Reference: Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675.
     """
@@ -101,7 +101,7 @@ class NearestNeighbours(PictureCallback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Draw at each ``every_n_steps``-th generator update, and log what the test says."""
+        """Draw at each ``every_n_steps``-th generator update, and log the result of the test."""
         assert isinstance(pl_module, LitGAN)
         drawn = self._last[0]
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
@@ -118,7 +118,7 @@ class NearestNeighbours(PictureCallback):
 
     @torch.no_grad()
     def draw(self, model: LitGAN) -> Tensor | None:
-        """Return the picture ``(C, H, W)``, uint8, and keep what the test says; no picture of points."""
+        """Return the uint8 picture ``(C, H, W)``, or None for points; keep the result of the test."""
         assert self._nearest is not None
         generated = self._samples(model)
         nearest, self.test = self._nearest.search(generated, self.k)
@@ -129,7 +129,7 @@ class NearestNeighbours(PictureCallback):
 
 
 def _held_out(trainer: Trainer) -> Any:
-    """Return a loader of held-out data, or None if nobody gave one."""
+    """Return a loader of held-out data, or None if neither Trainer nor data module has one."""
     data = getattr(trainer, "datamodule", None)
     given = find_validation_loaders(trainer) or is_overridden("val_dataloader", data, LightningDataModule)
     return loader_of(trainer, "val") if given else None

@@ -1,4 +1,4 @@
-"""The mathematics drawn while it happens: densities and discriminators, V(G, D) on its way. The extra ``plots``."""
+"""Callbacks that draw densities, D and V(G, D) during training; they need the extra ``plots``."""
 
 from typing import Any, ClassVar
 
@@ -18,25 +18,25 @@ from lit_gan.theory import Mixture, js_divergence, optimal_discriminator
 
 __all__ = ["DensityPlot", "ValuePlot"]
 
-_CELLS = {1: 400, 2: 96}  # of the grid along an axis, by dimensions
-_FINER = 4  # points in a cell along an axis, that a density is averaged over
+_CELLS = {1: 400, 2: 96}  # cells of the grid along each axis, by number of dimensions
+_FINER = 4  # points along each axis of a cell, over which a density is averaged
 
 
 class DensityPlot(PictureCallback):
-    """Draws the learned D next to the exact D* = p_data/(p_data + p_g), where p_data is a :class:`GaussianMixture`.
+    """Pictures of the learned D and the exact D* = p_data/(p_data + p_g), if p_data is a :class:`GaussianMixture`.
 
-    On a line: p_data, p_g, D and D* as curves. In a plane: D and D* as maps. Both densities are averages over the cells
-    of a grid; p_g is the generator's own ``log_density``, if it has one and z is normal, and a histogram of its
-    samples elsewhere, smoothed over neighbouring cells, as p_data then is; both of the raw generator. D is
-    sigmoid(log p_data/p_g), as ``loss.log_ratio`` says, and is left out if a game fixes none.
+    In one dimension p_data, p_g, D and D* are curves, in two D and D* are maps. Both densities are averages over the
+    cells of a grid. p_g, of the raw generator, is its ``log_density`` if it has one and z is normal, else a histogram
+    of its samples, smoothed over neighbouring cells, as p_data then is. D is the sigmoid of ``loss.log_ratio``, its
+    estimate of log p_data/p_g, and is left out if the game fixes none.
 
     Args:
         every_n_steps: generator updates between pictures.
-        movie: whether the pictures become ``densities.gif`` when fit ends.
-        samples: for the histogram.
+        movie: whether to make ``densities.gif`` of the run's pictures when fit ends.
+        samples: number of samples in the histogram.
 
     Raises:
-        ImportError: matplotlib is not there; the extra ``plots`` brings it.
+        ImportError: matplotlib is not installed; the extra ``plots`` installs it.
         TypeError: an argument of a wrong type.
         ValueError: the data are not a :class:`GaussianMixture`, so that p_data is not known, or D is
             conditional or :class:`lit_gan.networks.Packed`.
@@ -52,7 +52,7 @@ class DensityPlot(PictureCallback):
         self.samples = samples
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse what cannot be drawn before anything is trained."""
+        """Raise before training if matplotlib is missing or this data or discriminator cannot be drawn."""
         super().setup(trainer, pl_module, stage)
         if stage != "fit":
             return
@@ -72,7 +72,7 @@ class DensityPlot(PictureCallback):
 
     @torch.no_grad()
     def draw(self, model: LitGAN) -> Tensor:
-        """Return the picture of this moment."""
+        """Return the picture of densities and discriminators as a uint8 tensor ``(3, H, W)``."""
         data = getattr(model.trainer, "datamodule", None)
         assert isinstance(data, GaussianMixture)
         reach = 5 * data.mixture.stds[:, None]
@@ -82,7 +82,7 @@ class DensityPlot(PictureCallback):
         p_data, p_g = densities(model, data.mixture, edges, self.samples)
         exact = optimal_discriminator(p_data, p_g)
         if dimensions == 1:
-            exact[p_data + p_g < 1e-3 * p_data.max()] = torch.nan  # a ratio of next to nothing: a gap in the curve
+            exact[p_data + p_g < 1e-3 * p_data.max()] = torch.nan  # both densities are near 0: a gap in the curve
         learned = _learned(model, _centres(edges), dimensions)
         ds = ({} if learned is None else {"D, learned": learned}) | {"D*": exact}
         title = f"{model.trainer.global_step} generator updates{_jsd(p_data, p_g, edges)}"
@@ -93,13 +93,13 @@ class DensityPlot(PictureCallback):
 
 
 def densities(model: LitGAN, mixture: Mixture, edges: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-    """Return p_data and p_g of the raw generator, averages over the cells of a grid, smoothed alike.
+    """Return p_data and the raw generator's p_g as averages over the cells of a grid, both smoothed or neither.
 
     Args:
-        model: whose generator makes points ``(N, 1)`` or ``(N, 2)``.
+        model: a model whose generator makes points ``(N, 1)`` or ``(N, 2)``.
         mixture: p_data.
-        edges: of the cells along each axis, evenly spaced.
-        samples: for the histogram, where the generator has no ``log_density``.
+        edges: edges of the cells along each axis, evenly spaced.
+        samples: number of samples in the histogram, if the generator's ``log_density`` is not used.
 
     Returns:
         Both ``(cells,)`` or ``(cells, cells)``, in float64.
@@ -133,7 +133,7 @@ def _coarse(fine: Tensor, cells: int, dimensions: int) -> Tensor:
 
 
 def _smooth(density: Tensor) -> Tensor:
-    """Return ¼, ½ and ¼ of neighbours, along each axis."""
+    """Return the density smoothed by the kernel (¼, ½, ¼) along each axis."""
     for axis in range(density.ndim):
         padded = pad(density.transpose(axis, -1), (1, 1))
         density = (padded[..., :-2] / 4 + padded[..., 1:-1] / 2 + padded[..., 2:] / 4).transpose(axis, -1)
@@ -141,7 +141,7 @@ def _smooth(density: Tensor) -> Tensor:
 
 
 def _learned(model: LitGAN, axis: Tensor, dimensions: int) -> Tensor | None:
-    """Return sigmoid of the log density ratio that the discriminator has learned, None where the game fixes none."""
+    """Return the sigmoid of the log density ratio that D has learned on a grid, or None if the game fixes none."""
     with evaluating(model.discriminator):
         logits = model.logits(_grid(axis, dimensions).to(model.device, model.players.float_type))
     ratio = model.loss.log_ratio(logits)
@@ -149,7 +149,7 @@ def _learned(model: LitGAN, axis: Tensor, dimensions: int) -> Tensor | None:
 
 
 def _jsd(p_data: Tensor, p_g: Tensor, edges: Tensor) -> str:
-    """Return what the title says of the divergence; nothing while samples lie beyond the frame."""
+    """Return the title's part about the JSD; an empty string if a density has mass outside the grid."""
     cell = float(edges[1] - edges[0]) ** p_data.ndim
     if max(abs(float(p.sum()) * cell - 1) for p in (p_data, p_g)) > 1e-3:
         return ""
@@ -157,13 +157,13 @@ def _jsd(p_data: Tensor, p_g: Tensor, edges: Tensor) -> str:
 
 
 class ValuePlot(PictureCallback):
-    """Draws V(G, D) of all validations so far against its equilibrium −log 4, as ``value/step-….png``.
+    """Pictures of V(G, D) over all validations so far, with its equilibrium −log 4, as ``value/step-….png``.
 
     Args:
-        every_n_validations: validations between pictures; one comes when fit ends in any case.
+        every_n_validations: validations between pictures; one more is drawn when fit ends.
 
     Raises:
-        ImportError: matplotlib is not there; the extra ``plots`` brings it.
+        ImportError: matplotlib is not installed; the extra ``plots`` installs it.
         TypeError: an argument of a wrong type.
         ValueError: ``every_n_validations`` below 1.
 
@@ -179,26 +179,26 @@ class ValuePlot(PictureCallback):
         self._values: list[tuple[float, float]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Begin anew, and refuse to where nothing can be drawn."""
+        """Reset the state from an earlier fit; raise if matplotlib is not installed."""
         super().setup(trainer, pl_module, stage)
         if stage == "fit":
             new_figure()
         self._values = []
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the values so far."""
+        """Return V(G, D) of the validations so far, each with its generator updates."""
         return super().state_dict() | {"values": [list(pair) for pair in self._values]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the values of a checkpoint."""
+        """Restore the values of V(G, D) from a checkpoint."""
         super().load_state_dict(state_dict)
         self._values = [(step, v) for step, v in state_dict["values"]]
 
     def on_train_batch_end(self, *args: Any) -> None:
-        """Do nothing: there is news at validations only."""
+        """Do nothing: V(G, D) is new at validations only."""
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember V(G, D), and draw at each ``every_n_validations``-th."""
+        """Keep V(G, D), and draw at each ``every_n_validations``-th validation."""
         v = trainer.callback_metrics.get("val/value")
         if v is None or trainer.sanity_checking:
             return
@@ -207,7 +207,7 @@ class ValuePlot(PictureCallback):
             self._write(trainer, pl_module)
 
     def draw(self, model: LitGAN) -> Tensor | None:
-        """Return the curve, once there are two values."""
+        """Return the curve as a uint8 picture, or None if there are fewer than two values."""
         if len(self._values) < 2:
             return None
         steps, values = zip(*self._values, strict=True)

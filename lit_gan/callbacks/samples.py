@@ -1,4 +1,4 @@
-"""Pictures of what the generator makes: grids during training, single files on ``predict``."""
+"""Callbacks that write the generator's samples: grids and interpolations in training, single files in ``predict``."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ __all__ = ["Interpolation", "SampleGrid", "SampleWriter"]
 
 
 class FixedLatents(PictureCallback):
-    """Shows the same latents, and the same classes, again and again while the generator learns.
+    """Base class of callbacks that draw samples of the same latents, and the same classes, throughout training.
 
     Args:
         every_n_steps: generator updates between pictures.
-        n: how many latents, or pairs of them.
+        n: number of latents, or of pairs of them.
         seed: of the latents, which are the same in each picture.
-        movie: whether all pictures of the run become one that moves when fit ends.
+        movie: whether to make a GIF of the run's pictures when fit ends.
     """
 
     def __init__(self, every_n_steps: int, n: int, seed: int, movie: bool) -> None:
@@ -50,18 +50,18 @@ class FixedLatents(PictureCallback):
         self._labels = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the classes that are shown, where the first batch chose them."""
+        """Return the classes of the first training batch, if those are shown."""
         return super().state_dict() | ({} if self._labels is None else {"labels": self._labels})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Show the same classes again."""
+        """Restore the classes to show from a checkpoint."""
         super().load_state_dict(state_dict)
         self._labels = state_dict.get("labels")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Draw at each ``every_n_steps``-th generator update."""
+        """Keep the classes of the first training batch; draw at each ``every_n_steps``-th generator update."""
         if self._labels is None and isinstance(pl_module, LitGAN) and pl_module.takes_labels:
             images, labels = unpack(batch)
             if labels is not None:
@@ -69,23 +69,24 @@ class FixedLatents(PictureCallback):
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def labels(self, model: LitGAN) -> Tensor | None:
-        """Return the classes to show: all in turn, or, if it is not known which there are, the first batch's."""
+        """Return the classes to show: all in turn, or those of the first training batch if their number is unknown."""
         classes = len(model.label_counts)
         return torch.arange(self.n) % classes if classes else self._labels if model.takes_labels else None
 
 
 class SampleGrid(FixedLatents):
-    """Shows the same latents again and again while the generator learns, as PNG files and to image loggers.
+    """Grids of samples of the same latents throughout training, as PNG files and to image loggers.
 
     ``samples/step-000500.png`` in the run's folder shows the averaged generator, if there is one, after 500
-    generator updates; the last grid is written when fit ends, and its path is printed. Points on a line or in a plane
-    are drawn as one picture. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well.
+    generator updates; the last grid is written when fit ends, and its path is printed. Points of one or two
+    dimensions are drawn as one picture. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get
+    it as well.
 
     Args:
         every_n_steps: generator updates between grids.
         n: samples in a grid.
         seed: of the latents, which are the same in each grid.
-        movie: whether all grids of the run become ``samples.gif`` when fit ends.
+        movie: whether to make ``samples.gif`` of the run's grids when fit ends.
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -98,10 +99,10 @@ class SampleGrid(FixedLatents):
         super().__init__(every_n_steps, n, seed, movie)
 
     def draw(self, model: LitGAN) -> Tensor | None:
-        """Return the grid as a uint8 picture ``(C, H, W)``; None, with a warning, for samples without a picture.
+        """Return the grid as a uint8 picture ``(C, H, W)``; None, with a warning, for samples that cannot be drawn.
 
-        A conditional generator shows one class in each column, or, if it does not say how many classes there are,
-        those of the first training batch.
+        Each column has one class of a conditional generator; if its number of classes is not known, the grid has
+        the classes of the first training batch.
         """
         samples = model.sample(self.n, self.labels(model), seed=self.seed)
         if not have_a_picture(samples):
@@ -111,29 +112,30 @@ class SampleGrid(FixedLatents):
         return grid(samples, columns=classes if 1 < classes <= 20 else None)
 
     def caption(self, model: LitGAN) -> str:
-        """Say when the picture was drawn, and of which generator."""
+        """Return a caption with the generator (raw or averaged), the generator updates and images seen so far."""
         which = "the generator" if model.ema_generator is None else "the averaged generator"
         return f"{which} after {super().caption(model)}"
 
 
 class Interpolation(FixedLatents):
-    """Shows what lies between the same pairs of latents while the generator learns, one pair in each row.
+    """Pictures of interpolations between the same pairs of latents throughout training, one pair in each row.
 
-    If images change little by little along a row, the generator has learned more than single images; if they
-    jump, it has few to show. ``interpolations/step-000500.png`` in the run's folder, and image loggers.
+    If images change gradually along a row, the generator has learned more than single images; if they jump, its samples
+    are few and distinct. ``interpolations/step-000500.png`` in the run's folder is the picture after 500 generator
+    updates; image loggers get it as well.
 
     Args:
         every_n_steps: generator updates between pictures.
-        n: pairs of latents.
-        steps: images in a row, ≥ 2, with both ends.
-        kind: the way from one latent to the other, ``"linear"`` or ``"spherical"``; None for that which suits
-            ``LitGAN(latent=…)``, :func:`lit_gan.sampling.paths.path_for`.
+        n: number of pairs of latents.
+        steps: images in a row, both ends included, ≥ 2.
+        kind: path from one latent to the other, ``"linear"`` or ``"spherical"``; None for the one that
+            :func:`lit_gan.sampling.paths.path_for` returns for ``LitGAN(latent=…)``.
         seed: of the latents, which are the same in each picture.
-        movie: whether all pictures of the run become ``interpolations.gif`` when fit ends.
+        movie: whether to make ``interpolations.gif`` of the run's pictures when fit ends.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range; before training, ``"spherical"`` and latents of one dimension.
+        ValueError: an argument out of range; before training, ``"spherical"`` with latents of one dimension.
     """
 
     name: ClassVar[str] = "interpolations"
@@ -154,12 +156,12 @@ class Interpolation(FixedLatents):
         self.steps, self.kind = steps, kind
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Raise if the path is impossible for this latent."""
+        """Raise if the path is impossible for latents of this length."""
         if self.kind is not None and isinstance(pl_module, LitGAN):
             check_path(self.kind, pl_module.latent_dim)
 
     def draw(self, model: LitGAN) -> Tensor | None:
-        """Return a uint8 picture ``(C, H, W)``, of a conditional generator a class in each row; None for points."""
+        """Return a uint8 picture ``(C, H, W)`` with one class in each row, if any; None, with a warning, for points."""
         images = interpolations(model, self.n, self.steps, self.kind, self.labels(model), seed=self.seed)
         if images.ndim != 5:
             rank_zero_warn(f"Interpolation draws images, and the samples are of shape {tuple(images.shape[2:])}")
@@ -168,12 +170,12 @@ class Interpolation(FixedLatents):
 
 
 class SampleWriter(BasePredictionWriter):
-    """Writes what ``predict`` generates as PNG files, ``predictions/000000.png`` and on, in the run's folder.
+    """Callback that writes the samples of ``predict`` as PNG files, ``predictions/000000.png`` and so on.
 
-    Of several loaders each has a folder, ``predictions/0/000000.png``.
+    Each of several loaders has a folder of its own, ``predictions/0/000000.png``.
 
     Args:
-        folder: where to write; ``predictions`` in the run's folder if it is None.
+        folder: folder to write to; None for ``predictions`` in the run's folder.
     """
 
     __repr__ = in_one_line
@@ -181,7 +183,7 @@ class SampleWriter(BasePredictionWriter):
     def __init__(self, folder: str | None = None) -> None:
         super().__init__(write_interval="batch")
         self.folder = folder
-        self._written: Counter[int] = Counter()  # of each loader
+        self._written: Counter[int] = Counter()  # images, by loader
 
     def write_on_batch_end(
         self,
@@ -200,18 +202,18 @@ class SampleWriter(BasePredictionWriter):
             )
         folder = self._folder / str(dataloader_idx) if trainer.predict_loop.num_dataloaders > 1 else self._folder
         before, step = self._written[dataloader_idx], trainer.world_size
-        first = before * step + trainer.global_rank  # of a stream, which has no numbers: each process has its own
+        first = before * step + trainer.global_rank  # for streams: numbers of this process alone
         numbers = batch_indices or range(first, first + len(prediction) * step, step)
         for number, image in zip(numbers, to_uint8(prediction), strict=True):
             save_png(image, folder / f"{number:06d}.png")
         self._written[dataloader_idx] += len(prediction)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count from 0, and ask where to write, which several processes must do together."""
+        """Reset the counts, and find the folder, which all processes must do together."""
         self._written.clear()
         self._folder = Path(self.folder) if self.folder else run_folder(trainer) / "predictions"
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say how many there are, and where."""
+        """Print the number of images written by all processes, and their folder."""
         written = sum(gather(self._written.total()))
         rank_zero_info(f"Wrote {written} images to {self._folder}")

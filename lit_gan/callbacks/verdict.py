@@ -12,9 +12,9 @@ __all__ = ["FINE", "Measurement", "State", "Verdict", "judge"]
 
 State = Literal["plays", "equilibrium", "memorises", "stalls", "collapses", "diverges"]
 FINE: tuple[State, ...] = ("plays", "equilibrium")
-"""The states in which nothing need be done."""
+"""States that need no action."""
 Measurement = dict[str, float]
-"""Numbers of :class:`lit_gan.callbacks.EquilibriumMonitor` by name, without ``equilibrium/``, and ``step``."""
+"""``step``, and numbers of :class:`lit_gan.callbacks.EquilibriumMonitor` by name without ``equilibrium/``."""
 
 _PATIENCE = 3  # measurements in succession that make a trend
 _SLOWER = "a lower learning rate, gradient_clip, or R1"
@@ -22,12 +22,12 @@ _SLOWER = "a lower learning rate, gradient_clip, or R1"
 
 @dataclass(frozen=True)
 class Verdict:
-    """A state of the game, and the numbers that say so.
+    """A diagnosis of the game, and the numbers that it follows from.
 
     Args:
-        state: ``"plays"`` where nothing is wrong; ``"equilibrium"`` where D cannot tell data from samples.
+        state: ``"plays"`` if no rule applies; ``"equilibrium"`` if D cannot tell data from samples.
         evidence: a sentence with the numbers.
-        advice: what to try, or nothing.
+        advice: remedies to try, or an empty string.
     """
 
     state: State
@@ -36,28 +36,28 @@ class Verdict:
 
     @property
     def is_bad(self) -> bool:
-        """Whether something should be done."""
+        """Whether the state needs action: it is not one of :data:`FINE`."""
         return self.state not in FINE
 
     def __str__(self) -> str:
-        """Return the verdict as it is shown."""
+        """Return the verdict as a sentence: state, evidence, advice."""
         name = {"plays": "goes on", "equilibrium": "is at its equilibrium"}.get(self.state, self.state)
         return f"the game {name}: {self.evidence}" + (f". Try {self.advice}" if self.advice else "")
 
 
 def judge(history: Sequence[Measurement]) -> Verdict:
-    """Return the verdict on the last of ``history``, measurements in the order of their steps, one at least.
+    """Return the verdict on the last of ``history``, one or more measurements in the order of their steps.
 
-    The gravest state that has evidence is named. The rules, each a function below:
+    The first of these rules that applies decides; ``"plays"`` if none does:
 
-    - *diverges*: a number is not finite; or, three times in succession, samples vary three times as much as the data, D
+    - *diverges*: a number is not finite; or, for three measurements, samples vary three times as much as the data, D
       does far worse than guessing on its training data, a player's gradient is a hundred times its median, or one
       update changes a player's weights by more than a tenth.
     - *collapses*: for three measurements, samples vary less than a tenth as much as the data, after they once varied
       more than a fifth as much or from the start on for six measurements; or they cover less than half of the data that
-      they covered.
-    - *stalls*: D tells 99 % apart for three measurements, and the generator's gradient has vanished (to a fiftieth of
-      its largest), or neither the bound nor the coverage has improved over the last six.
+      they once covered.
+    - *stalls*: D tells 99 % apart for three measurements, and the generator's gradient norm is below a fiftieth
+      of its largest, or neither the bound nor the coverage has improved over the last six.
     - *memorises*: D does better on its training data than on held-out data by 0.1 nats and more than chance explains.
     - *equilibrium*: for three measurements, the interval of the JSD bound lies within 0.02 nats of 0, or holds 0 and is
       shorter than 0.1; D is right as often as guessing, within 5 %; and samples cover 80 % of the data. A discriminator
@@ -85,7 +85,7 @@ def _diverges(history: Sequence[Measurement]) -> Verdict | None:
 def _blows_up(history: Sequence[Measurement], player: str) -> Verdict | None:
     norms = _series(history, f"gradient_norm/{player[0]}")
     usual = median(norms[:-_PATIENCE]) if len(norms) > 2 * _PATIENCE else 0.0
-    usual = usual or math.inf  # where a player mostly stood still, or little is known, nothing is a hundred times it
+    usual = usual or math.inf  # a median of 0, or a short history: this rule cannot apply
     if min(norms[-_PATIENCE:], default=0) > 100 * usual:
         said = f"the {player}'s gradient norm is {norms[-1]:.3g}, {norms[-1] / usual:.0f} times its median {usual:.3g}"
         return Verdict("diverges", said, _SLOWER)
@@ -169,6 +169,6 @@ def _series(history: Sequence[Measurement], name: str) -> list[float]:
 
 
 def _last(history: Sequence[Measurement], name: str) -> list[float]:
-    """Return the last numbers of that name, as many as make a trend; none if there are fewer."""
+    """Return the last ``_PATIENCE`` numbers of that name; an empty list if there are fewer."""
     numbers = _series(history, name)[-_PATIENCE:]
     return numbers if len(numbers) == _PATIENCE else []

@@ -1,4 +1,4 @@
-"""WandbAxis: W&B draws against images seen."""
+"""WandbAxis: images seen as the x axis of W&B's charts."""
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
@@ -10,18 +10,18 @@ __all__ = ["WandbAxis"]
 
 
 class WandbAxis(Callback):
-    """Has W&B draw scalars and pictures against images seen, in place of generator updates, its default.
+    """Callback that makes W&B draw scalars and pictures against images seen, not generator updates, its default.
 
     Runs of different batch sizes, numbers of devices or discriminator steps can then be compared in one chart.
 
     Raises:
-        ValueError: before training, a Trainer without a ``WandbLogger``.
+        ValueError: before training, the Trainer has no ``WandbLogger``.
     """
 
     __repr__ = in_one_line
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Define the axis before anything is logged."""
+        """Define the axis before anything is logged; raise if the Trainer has no ``WandbLogger``."""
         loggers = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
         if not loggers and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             names = ", ".join(type(logger).__name__ for logger in trainer.loggers) or "none"

@@ -1,4 +1,4 @@
-"""Line charts as SVG, whose colours a style sheet decides."""
+"""Line charts as SVG; the page's style sheet sets their colours."""
 
 import math
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from html import escape
 
 __all__ = ["Chart", "Curve", "draw"]
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 260, 64, 12, 12, 32
-_MOST = 400  # points of a curve
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 260, 64, 12, 12, 32  # size and margins, in SVG units
+_MOST = 400  # points drawn of a curve, at most
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through (x, y), perhaps with a band around it: (x, low, high)."""
+    """A line through points (x, y), with or without a band (x, low, high) around it."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -22,7 +22,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over generator updates, and a level to compare them with."""
+    """Curves over generator updates, and a constant level to compare them with."""
 
     title: str
     says: str
@@ -32,9 +32,10 @@ class Chart:
 
 
 def draw(chart: Chart) -> str:
-    """Return a chart as a ``<figure>``; curves of many points as means of neighbours, and it says so.
+    """Return a chart as an HTML ``<figure>``.
 
-    Values that are not finite are left out, and the caption counts them.
+    A curve of more than 400 points is drawn as means of successive points, and the caption says of how many. Values
+    that are not finite are left out, and the caption counts them.
     """
     finite = {c.name: [p for p in c.points if math.isfinite(p[0]) and math.isfinite(p[1])] for c in chart.curves}
     left_out = sum(len(c.points) - len(finite[c.name]) for c in chart.curves)
@@ -90,7 +91,7 @@ def _means(points: Sequence[tuple[float, float]], many: int) -> list[tuple[float
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """Return the range of an axis, with a little room, never empty."""
+    """Return the range of an axis, never empty: that of the values and 5 % more at each end."""
     low, high = min(values), max(values)
     room = 0.05 * (high - low) or abs(low) * 0.05 or 1.0
     return low - room, high + room
@@ -98,7 +99,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where numbers lie in the picture."""
+    """The map from the data's coordinates to those of the SVG."""
 
     x_range: tuple[float, float]
     y_range: tuple[float, float]
@@ -126,7 +127,7 @@ class _Frame:
 
 
 def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Return round numbers in [low, high], about as many as are wanted."""
+    """Return round numbers in [low, high], about ``wanted`` of them."""
     if high <= low:
         return [low]
     rough = (high - low) / wanted

@@ -1,4 +1,4 @@
-"""Which charts and tables there are of a run, and what each says."""
+"""Charts and tables of a run's report, with their captions."""
 
 import json
 import math
@@ -70,14 +70,17 @@ _GROUPS: Sequence[tuple[str, str, tuple[str, ...], float | None, str]] = (
         "",
     ),
 )
+"""(title, caption, metrics, level to compare with, name of the level) of each chart of several metrics."""
 _JUDGED = {"val/value", "val/jsd_lower_bound", "val/d_accuracy"}
+"""Metrics of the discriminator's logits, whose captions include ``_CAVEATS``."""
 _CAVEATS = {"augmented": "Of augmented samples.", "packed": "Of {:.0f} samples together."}
-"""Flags that :attr:`lit_gan.LitGAN.measurement_flags` logs next to what D judges, and their meaning."""
+"""Captions by the flags of :attr:`lit_gan.LitGAN.measurement_flags`, which are logged together with ``_JUDGED``."""
 _NOT_DRAWN = ("images_seen", "epoch", "equilibrium/jsd_low", "equilibrium/jsd_high")
+"""Metrics without a chart of their own."""
 
 
 def charts(run: Run) -> list[Chart]:
-    """Return the charts of what was logged: groups that are known, penalties, and the rest one by one."""
+    """Return charts of the logged metrics: one for each known group, one of penalties, one for each other metric."""
     groups = list(_GROUPS)
     penalties = tuple(name for name in run.metrics if name.startswith("penalty/"))
     groups.append(
@@ -96,7 +99,7 @@ def charts(run: Run) -> list[Chart]:
 
 
 def _caveats(run: Run, names: Sequence[str]) -> list[str]:
-    """Return what the discriminator was shown in place of images as they are, for metrics of what it judges."""
+    """Return captions of the flags that were logged, if one of ``names`` is a metric of the discriminator's logits."""
     if not _JUDGED.intersection(names):
         return []
     logged = {name.rpartition("/")[2]: points for name, points in run.metrics.items()}
@@ -111,9 +114,9 @@ def _band(run: Run, name: str) -> list[tuple[float, float, float]]:
 
 
 def score_charts(run: Run) -> list[Chart]:
-    """Return a chart of each score over generator updates, with its spread and its floor, and what it is of.
+    """Return a chart of each score over generator updates, with its spread, floor and number of samples.
 
-    Scores of another stage or protocol do not compare, and have a chart of their own.
+    Scores of another stage or protocol are not comparable, and have a chart of their own.
     """
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for entry in run.scores:
@@ -142,7 +145,7 @@ def _says(of: dict[str, Any]) -> str:
 
 
 def extremes(run: Run) -> list[tuple[str, ...]]:
-    """Return a row for each metric: name, first, last, least and most value, and how many there are."""
+    """Return a row for each metric: name, first, last, smallest and largest value, and number of values."""
     rows = []
     for name, points in sorted(run.metrics.items()):
         finite = [y for _, y in points if math.isfinite(y)] or [math.nan]

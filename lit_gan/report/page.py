@@ -1,4 +1,4 @@
-"""The page: one HTML file with its style, its script and its pictures inside."""
+"""HTML page of a run: one file that includes its style, script and pictures."""
 
 import base64
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ __all__ = ["page"]
 
 
 def page(run: Run, pictures: int, version: str) -> str:
-    """Return the page of a run.
+    """Return the HTML page of a run.
 
     Args:
-        run: what its folder holds.
-        pictures: of each kind at the most, evenly chosen, the first and the last among them.
-        version: of lit_gan, for the foot of the page.
+        run: contents of the run's folder.
+        pictures: largest number of pictures of each kind; they are chosen evenly, with the first and the last.
+        version: version of lit_gan, for the foot of the page.
     """
     title = f"{run.folder.resolve().parent.name}/{run.folder.resolve().name}"
     steps = [step for points in run.metrics.values() for step, _ in points]

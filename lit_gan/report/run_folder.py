@@ -1,4 +1,4 @@
-"""The folder of a run, read: metrics, scores, verdicts, pictures, configuration."""
+"""Reader of a run's folder: metrics, scores, verdicts, pictures, configuration."""
 
 import csv
 import json
@@ -13,31 +13,31 @@ from lit_gan._utils.errors import LitGANError, MissingFileError
 __all__ = ["Run", "read"]
 
 Points = list[tuple[float, float]]
-"""(generator updates, value)."""
+"""Pairs (generator updates, value)."""
 
 
 @dataclass
 class Run:
-    """The files of a run's folder, read."""
+    """Contents of a run's folder."""
 
     folder: Path
     metrics: dict[str, Points] = field(default_factory=dict)
-    """By the name that they are logged under."""
+    """Logged values, by name."""
     scores: list[dict[str, Any]] = field(default_factory=list)
-    """Evaluations of ``GenerativeMetrics``, with step and protocol."""
+    """Evaluations by ``GenerativeMetrics``, with step and protocol."""
     verdicts: list[dict[str, Any]] = field(default_factory=list)
-    """Of ``EquilibriumMonitor``: step, state, says."""
+    """Verdicts of ``EquilibriumMonitor``, with the keys ``step``, ``state`` and ``says``."""
     pictures: dict[str, list[tuple[int, Path]]] = field(default_factory=dict)
-    """By kind, ``samples`` for instance: (generator updates, file)."""
+    """Pairs (generator updates, file), by kind, for instance ``samples``."""
     texts: dict[str, str] = field(default_factory=dict)
-    """``config.yaml`` and ``hparams.yaml``, as they are."""
+    """Text of ``config.yaml`` and ``hparams.yaml``, by file name."""
 
 
 def read(folder: Path) -> Run:
-    """Return what is in ``folder``.
+    """Return the contents of a run's folder.
 
     Raises:
-        FileNotFoundError: ``folder`` does not exist, or nothing of a run is in it.
+        FileNotFoundError: ``folder`` is not a folder, or holds no files of a run.
         ValueError: a file in it is damaged.
     """
     if not folder.is_dir():
@@ -57,7 +57,7 @@ def read(folder: Path) -> Run:
 
 
 def _metrics(file: Path) -> dict[str, Points]:
-    """Return the columns of the CSV log over its column ``step``."""
+    """Return each column of the CSV log as pairs with its column ``step``."""
     if not file.exists():
         return {}
     points: dict[str, Points] = defaultdict(list)
@@ -90,7 +90,7 @@ def _has_step(entry: Any) -> bool:
 
 
 def _pictures(folder: Path) -> dict[str, list[tuple[int, Path]]]:
-    """Return the pictures of each callback that draws, in the order of their steps."""
+    """Return the pictures of each kind, in the order of their generator updates."""
     found: dict[str, list[tuple[int, Path]]] = defaultdict(list)
     for path in folder.glob("*/step-*.png"):
         if number := re.fullmatch(r"step-(\d+)", path.stem):
