@@ -16,7 +16,7 @@ from lit_gan.optim.ema import start_average, update_average
 from lit_gan.optim.optimizers import GANAdam, OptimizerFactory, follow_schedules, make_optimizer
 from lit_gan.penalties import Penalty, Player, Turn
 from lit_gan.sampling.conditions import call_with_condition, number_of_classes
-from lit_gan.sampling.generator import GeneratorSource, Latent, TrainedGenerator, read_latent_dim
+from lit_gan.sampling.generator import GeneratorSource, Latent, read_latent_dim
 from lit_gan.schedules import Schedule, value_at
 from lit_gan.training import logging, step
 from lit_gan.training.batch import read_batch, unpack
@@ -113,7 +113,7 @@ class LitGAN(RunHooks, GeneratorSource):
         self.latent_dim = read_latent_dim(generator, latent_dim)
         self.ema_generator = None if ema_half_life is None else start_average(generator)
         self.condition_modes = condition_modes(generator, discriminator)
-        self.start_counting(number_of_classes(generator), self.latent_dim, latent)
+        self.start_counting(number_of_classes(generator))
         self._metrics: dict[str, Tensor] = {}
         if warm_start is not None:
             take_weights(self, read_checkpoint(warm_start))
@@ -280,11 +280,6 @@ class LitGAN(RunHooks, GeneratorSource):
         self.on_validation_epoch_end("test")
 
     # Sampling
-
-    def trained_generator(self, ema: bool = True) -> TrainedGenerator:
-        """Return the averaged generator (the raw one without it, or if not ``ema``), its latents and label counts."""
-        network = self.ema_generator if ema and self.ema_generator is not None else self.generator
-        return TrainedGenerator(network, self.latent_dim, self.latent, self.label_counts)
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return as many generated images as the batch holds, of its labels if the generator takes them."""

@@ -692,3 +692,13 @@ def test_a_trainer_is_left_to_other_models(tmp_path, images, callbacks):
         fitted.fit(plain_gan(), loader(images))
     assert (set(vars(fitted.strategy)), list(fitted.callbacks)) == before
     assert not fitted.strategy.checkpoint_io.strict
+
+
+def test_latents_follow_the_model_if_it_is_changed(images, fit):
+    gan, drawn = plain_gan(), []
+    gan.latent = "uniform"
+    gan.generator.register_forward_pre_hook(lambda module, inputs: drawn.append(inputs[0]))
+    fit(gan, loader(images))
+    z = torch.cat(drawn)
+    assert len(z) > 40
+    assert z.abs().max() <= 1

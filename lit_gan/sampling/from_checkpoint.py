@@ -14,7 +14,7 @@ from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.state_dicts import check_weights
 from lit_gan.optim.ema import start_average
 from lit_gan.sampling.conditions import number_of_classes
-from lit_gan.sampling.generator import GeneratorSource, Latent, TrainedGenerator, read_latent_dim
+from lit_gan.sampling.generator import GeneratorSource, Latent, read_latent_dim
 
 __all__ = ["SavedGenerators", "load_generators", "saved_generators"]
 
@@ -38,11 +38,6 @@ class SavedGenerators(GeneratorSource):
     latent: Latent
     label_counts: Tensor
     images_seen: int
-
-    def trained_generator(self, ema: bool = True) -> TrainedGenerator:
-        """Return the averaged generator if there is one and ``ema`` is True, else the raw generator."""
-        network = self.ema_generator if ema and self.ema_generator is not None else self.generator
-        return TrainedGenerator(network, self.latent_dim, self.latent, self.label_counts)
 
     def to(self, device: torch.device) -> "SavedGenerators":
         """Return the generators on ``device``; the networks are moved in place."""
@@ -95,7 +90,9 @@ def saved_generators(
     for module, prefix in ((network, "generator."), (average, AVERAGE)):
         if module is not None:
             module.load_state_dict({n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)})
-    return SavedGenerators(network, average, latent_dim, latent, state["label_counts"], int(state["images_seen"]))
+    return SavedGenerators(
+        network, average, latent_dim, latent, state["label_counts"].long(), int(state["images_seen"])
+    )
 
 
 _GENERATORS = ("generator.", AVERAGE)

@@ -1,6 +1,5 @@
 """Latents, and images of a generator for them, as training, validation and sampling draw them."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -121,12 +120,19 @@ def sample_images(
         return torch.cat([part.float() for part in parts])
 
 
-class GeneratorSource(ABC):
-    """Base class of objects that give a trained generator and sample from it: LitGAN, and a checkpoint's generators."""
+class GeneratorSource:
+    """Draws images from a raw or an averaged generator: the base of LitGAN and of a checkpoint's generators."""
 
-    @abstractmethod
+    generator: nn.Module
+    ema_generator: nn.Module | None
+    latent_dim: int
+    latent: Latent
+    label_counts: Tensor
+
     def trained_generator(self, ema: bool = True) -> "TrainedGenerator":
         """Return the averaged generator if there is one and ``ema`` is True, else the raw generator."""
+        network = self.ema_generator if ema and self.ema_generator is not None else self.generator
+        return TrainedGenerator(network, self.latent_dim, self.latent, self.label_counts)
 
     def sample(
         self,

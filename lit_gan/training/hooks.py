@@ -13,11 +13,12 @@ from typing_extensions import Self
 from lit_gan._utils.checkpoint_file import FORMAT, Section, read_checkpoint
 from lit_gan._utils.config import describe_data
 from lit_gan._utils.errors import LitGANRuntimeError
+from lit_gan._utils.randomness import Stream, derive_seed
 from lit_gan.sampling.generator import Latent
 from lit_gan.training.checkpoint import check_state, saved_arguments
 from lit_gan.training.checkpoint_io import replace_checkpoint_io, strict_checkpoint_io
 from lit_gan.training.checks import check_trainer
-from lit_gan.training.distributed import start_equal
+from lit_gan.training.distributed import gather, start_equal
 from lit_gan.training.lightning_compat import (
     remove_callbacks,
     replace_loaders_and_wrapper,
@@ -57,7 +58,10 @@ class RunHooks(LightningModule):
     on_non_finite: NonFinite
     progress: Progress
     """The counters as Python numbers; set when fit starts."""
-    noise: Noise
+    latent_dim: int
+    latent: Latent
+    seed: int
+    """Of the run: its latents, the order of its data and its processes' random states are derived from it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,12 +72,17 @@ class RunHooks(LightningModule):
         self.checked_stages: set[str | None] = set()
         """Stages (train, validate, …) whose first batch was checked."""
 
-    def start_counting(self, classes: int, latent_dim: int, latent: Latent) -> None:
+    def start_counting(self, classes: int) -> None:
         """Register the counters at 0, and draw the seed of the run from torch's random state."""
         for name in COUNTERS:
             self.register_buffer(name, torch.zeros((), dtype=torch.int64))
         self.register_buffer("label_counts", torch.zeros(classes, dtype=torch.int64))
-        self.noise = Noise(latent_dim, latent)
+        self.seed = int(torch.randint(2**31, ()))
+
+    @property
+    def noise(self) -> Noise:
+        """The random numbers of the run."""
+        return Noise(self.seed, self.latent_dim, self.latent)
 
     @property
     def guard(self) -> NonFiniteGuard:
@@ -123,12 +132,16 @@ class RunHooks(LightningModule):
         return [GracefulShutdown(self._fail)]
 
     def _prepare_loader(self, loader: Any) -> Any:
-        return prepare_loader(loader, self.trainer, self.noise.seed)
+        return prepare_loader(loader, self.trainer, self.seed)
 
     def setup(self, stage: str) -> None:
         """Take the first process's seed, and seed the global random states of each process differently."""
         if self.trainer.world_size > 1:
-            self.noise.agree(self.trainer.global_rank, int(self.images_seen), self.device)
+            self.seed = gather(self.seed)[0]
+            self._seed_process()
+
+    def _seed_process(self) -> None:
+        self.noise.seed_process(self.trainer.global_rank, int(self.images_seen), self.device)
 
     def teardown(self, stage: str) -> None:
         """Undo the changes made to the Trainer, so that it can run another model; checkpoint writes stay atomic."""
@@ -150,7 +163,7 @@ class RunHooks(LightningModule):
         self._guard = NonFiniteGuard(self.on_non_finite, self.players, self.trainer)
         self._fitted = True
         if self._resume.saved is None and self.progress.d_steps:
-            self.noise.renew(self.progress.d_steps)
+            self.seed = derive_seed(Stream.FIT, self.seed, self.progress.d_steps)  # another fit has another
         if self.trainer.world_size > 1:
             start_equal(self)
         log_hyperparameters(self, self.plain_arguments())
@@ -160,7 +173,7 @@ class RunHooks(LightningModule):
     def on_train_start(self) -> None:
         """Restore a checkpoint's random states, or seed anew if they do not fit; put the average in evaluation mode."""
         if self._resume.go_on(self.trainer, self.device):
-            self.noise.seed_process(self.trainer.global_rank, int(self.images_seen), self.device)
+            self._seed_process()
         if self.ema_generator is not None:
             self.ema_generator.eval()
 
@@ -230,7 +243,7 @@ class RunHooks(LightningModule):
         self.check_pending_losses()
         if self._fitted:
             self.progress.count_labels()
-            checkpoint[Section.RUN] = self._resume.state(self.trainer, self.noise.seed, self.device)
+            checkpoint[Section.RUN] = self._resume.state(self.trainer, self.seed, self.device)
             checkpoint[Section.DATA] = describe_data(getattr(self.trainer, "datamodule", None))
         checkpoint[Section.MODEL] = self.plain_arguments()
         checkpoint[Section.FORMAT] = FORMAT
@@ -244,4 +257,4 @@ class RunHooks(LightningModule):
         check_state(self, checkpoint)
         data = getattr(self.trainer, "datamodule", None)
         seed = self._resume.load(checkpoint, self.plain_arguments(), data)
-        self.noise.seed = self.noise.seed if seed is None else seed
+        self.seed = self.seed if seed is None else seed

@@ -1,5 +1,7 @@
 """The seed of a run, from which the latents of every turn are derived."""
 
+from typing import NamedTuple
+
 import torch
 from pytorch_lightning import Trainer
 from torch import Tensor
@@ -7,35 +9,26 @@ from torch import Tensor
 from lit_gan._utils.randomness import Stream, derive_seed, seed_all
 from lit_gan.penalties import Player
 from lit_gan.sampling.generator import Latent, dealt_latents
-from lit_gan.training.distributed import gather
 
 __all__ = ["Noise"]
 
 
-class Noise:
-    """The seed of a run, drawn from torch's random state when a model is made, and the latents derived from it.
+class Noise(NamedTuple):
+    """The seed of a run, and the latents derived from it; a view of a model, made when it is needed.
 
     Args:
+        seed: of the run.
         latent_dim: length of z.
         latent: the distribution of z, ``"normal"`` or ``"uniform"``.
     """
 
-    def __init__(self, latent_dim: int, latent: Latent) -> None:
-        self.latent_dim, self.latent = latent_dim, latent
-        self.seed = int(torch.randint(2**31, ()))
-
-    def agree(self, rank: int, images_seen: int, device: torch.device) -> None:
-        """Take the first process's seed, and seed each process differently: ``seed_everything`` made them equal."""
-        self.seed = gather(self.seed)[0]
-        self.seed_process(rank, images_seen, device)
+    seed: int
+    latent_dim: int
+    latent: Latent
 
     def seed_process(self, rank: int, images_seen: int, device: torch.device) -> None:
         """Seed the global random states of this process from the run's seed, its rank and the images seen so far."""
         seed_all(derive_seed(Stream.PROCESS, self.seed, images_seen, rank), device)
-
-    def renew(self, d_steps: int) -> None:
-        """Derive a new seed from the old one, for another fit of a model that has been trained."""
-        self.seed = derive_seed(Stream.FIT, self.seed, d_steps)
 
     def latents(self, player: Player, turn: int, real: Tensor, trainer: Trainer) -> Tensor:
         """Return this process's z ``(N, latent_dim)`` for a turn, one for each of ``real``, of its device and dtype.

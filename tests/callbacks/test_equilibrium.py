@@ -200,7 +200,7 @@ def test_coverage_is_the_same_far_from_zero():
 
 def test_logits_on_a_gpu_are_judged():
     """Without one: torch's fake tensors have devices and nothing else."""
-    noise = Noise(3, "normal")
+    noise = Noise(0, 3, "normal")
     with FakeTensorMode():
         held_out = HeldOut(noise, rank=0, world_size=1)
         held_out._real = held_out._fake = [torch.empty(3, device="cuda"), torch.empty(2, device="cuda")]
