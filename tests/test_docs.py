@@ -42,6 +42,7 @@ NAMED = sorted(set(re.findall(r"`((?:lit_gan|theory)(?:\.\w+)+)`", MATHEMATICS))
 USED = sorted(set(re.findall(r"\b(theory\.\w+)", MATHEMATICS)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(PAGES.keys() - {"bolts.md"}))  # tests/bolts runs it in a process of its own
 def test_code_runs(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

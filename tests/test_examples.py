@@ -23,6 +23,8 @@ from lit_gan.data.images import save_png, to_uint8
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from tests.support.small import trainer
 
+pytestmark = pytest.mark.slow
+
 QUICK = {
     "max_epochs": 1,
     "limit_train_batches": 2,

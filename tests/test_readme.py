@@ -54,6 +54,7 @@ def some_pictures(folder: Path, n: int) -> None:
         Image.effect_noise((70, 80 + i), 50).save(folder / f"{i}.png")
 
 
+@pytest.mark.slow
 def test_commands(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["lit-gan"])
     monkeypatch.setenv("LIT_GAN_CACHE", str(tmp_path / "cache"))

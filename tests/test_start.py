@@ -127,6 +127,7 @@ def test_debug_shows_the_traceback(capsys, debug):
     assert ("none.ckpt" in capsys.readouterr().err) is not debug
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_short_names_of_parts_are_known_to_a_command_alone(command, tmp_path):
     """In a process that has imported nothing else: jsonargparse knows imported classes alone."""

@@ -22,6 +22,8 @@ from benchmarks.clock import results  # noqa: E402
 from benchmarks.gamma_sweep import table  # noqa: E402
 from benchmarks.wandb_server import SweepServer  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SWEEPS = {file.stem: yaml.safe_load(file.read_text()) for file in sorted((ROOT / "examples" / "sweeps").glob("*.yaml"))}
 FINISHED, RUNNING = sweeps.RunState.finished, sweeps.RunState.running

@@ -21,6 +21,8 @@ from tests.cli.test_cli import NETWORKS, QUICK
 from tests.support.processes import on_ranks
 from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
+pytestmark = pytest.mark.slow
+
 wandb = pytest.importorskip("wandb", reason="the extra wandb is not there")
 
 

@@ -12,6 +12,8 @@ from lit_gan import LitGAN, LitGANError
 from tests.wrong_uses import USES
 from tests.wrong_uses.use import files_in, said
 
+pytestmark = pytest.mark.slow
+
 READ = {
     "config.yaml": lambda path: yaml.safe_load(path.read_text())["model"],
     "hparams.yaml": lambda path: yaml.safe_load(path.read_text())["model"],

@@ -16,6 +16,8 @@ from lit_gan.losses import RelativisticPaired
 from lit_gan.optim import GANAdam
 from tests.support.layouts import cifar
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = sorted((Path(__file__).parents[2] / "examples" / "configs").glob("*.yaml"))
 NETWORKS = [
     f"--model.{player}={player_class}"

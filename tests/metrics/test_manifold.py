@@ -313,6 +313,7 @@ def score_on_a_rank(shares):
     return found, kept
 
 
+@pytest.mark.slow
 def test_two_ranks_score_as_one_process_with_all_samples():
     real, fake = normal(90, 4), normal(70, 4, 1)
     (first, kept), (second, _) = on_ranks(score_on_a_rank, [(real[:30], fake), (real[30:], fake[:0])])

@@ -50,6 +50,7 @@ def alike():
     return {name: torch.stack([s[name] for s in scores]) for name in scores[0]}
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_the_level_promises(alike):
     assert (alike["p_value"] < 0.05).sum() <= 11  # 1 % of binomial counts of 5 % exceed 10
     assert 0.2 < alike["p_value"].median() < 0.9

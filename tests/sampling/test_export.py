@@ -36,6 +36,8 @@ from tests.matrix import FAMILIES, IMAGES, LABELS
 from tests.support.small import Batches, PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.test_readme import commands
 
+pytestmark = pytest.mark.slow
+
 CASES = [(family, classes) for family in FAMILIES for classes in (None, 3)]
 QUICK_TO_TRACE = [("DCGAN", None), ("BigGAN", 3)]
 FILES = {"generator.safetensors", "generator.json", "generator.onnx", "README.md"}

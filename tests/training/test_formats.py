@@ -39,6 +39,7 @@ def resumed(name, folder, path):
     return len(end["state_dict"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "name"), KEPT)
 def test_it_resumes(folder, name, tmp_path):
     counts = on_ranks(resumed, name, tmp_path, folder / f"{name}.ckpt", world_size=RUNS[name].world_size)

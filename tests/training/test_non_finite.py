@@ -254,6 +254,7 @@ def skip_together(folder):
     return model.state_dict(), fitted.global_step
 
 
+@pytest.mark.slow
 def test_processes_skip_together(tmp_path):
     (first, steps), (second, steps_too) = on_ranks(skip_together, tmp_path)
     assert steps == steps_too

@@ -55,6 +55,7 @@ def terminated(folder, ranks, world_size):
     return ended.value.code, sorted(p.name for p in folder.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world_size", "ranks"), [(1, (0,)), (2, (0,)), (2, (0, 1))])
 def test_sigterm_saves_and_exits(tmp_path, world_size, ranks):
     for code, files in on_ranks(terminated, tmp_path / "ended", ranks, world_size, world_size=world_size):

@@ -32,6 +32,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="of Linux")
 def test_a_killed_soak_leaves_no_process_behind(tmp_path):
     root = Path(__file__).parents[2]
