@@ -1,5 +1,6 @@
 """Base class of callbacks that draw: when they draw, and the files they write."""
 
+import signal
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,6 +18,7 @@ from lit_gan.data.images import evenly, save_movie, save_png
 from lit_gan.gan import LitGAN
 from lit_gan.training import logging
 from lit_gan.training.logging import run_folder
+from lit_gan.training.shutdown import GracefulExit
 
 __all__ = ["PictureCallback"]
 
@@ -82,6 +84,12 @@ class PictureCallback(Callback, ABC):
         assert isinstance(pl_module, LitGAN)
         pl_module.check_pending_losses()  # raises before a picture of weights that are not finite is drawn
         self._write(trainer, pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Draw the last picture after Ctrl-C, which ends a run after a batch, and print its path."""
+        if isinstance(exception, GracefulExit) and exception.signum == signal.SIGINT:
+            self._write(trainer, pl_module)
+            rank_zero_info(f"{self.name.capitalize()}: {self._last[1]}")
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the path of the last picture, and write the movie."""

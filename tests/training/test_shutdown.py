@@ -21,14 +21,15 @@ from tests.support.small import trainer
 
 
 class Terminate(Callback):
-    """Sends SIGTERM to its own process in the middle of a batch."""
+    """Sends a signal to its own process in the middle of a batch."""
 
-    def __init__(self, turn, ranks=(0,)):
-        self.turn, self.ranks = turn, ranks
+    def __init__(self, turn, ranks=(0,), signum=signal.SIGTERM):
+        self.turn, self.ranks, self.signum = turn, ranks, signum
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
-        if int(pl_module.d_steps) == self.turn and trainer.global_rank in self.ranks:
-            os.kill(os.getpid(), signal.SIGTERM)
+        ours = optimizer is trainer.optimizers[0] and trainer.global_rank in self.ranks
+        if ours and int(pl_module.d_steps) == self.turn:
+            os.kill(os.getpid(), self.signum)
 
 
 def train(folder, callbacks=(), ckpt_path=None, world_size=1):
@@ -47,19 +48,28 @@ def train(folder, callbacks=(), ckpt_path=None, world_size=1):
     fitted.save_checkpoint(folder / "end.ckpt")
 
 
-def terminated(folder, ranks, world_size):
-    handler = signal.getsignal(signal.SIGTERM)
+def terminated(folder, ranks, world_size, signum):
+    handlers = [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)]
     with pytest.raises(SystemExit) as ended:
-        train(folder, [Terminate(3, ranks)], world_size=world_size)
-    assert signal.getsignal(signal.SIGTERM) == handler
+        train(folder, [Terminate(3, ranks, signum)], world_size=world_size)
+    assert handlers == [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)]
     return ended.value.code, sorted(p.name for p in folder.iterdir())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("world_size", "ranks"), [(1, (0,)), (2, (0,)), (2, (0, 1))])
-def test_sigterm_saves_and_exits(tmp_path, world_size, ranks):
-    for code, files in on_ranks(terminated, tmp_path / "ended", ranks, world_size, world_size=world_size):
-        assert not code
+@pytest.mark.parametrize(
+    ("world_size", "ranks", "signum", "expected"),
+    [
+        (1, (0,), signal.SIGTERM, 0),
+        (2, (0,), signal.SIGTERM, 0),
+        (2, (0, 1), signal.SIGTERM, 0),
+        (1, (0,), signal.SIGINT, 130),
+        (2, (0, 1), signal.SIGINT, 130),
+    ],
+)
+def test_a_signal_saves_and_exits(tmp_path, world_size, ranks, signum, expected):
+    for code, files in on_ranks(terminated, tmp_path / "ended", ranks, world_size, signum, world_size=world_size):
+        assert (code or 0) == expected
         assert files == ["last.ckpt"]
     last = torch.load(tmp_path / "ended" / "last.ckpt", weights_only=True)
     assert last["state_dict"]["d_steps"] == 3
@@ -67,6 +77,37 @@ def test_sigterm_saves_and_exits(tmp_path, world_size, ranks):
     on_ranks(train, tmp_path / "whole", (), None, world_size, world_size=world_size)
     ends = [torch.load(tmp_path / name / "end.ckpt", weights_only=True) for name in ("ended", "whole")]
     assert [name for name in differing(*ends) if not name.startswith(".callbacks")] == []
+
+
+class Twice(Callback):
+    """Presses Ctrl-C twice in a batch."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        os.kill(os.getpid(), signal.SIGINT)
+        self.after_the_first = True
+        os.kill(os.getpid(), signal.SIGINT)
+        self.after_the_second = True
+
+
+def pressed_twice(folder):
+    with pytest.raises(SystemExit) as ended:  # of Lightning
+        train(folder, [twice := Twice()])
+    return ended.value.code, [name for name in vars(twice) if "after" in name], list(folder.iterdir())
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path):
+    assert on_ranks(pressed_twice, tmp_path, world_size=1) == [(1, ["after_the_first"], [])]
+
+
+def test_a_handler_of_the_users_own_stays(tmp_path):
+    assert on_ranks(with_own_handler, tmp_path, world_size=1) == [[signal.SIGINT]]
+
+
+def with_own_handler(folder):
+    received = []
+    signal.signal(signal.SIGINT, lambda signum, frame: received.append(signum))
+    train(folder, [Terminate(2, signum=signal.SIGINT)])
+    return received
 
 
 def unsaved(folder):
@@ -87,6 +128,24 @@ model:
   discriminator: {class_path: MLPDiscriminator, init_args: {image_size: 8, channels: 1, width: 8}}
 data: {class_path: FashionMNISTSample, init_args: {image_size: 8}}
 """
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_saves_draws_and_says_how_to_go_on(tmp_path):
+    """It reaches the workers too, as they are in the terminal's group of processes."""
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    command = [Path(sys.executable).with_name("lit-gan"), "fit", "--config=config.yaml", "--data.num_workers=2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    folder = tmp_path / "lightning_logs" / "version_0"
+    while not list(folder.glob("checkpoints/*.ckpt")):
+        assert process.poll() is None, process.stderr.read()
+    os.killpg(process.pid, signal.SIGINT)
+    errors = process.communicate()[1]
+    assert process.returncode == 130
+    assert (folder / "checkpoints" / "last.ckpt").exists()
+    assert list(folder.glob("samples/*.png"))
+    assert "ckpt_path='./lightning_logs/version_0/checkpoints/last.ckpt'" in errors
+    assert not any(word in errors for word in ("Traceback", "EOFError", "KeyboardInterrupt"))
 
 
 @pytest.mark.slow
