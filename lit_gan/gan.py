@@ -140,15 +140,21 @@ class LitGAN(RunHooks, GeneratorSource):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Update the discriminator and, at each ``d_steps_per_g_step``-th batch, then the generator (algorithm 1)."""
         real, labels = self._read(batch)
-        schedules = self.lr_schedule, self.beta2_schedule
-        self._metrics |= follow_schedules(self.trainer.optimizers, *schedules, self.progress.images_seen)
-        self.progress.count(len(real), labels)
-        generating = self.progress.generator_is_due
+        played = self.turns_played()  # by a run that was interrupted in the middle of this batch; else 0
+        if played == 0:
+            schedules = self.lr_schedule, self.beta2_schedule
+            self._metrics |= follow_schedules(self.trainer.optimizers, *schedules, self.progress.images_seen)
+            self.progress.begin_turn(len(real))
+        generating = self.progress.generator_is_due and played < 2
         shared = self._draw_shared_fakes(real, labels) if self.share_fakes and generating else None
-        self._update("discriminator", real, labels, shared)
+        if played == 0:
+            self._update("discriminator", real, labels, shared)
+            self.progress.end_turn(labels)
+            self.end_turn()
         if generating:
             self._update("generator", real, labels, shared)
             self._update_average()
+            self.end_turn()
         if logging.is_due(self):
             self.check_pending_losses()
             self._metrics |= self.players.augmentation_strength()
@@ -172,7 +178,7 @@ class LitGAN(RunHooks, GeneratorSource):
         players = self.players
         theirs = BufferSnapshot(*players.modules_of("discriminator" if player == "generator" else "generator"))
         ours = shared.before if shared and player == "generator" else self.guard.snapshot(player)
-        with self.toggled_optimizer(optimizer):
+        with theirs.restored(), ours.restored_on_error(), self.toggled_optimizer(optimizer):
             loss = self._add_gradients(players, player, inputs)
             if self.trainer.world_size > 1:
                 average_gradients(parameters, buffers_of(players.modules_of(player)), loss)
@@ -183,7 +189,6 @@ class LitGAN(RunHooks, GeneratorSource):
             if not finite:
                 ours.restore()
             optimizer.zero_grad()
-        theirs.restore()
 
     def _add_gradients(self, players: Players, player: Player, inputs: step.TurnInputs) -> Tensor:
         """Add up the player's gradients over the micro-batches; return its loss with penalties, a scalar."""
@@ -268,6 +273,7 @@ class LitGAN(RunHooks, GeneratorSource):
 
     def on_validation_epoch_end(self, stage: str = "val") -> None:
         """Log V(G, D), its lower bound on the Jensen–Shannon divergence, and the discriminator's accuracy."""
+        self.mark_validated()
         if self.trainer.sanity_checking:
             return
         if metrics := self._held_out.metrics(self.loss):

@@ -20,6 +20,7 @@ from lit_gan.metrics.evaluation.sources import numbers_of, split_loader
 from lit_gan.training.batch import read_batch
 from lit_gan.training.lightning_compat import as_validation, find_validation_loaders
 from lit_gan.training.loader import ResumableLoader
+from lit_gan.training.stateful_loader import StatefulLoader
 
 __all__ = ["FixedSamples", "loader_of", "validating"]
 
@@ -86,6 +87,8 @@ def loader_of(trainer: Trainer, split: Split) -> Any:
         ValueError: neither has a loader of this split.
     """
     loader: Any = trainer.train_dataloader if split == "train" else trainer.test_dataloaders
+    if isinstance(loader, StatefulLoader):
+        loader = loader.loader
     if split == "val":
         loader = find_validation_loaders(trainer) if trainer.state.fn == TrainerFn.FITTING else trainer.val_dataloaders
     if split != "train" and isinstance(loader, list) and loader:

@@ -1,6 +1,7 @@
 """Snapshots of buffers (batch norm's statistics, for instance), which a forward pass in training mode changes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 
@@ -27,3 +28,20 @@ class BufferSnapshot:
         """Restore the buffers in place through ``.data``, so that graphs built at these values stay valid."""
         for buffer, copy in zip(buffers_of(self._networks), self._copies, strict=True):
             buffer.data.copy_(copy)
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Restore the buffers on leaving the context."""
+        try:
+            yield
+        finally:
+            self.restore()
+
+    @contextmanager
+    def restored_on_error(self) -> Iterator[None]:
+        """Restore the buffers if an exception leaves the context."""
+        try:
+            yield
+        except BaseException:
+            self.restore()
+            raise

@@ -13,7 +13,7 @@ import torch
 from fsspec.core import url_to_fs
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 from pytorch_lightning.strategies import Strategy
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
@@ -27,6 +27,7 @@ __all__ = [
     "checkpoint_folders",
     "newest_checkpoint",
     "replace_checkpoint_io",
+    "saves_on_error",
     "strict_checkpoint_io",
 ]
 
@@ -75,6 +76,14 @@ def _is_whole(path: str) -> bool:
         rank_zero_warn(f"{str(error).partition(f': {NOT_READ}')[0]}: not resumed from, the one before it is tried")
         return False
     return True
+
+
+def saves_on_error(trainer: Trainer) -> bool:
+    """Tell whether a callback writes a checkpoint if an exception ends the run, perhaps in the middle of a turn."""
+    return any(
+        isinstance(c, OnExceptionCheckpoint) or getattr(c, "save_on_exception", False)
+        for c in trainer.checkpoint_callbacks
+    )
 
 
 def replace_checkpoint_io(strategy: Strategy) -> None:

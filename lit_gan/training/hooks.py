@@ -132,6 +132,8 @@ class RunHooks(LightningModule):
         return [GracefulShutdown(self._fail)]
 
     def _prepare_loader(self, loader: Any) -> Any:
+        if self.trainer.training:
+            self._resume.open(self.trainer)
         return prepare_loader(loader, self.trainer, self.seed)
 
     def setup(self, stage: str) -> None:
@@ -171,16 +173,41 @@ class RunHooks(LightningModule):
             self.ema_generator.train()  # until on_train_start: Lightning warns of modules in evaluation mode here
 
     def on_train_start(self) -> None:
-        """Restore a checkpoint's random states, or seed anew if they do not fit; put the average in evaluation mode."""
+        """Restore a checkpoint's random states, or seed anew if they do not fit; put the average in evaluation mode.
+
+        Then do what the last batch of the saved run still lacks: its validation, and the end of its epoch.
+        """
         if self._resume.go_on(self.trainer, self.device):
             self._seed_process()
         if self.ema_generator is not None:
             self.ema_generator.eval()
+        self._resume.finish_batch(self.trainer)
+        self._resume.begin_batch(self.trainer, self.device)
+
+    def on_train_epoch_start(self) -> None:
+        """Save the random states before the first batch is read."""
+        self._resume.begin_batch(self.trainer, self.device)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Save the random states before the next batch is read."""
+        self._resume.begin_batch(self.trainer, self.device)
+
+    def turns_played(self) -> int:
+        """Return how many turns of this batch were played before: 0, or more if a run was interrupted in it."""
+        return self._resume.turns_played(self.device)
+
+    def end_turn(self) -> None:
+        """Count a turn of this batch as played."""
+        self._resume.end_turn(self.device)
 
     def on_train_end(self) -> None:
         """Check the pending losses for NaN, and add the labels of the last batches to ``label_counts``."""
         self.check_pending_losses()
         self.progress.count_labels()
+
+    def on_fit_end(self) -> None:
+        """Leave the counts of a run that was finished before as they were."""
+        self._resume.end(self.trainer)
 
     def check_pending_losses(self) -> None:
         """Raise a FloatingPointError if a loss or gradient that was not read yet is NaN or infinite."""
@@ -201,6 +228,10 @@ class RunHooks(LightningModule):
     def begin_validation(self) -> None:
         """Save the random states, so that numbers drawn until :meth:`end_validation` do not affect training."""
         self._resume.begin_validation(self.device)
+
+    def mark_validated(self) -> None:
+        """Count the validation as done for a checkpoint that is written from now on."""
+        self._resume.mark_validated()
 
     def end_validation(self) -> None:
         """Restore the random states that :meth:`begin_validation` saved."""

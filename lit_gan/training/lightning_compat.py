@@ -1,4 +1,4 @@
-"""Functions that rely on undocumented behaviour of Lightning; lit_gan uses it in no other file.
+"""Functions that rely on undocumented behaviour of Lightning; only here and in ``lightning_counts.py`` it is used.
 
 Each function says why it is needed. ``tests/training/test_lightning_compat.py`` has a test of each that fails if
 Lightning changes this behaviour, and a weekly job runs these tests against Lightning's nightly build.
@@ -18,25 +18,23 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from pytorch_lightning.trainer.states import RunningStage
+from torch import Tensor
 from torch.optim import Optimizer
 
 __all__ = [
     "as_validation",
     "averages_gradients_itself",
-    "batches_trained",
     "end_other_processes",
     "find_validation_loaders",
     "ignore_hyperparameters",
-    "leave_finished_epoch",
-    "position_in_epoch",
     "remove_callbacks",
     "replace_loaders_and_wrapper",
-    "rescale_epoch",
     "restore_loaders_and_wrapper",
+    "restore_metrics",
     "scales_gradients",
     "shares_samples",
     "step_uncounted",
-    "undo_early_end",
+    "training_loaders",
     "validation_precision",
     "whole_sampler",
     "writes_pickles",
@@ -96,70 +94,21 @@ def whole_sampler(sampler: Any) -> Any:
     return cast(Any, sampler.dataset)._sampler if isinstance(sampler, DistributedSamplerWrapper) else sampler
 
 
-def position_in_epoch(trainer: Trainer) -> tuple[int, int]:
-    """Return (epoch, number of the next batch in it), both from 0.
+def training_loaders(trainer: Trainer) -> list[Any]:
+    """Return the loaders of the training data, one by one.
 
-    Why: the public ``current_epoch`` counts an epoch as over before its end hooks, and the batch number is private.
+    Why: ``trainer.train_dataloader`` may be a collection of any form.
     """
-    loop: Any = trainer.fit_loop
-    return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
+    loader: Any = trainer.fit_loop._combined_loader
+    return [] if loader is None else list(loader.flattened)
 
 
-def batches_trained(trainer: Trainer) -> int:
-    """Return the number of batches trained before this one, over all epochs.
+def restore_metrics(trainer: Trainer, metrics: dict[str, Tensor]) -> None:
+    """Set ``trainer.callback_metrics``, the last value of each logged metric.
 
-    Why: ``global_step`` counts generator updates, while ``log_every_n_steps`` counts batches.
+    Why: callbacks decide by them, and Lightning does not restore them from a checkpoint.
     """
-    return trainer.fit_loop.total_batch_idx
-
-
-def undo_early_end(loop: dict[str, Any]) -> None:
-    """Count an epoch that ``max_steps`` or ``should_stop`` ended early as not over, in a checkpoint.
-
-    Why: Lightning counts such an epoch as over, and a resumed run would skip its remaining batches.
-
-    Args:
-        loop: the state of Lightning's fit loop in a checkpoint, changed in place.
-    """
-    epochs, batches = loop["epoch_progress"], loop["epoch_loop.batch_progress"]
-    if batches["is_last_batch"] or epochs["current"]["processed"] != epochs["current"]["ready"]:
-        return
-    for counts in epochs.values():
-        counts["processed"] = counts["completed"] = counts["ready"] - 1
-
-
-def leave_finished_epoch(trainer: Trainer) -> None:
-    """Start the next epoch if the restored checkpoint was saved after the last batch of one.
-
-    Why: with ``max_steps`` Lightning would otherwise run an epoch without batches.
-    """
-    loop: Any = trainer.fit_loop
-    epoch, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
-    if not loop.restarting or epoch.ready != epoch.processed or batches.ready != batches.completed:
-        return
-    if epoch.completed < epoch.processed:
-        loop.epoch_progress.increment_completed()
-    loop._restarting = loop.epoch_loop.restarting = False
-    loop.reset_restart_stage()
-
-
-def rescale_epoch(trainer: Trainer, before: float, now: float) -> None:
-    """Move the restored position to the same fraction of an epoch with another number of batches.
-
-    Why: Lightning would resume at the same batch number.
-
-    Args:
-        trainer: with restored counts, before its first batch.
-        before: batches in an epoch of the saved run; infinite if their number is not known.
-        now: batches in an epoch of this run; infinite if their number is not known.
-    """
-    if before == now or float("inf") in (before, now):
-        return
-    loop: Any = trainer.fit_loop
-    progress = loop.epoch_loop.batch_progress.current
-    ready = progress.ready * int(now) // int(before)
-    for name in ("started", "processed", "completed", "ready"):
-        setattr(progress, name, ready - (progress.ready - getattr(progress, name)))
+    trainer._logger_connector._callback_metrics.update(metrics)
 
 
 def find_validation_loaders(trainer: Trainer) -> list[Any]:

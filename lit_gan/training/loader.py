@@ -3,6 +3,7 @@
 Lightning counts epochs and batches and saves both, so the loaders here have no state of their own.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -24,9 +25,11 @@ from torch.utils.data import (
 )
 from torch.utils.data.distributed import DistributedSampler
 
-from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
 from lit_gan._utils.randomness import Stream, derive_seed, seed_all, seeded
-from lit_gan.training.lightning_compat import position_in_epoch, shares_samples, whole_sampler
+from lit_gan.training.lightning_compat import shares_samples, whole_sampler
+from lit_gan.training.lightning_counts import batches_done, position_in_epoch
+from lit_gan.training.stateful_loader import StatefulLoader
 
 __all__ = ["Position", "ResumableLoader", "is_replayable", "prepare_loader"]
 
@@ -45,7 +48,9 @@ def is_replayable(loader: Any) -> bool:
 
 
 def prepare_loader(loader: Any, trainer: Trainer, seed: int) -> Any:
-    """Return a :class:`ResumableLoader` of ``loader`` or, if it is not a plain DataLoader, ``loader`` itself.
+    """Return a :class:`ResumableLoader` of ``loader``, or ``loader`` itself if it is not a plain DataLoader.
+
+    Training data of a loader with ``state_dict`` become a :class:`StatefulLoader`.
 
     Args:
         loader: the user's, for the stage that begins.
@@ -65,11 +70,12 @@ def prepare_loader(loader: Any, trainer: Trainer, seed: int) -> Any:
     if trainer.state.fn == TrainerFn.PREDICTING or not is_replayable(loader):
         if training and dealt:
             _warn_of_equal_data(loader, trainer.world_size)
-        return loader
+        stateful = hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")
+        return StatefulLoader(loader, partial(batches_done, trainer)) if training and stateful else loader
     return ResumableLoader(
         loader,
         seed=seed,
-        position=(lambda: position_in_epoch(trainer)) if training else lambda: (0, 0),
+        position=partial(position_in_epoch, trainer) if training else None,
         rank=trainer.global_rank if dealt else 0,
         world_size=trainer.world_size if dealt else 1,
         drop_uneven=training,
@@ -102,7 +108,8 @@ class ResumableLoader:
     Args:
         loader: one for which :func:`is_replayable` is true.
         seed: of the order, and of random transforms in workers.
-        position: called when an iteration starts, for the batch to start from.
+        position: called when an iteration starts, for the batch to start from; None to start from the first batch of
+            the first epoch each time. The shorter of two loaders begins again within an epoch, in another order.
         rank: of this process.
         world_size: number of processes.
         drop_uneven: whether to drop samples at the end of an epoch that cannot be dealt evenly: training needs as many
@@ -110,9 +117,16 @@ class ResumableLoader:
     """
 
     def __init__(
-        self, loader: DataLoader[Any], seed: int, position: Position, rank: int, world_size: int, drop_uneven: bool
+        self,
+        loader: DataLoader[Any],
+        seed: int,
+        position: Position | None,
+        rank: int,
+        world_size: int,
+        drop_uneven: bool,
     ) -> None:
         self.dataset, self.batch_size, self.collate_fn = loader.dataset, loader.batch_size, loader.collate_fn
+        self.num_workers = loader.num_workers
         self._position = position
         self._batches = ReplayableBatchSampler(loader, seed, rank, world_size, drop_uneven)
         self.sampler = self._batches.sampler
@@ -134,8 +148,17 @@ class ResumableLoader:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[Any]:
-        self._batches.epoch, self._batches.first = self._position()
-        yield from self._loader
+        if self._position is not None:
+            self._batches.start(*self._position())
+        try:
+            yield from self._loader
+        except RuntimeError as error:
+            if not str(error).startswith("DataLoader worker"):
+                raise
+            raise LitGANRuntimeError(
+                f"a process that reads data ended ({str(error).splitlines()[0]}): if the memory was full, take fewer "
+                f"than num_workers={self.num_workers}; resume from the last checkpoint"
+            ) from error
 
     def state_dict(self) -> dict[str, Any]:
         """Return an empty dict: Lightning's counters are the state. The method tells Lightning that it can resume."""
@@ -155,7 +178,12 @@ class ReplayableBatchSampler(Sampler[Any]):
         self.batch_size: int = loader.batch_size or 1
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.drop_uneven, self.drop_last = drop_uneven, loader.drop_last
-        self.epoch = self.first = 0
+        self.epoch = self.round = self.first = 0
+
+    def start(self, epoch: int, batch: int) -> None:
+        """Start at a batch of an epoch, which has several rounds if another loader is longer."""
+        self.epoch = epoch
+        self.round, self.first = divmod(batch, max(1, len(self)))
 
     def __len__(self) -> int:
         samples, whole = len(self.sampler), self.batch_size * self.world_size
@@ -171,13 +199,14 @@ class ReplayableBatchSampler(Sampler[Any]):
             if self.drop_uneven:
                 samples = samples[: len(samples) // self.world_size * self.world_size]
             yield (
-                derive_seed(Stream.WORKER, self.seed, self.epoch, number, self.rank),
+                derive_seed(Stream.WORKER, self.seed, self.epoch, number + self.round * len(self), self.rank),
                 samples[self.rank :: self.world_size],
             )
 
     def _order(self) -> list[int]:
-        """Return the sampler's indices of this epoch, drawn from a seed of (seed, epoch) alone."""
-        seed = derive_seed(Stream.ORDER, self.seed, self.epoch)
+        """Return the sampler's indices of this epoch and round, drawn from a seed of (seed, epoch, round) alone."""
+        further = (self.round,) if self.round else ()
+        seed = derive_seed(Stream.ORDER, self.seed, self.epoch, *further)
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(self.epoch)
         if isinstance(generator := getattr(self.sampler, "generator", None), torch.Generator):
@@ -210,7 +239,11 @@ class _SeededInWorkers(Dataset[Any]):
 
 
 def _start_worker(worker: int, then: Callable[[int], None] | None) -> None:
-    """Make ``get_worker_info()`` show the user's own data set, and call the user's ``worker_init_fn``."""
+    """Make ``get_worker_info()`` show the user's own data set, and call the user's ``worker_init_fn``.
+
+    Ctrl-C, which a terminal sends to all processes, is left to the main one, which ends its workers.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     info: Any = get_worker_info()
     object.__setattr__(info, "dataset", info.dataset.dataset)  # WorkerInfo forbids assignment
     if then is not None:

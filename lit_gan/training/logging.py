@@ -15,7 +15,7 @@ from torch import Tensor
 from lit_gan._utils.config import describe
 from lit_gan._utils.version import __version__
 from lit_gan.training.distributed import all_reduce_sum
-from lit_gan.training.lightning_compat import batches_trained
+from lit_gan.training.lightning_counts import batches_trained
 
 __all__ = [
     "averaged",

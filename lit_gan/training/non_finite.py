@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lit_gan._utils.errors import NonFiniteError
 from lit_gan.penalties import Player
 from lit_gan.training.buffers import BufferSnapshot, buffers_of
+from lit_gan.training.checkpoint_io import saves_on_error
 from lit_gan.training.lightning_compat import scales_gradients
 from lit_gan.training.players import Players
 
@@ -57,8 +58,12 @@ class NonFiniteGuard:
         self._skipped: dict[Player, int] = {"generator": 0, "discriminator": 0}
 
     def snapshot(self, player: Player) -> BufferSnapshot:
-        """Return a copy of the buffers to restore if a turn of ``player`` is skipped; empty for ``"stop"``."""
-        return BufferSnapshot(*(self.players.modules_of(player) if self.policy == "skip" else ()))
+        """Return a copy of the buffers to restore if a turn of ``player`` is not played to its end.
+
+        It is empty if no turn is skipped, and no checkpoint written after an error.
+        """
+        kept = self.policy == "skip" or saves_on_error(self.trainer)
+        return BufferSnapshot(*(self.players.modules_of(player) if kept else ()))
 
     def passes(
         self, player: Player, turn: int, loss: Tensor, parameters: list[nn.Parameter], again: Callable[[], Any]

@@ -16,6 +16,9 @@ COUNTERS = ("images_seen", "d_steps", "ema_images_seen")
 class Progress:
     """The counters of a run, as Python numbers (reading a buffer would stall a GPU) and in a model's buffers.
 
+    The numbers count a turn of the discriminator when it begins, the buffers when it is done: a checkpoint that is
+    written in the middle of a turn, because of an error, does not count it.
+
     Args:
         buffers: the model's, by the names in :data:`COUNTERS`, and ``label_counts``, int64 ``(num_classes,)``. They are
             read once and written at each batch.
@@ -33,10 +36,13 @@ class Progress:
         """Whether the generator's turn follows this one of the discriminator."""
         return self.d_steps % self._k == 0
 
-    def count(self, images: int, labels: Tensor | None) -> None:
-        """Count a turn of the discriminator, its ``images`` on this and each other process, and their classes."""
+    def begin_turn(self, images: int) -> None:
+        """Count a turn of the discriminator, and its ``images`` on this and each other process, in the numbers."""
         self.images_seen += images * self._world_size
         self.d_steps += 1
+
+    def end_turn(self, labels: Tensor | None) -> None:
+        """Write the numbers into the buffers, and count the classes of the turn's images."""
         for name in COUNTERS[:2]:
             self._buffers[name].fill_(getattr(self, name))
         if labels is not None and len(self._new_labels):

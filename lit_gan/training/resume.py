@@ -1,5 +1,6 @@
 """Bit-exact resuming of a run: the state that a checkpoint needs for it, and warnings of what differs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,26 +10,53 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from lit_gan._utils.checkpoint_file import Section
 from lit_gan._utils.config import describe_data, summary
 from lit_gan._utils.randomness import random_states, set_random_states
+from lit_gan.training.checkpoint_io import saves_on_error
 from lit_gan.training.distributed import gather
-from lit_gan.training.lightning_compat import leave_finished_epoch, rescale_epoch, undo_early_end
+from lit_gan.training.lightning_compat import restore_metrics
+from lit_gan.training.lightning_counts import (
+    Unfinished,
+    count_epoch_as_over,
+    finish_batch,
+    is_within_batch,
+    open_finished_run,
+    rescale_epoch,
+    restore_loaders,
+)
+from lit_gan.training.run_state import differences, facts, read_run_state, settled
 
 __all__ = ["Resume"]
 
-_STATE = {"seed", "world_size", "batches_per_epoch", "random_states"}  # keys of Resume.state
-
 
 class Resume:
-    """The random states of a run, and the state of the saved run that it resumes; a new object for each fit."""
+    """The random states of a run, and the state of the saved run that it resumes; a new object for each fit.
+
+    A checkpoint can be written at any point: after a batch, in a validation, or, after an error, in the middle of a
+    turn. The counts of the loops in it are first set to whole batches. When training starts, what followed the last
+    whole batch and was not done is done: its validation, and the end of its epoch. If the run was interrupted between
+    the turns of a batch, the turns that were played are left out when this batch comes again.
+    """
 
     def __init__(self) -> None:
         self.saved: dict[str, Any] | None = None
         """The saved run's :meth:`state`; None for a run from scratch, or a checkpoint without it."""
         self._changed: list[str] = []
+        self._unfinished, self._gone_on = Unfinished(), False
+        self._close: Callable[[], None] | None = None
         self._before_validation: dict[str, Any] | None = None
+        self._validated = False
+        self._before_batch: dict[str, Any] | None = None  # these two only if a checkpoint may be written in a turn
+        self._after_turn: dict[str, Any] | None = None
+        self._played = self._played_before = 0  # turns of this batch
+
+    # Random states
 
     def begin_validation(self, device: torch.device) -> None:
         """Save the random states before a validation."""
-        self._before_validation = random_states(device)
+        self._before_validation, self._validated = random_states(device), False
+
+    def mark_validated(self) -> None:
+        """Count the validation as done; checkpoints are written in the hooks that follow."""
+        self._validated = True
 
     def end_validation(self, device: torch.device) -> None:
         """Restore the random states that were saved before the validation, so that its draws do not affect training."""
@@ -36,14 +64,43 @@ class Resume:
             set_random_states(self._before_validation, device)
             self._before_validation = None
 
+    def begin_batch(self, trainer: Trainer, device: torch.device) -> None:
+        """Save the random states before a batch is read, if a checkpoint may be written before the batch is done."""
+        self._played, self._after_turn = 0, None
+        if saves_on_error(trainer):
+            self._before_batch = random_states(device)
+
+    def turns_played(self, device: torch.device) -> int:
+        """Return how many turns of this batch the saved run played, and restore the random states after them."""
+        self._played, self._played_before = self._played_before, 0
+        if self._played and self.saved is not None and self.saved["exact"]:
+            set_random_states(self.saved["after_turn"], device)
+        return self._played
+
+    def end_turn(self, device: torch.device) -> None:
+        """Count a turn of this batch as played."""
+        self._played += 1
+        if self._before_batch is not None:
+            self._after_turn = random_states(device)
+
+    # Checkpoints
+
     def state(self, trainer: Trainer, seed: int, device: torch.device) -> dict[str, Any]:
         """Return what a checkpoint needs in addition to Lightning's counters; every process must call this."""
-        states = self._before_validation or random_states(device)
+        if self.saved is not None and not self._gone_on:  # a run that was finished before
+            return self.saved
+        within, states = is_within_batch(trainer), self._before_validation or random_states(device)
+        if within and self._before_batch is not None:
+            states = self._before_batch
         return {
+            **facts(trainer),
             "seed": seed,
-            "world_size": trainer.world_size,
-            "batches_per_epoch": trainer.num_training_batches,
             "random_states": gather(states),
+            "validating": self._before_validation is not None and not self._validated,
+            "metrics": {name: metric.detach().cpu() for name, metric in trainer.callback_metrics.items()},
+            "played": self._played if within else 0,
+            "after_turn": self._after_turn if within else None,
+            "exact": not within or self._before_batch is not None,
         }
 
     def load(self, checkpoint: dict[str, Any], arguments: dict[str, Any], data: Any) -> int | None:
@@ -56,6 +113,9 @@ class Resume:
 
         Returns:
             The saved run's seed, or None if the checkpoint holds no state of a run.
+
+        Raises:
+            ValueError: the state of the run or the counts of its loops are not as a run writes them.
         """
         there = dict(checkpoint[Section.MODEL])
         if Section.DATA in checkpoint:
@@ -66,12 +126,17 @@ class Resume:
             for name in here.keys() & there.keys()
             if here[name] != there[name]
         ]
-        state = checkpoint.get(Section.RUN)
-        if not isinstance(state, dict) or state.keys() != _STATE:
+        self.saved = read_run_state(checkpoint)
+        if self.saved is None:
             return None
-        self.saved = state
-        undo_early_end(checkpoint["loops"]["fit_loop"])
-        return int(state["seed"])
+        self._unfinished = settled(checkpoint, self.saved)
+        self._played_before = self.saved["played"]
+        return int(self.saved["seed"])
+
+    def open(self, trainer: Trainer) -> None:
+        """Let the loop begin even if the run's limit is reached, if the last batch of the saved run is unfinished."""
+        if self._unfinished.batch and self._close is None:
+            self._close = open_finished_run(trainer)
 
     def go_on(self, trainer: Trainer, device: torch.device) -> bool:
         """Restore the random states; warn if the run cannot equal one without an interruption bit by bit.
@@ -79,7 +144,7 @@ class Resume:
         Returns:
             Whether the random states must be seeded anew, because those of the saved run do not fit this one.
         """
-        leave_finished_epoch(trainer)
+        self._gone_on = True
         if self._changed:
             rank_zero_warn(
                 f"resuming a run that had other arguments: {'; '.join(sorted(self._changed))}. Weights, counters and "
@@ -89,22 +154,24 @@ class Resume:
             if trainer.ckpt_path is not None:
                 rank_zero_warn("resuming, not bit-exact: the checkpoint says nothing of the run that it is from")
             return False
-        reasons = _differences(trainer, self.saved)
-        if not reasons:
-            set_random_states(self.saved["random_states"][trainer.global_rank], device)
-            return False
-        rank_zero_warn(f"resuming, not bit-exact: {'; '.join(reasons)}. Weights, optimizers and counters are exact")
-        rescale_epoch(trainer, self.saved["batches_per_epoch"], trainer.num_training_batches)
-        return True
+        restore_metrics(trainer, {name: metric.to(device) for name, metric in self.saved["metrics"].items()})
+        if reasons := differences(trainer, self.saved):
+            rank_zero_warn(f"resuming, not bit-exact: {'; '.join(reasons)}. Weights, optimizers and counters are exact")
+            rescale_epoch(trainer, self.saved["batches_per_epoch"], trainer.num_training_batches)
+        if self.saved["world_size"] != trainer.world_size:
+            return True
+        set_random_states(self.saved["random_states"][trainer.global_rank], device)
+        return False
 
+    def finish_batch(self, trainer: Trainer) -> None:
+        """Do what the saved run's last batch still lacks: its validation, and the end of its epoch."""
+        if self._close is not None:
+            self._close()
+        finish_batch(trainer, self._unfinished)
 
-def _differences(trainer: Trainer, saved: dict[str, Any]) -> list[str]:
-    """Return the reasons why a resumed run cannot be bit-exact."""
-    reasons = []
-    if saved["world_size"] != trainer.world_size:
-        reasons.append(f"the run had {saved['world_size']} devices and has {trainer.world_size} now")
-    if saved["batches_per_epoch"] != trainer.num_training_batches:
-        reasons.append(f"an epoch had {saved['batches_per_epoch']} batches and has {trainer.num_training_batches} now")
-    if not hasattr(trainer.train_dataloader, "load_state_dict"):
-        reasons.append("the training data is no ordinary DataLoader and has no load_state_dict")
-    return reasons
+    def end(self, trainer: Trainer) -> None:
+        """Leave the counts and the loaders of a run that was finished, and has not gone on, as they were."""
+        if self.saved is not None and not self._gone_on:
+            restore_loaders(trainer)
+            if self._unfinished.epoch:
+                count_epoch_as_over(trainer)

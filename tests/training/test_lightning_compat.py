@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.distributed import DistributedSamplerWrapper
 from pytorch_lightning import Callback
@@ -19,14 +18,16 @@ from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from torch.utils.data import DataLoader, SequentialSampler, TensorDataset, WeightedRandomSampler
 
 from lit_gan.training import lightning_compat as compat
-from tests.support.small import loader, trainer
+from lit_gan.training import lightning_counts as counts
+from tests.support.small import OneNumber, ones, trainer
 
 PRIVATE = re.compile(r"\b(trainer|strategy|loop|launcher|cli|connector|logger)\._[a-z]\w*")
 INTERNAL = re.compile(r"(pytorch_lightning|lightning_fabric)\.(loops|trainer\.connectors|strategies\.launchers)")
 
 
 def test_nothing_undocumented_is_used_elsewhere():
-    files = [p for p in Path(compat.__file__).parents[1].rglob("*.py") if p.name != "lightning_compat.py"]
+    known = ("lightning_compat.py", "lightning_counts.py")
+    files = [p for p in Path(compat.__file__).parents[1].rglob("*.py") if p.name not in known]
     found = [
         f"{p.name}: {m[0]}"
         for p in files
@@ -36,37 +37,12 @@ def test_nothing_undocumented_is_used_elsewhere():
     assert found == []
 
 
-def test_each_function_says_why_and_has_a_test():
-    for name in compat.__all__:
-        assert "Why: " in getattr(compat, name).__doc__, name
-        assert name in Path(__file__).read_text(), name
-
-
-class Plain(pl.LightningModule):
-    """Trains one number by hand, and calls ``look`` in each step."""
-
-    def __init__(self, look=None):
-        super().__init__()
-        self.automatic_optimization = False
-        self.weight = torch.nn.Parameter(torch.zeros(()))
-        self.look = look
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), 0.1)
-
-    def training_step(self, batch, batch_idx):
-        if self.look is not None:
-            self.look(self)
-        optimizer = self.optimizers()
-        self.manual_backward(self.weight * batch[0].sum())
-        optimizer.step()
-
-    def validation_step(self, batch, batch_idx):
-        pass
-
-
-def data(n=12):
-    return loader(torch.ones(n, 1))  # of batches of four
+@pytest.mark.parametrize("module", [compat, counts])
+def test_each_function_says_why_and_has_a_test(module):
+    tests = Path(__file__).with_name(f"test_{Path(module.__file__).name}").read_text()
+    for name in module.__all__:
+        assert "Why: " in getattr(module, name).__doc__, name
+        assert name in tests, name
 
 
 def test_loaders_are_replaced_and_restored(tmp_path):
@@ -78,8 +54,8 @@ def test_loaders_are_replaced_and_restored(tmp_path):
         return given
 
     compat.replace_loaders_and_wrapper(fitted.strategy, replacement)
-    given = data()
-    fitted.fit(Plain(), given)
+    given = ones()
+    fitted.fit(OneNumber(), given)
     assert seen == [given], "the strategy's method makes the loaders"
     compat.restore_loaders_and_wrapper(fitted.strategy)
     assert fitted.strategy.process_dataloader == original
@@ -125,80 +101,29 @@ def test_the_sampler_in_lightnings_wrapper_is_found():
     assert compat.whole_sampler(other) is other
 
 
-def test_position_and_batches_are_counted(tmp_path):
-    seen = []
-
-    def look(module):
-        seen.append((compat.position_in_epoch(module.trainer), compat.batches_trained(module.trainer)))
-
-    trainer(tmp_path, max_epochs=2).fit(Plain(look), data())
-    # Lightning counts a batch as begun before the step: the loader asks between batches.
-    assert [batches for _, batches in seen] == [0, 1, 2, 3, 4, 5]
-    assert [epoch for (epoch, _), _ in seen] == [0, 0, 0, 1, 1, 1]
-    assert [batch for (_, batch), _ in seen] == [1, 2, 3, 1, 2, 3]
+def test_training_loaders_are_found_in_any_collection(tmp_path):
+    fitted, loaders = trainer(tmp_path, max_epochs=1), {"a": ones(), "b": [ones()]}
+    assert compat.training_loaders(fitted) == []
+    model = OneNumber()
+    model.training_step = lambda batch, batch_idx: None
+    fitted.fit(model, loaders)
+    assert compat.training_loaders(fitted) == [loaders["a"], *loaders["b"]]
 
 
-def state_after(tmp_path, **ends):
-    fitted = trainer(tmp_path, **{"max_epochs": 9, **ends})
-    fitted.fit(Plain(), data())
-    fitted.save_checkpoint(tmp_path / "end.ckpt")
-    return torch.load(tmp_path / "end.ckpt", weights_only=True)
-
-
-def test_an_epoch_that_ended_early_is_gone_on_with(tmp_path):
-    loop = state_after(tmp_path, max_steps=4)["loops"]["fit_loop"]
-    assert loop["epoch_progress"]["current"]["processed"] == 2, "over, for Lightning: or there is nothing to undo"
-    compat.undo_early_end(loop)
-    current = loop["epoch_progress"]["current"]
-    assert (current["ready"], current["processed"], current["completed"]) == (2, 1, 1)
-    whole = state_after(tmp_path, max_steps=3)["loops"]["fit_loop"]
-    before = dict(whole["epoch_progress"]["current"])
-    compat.undo_early_end(whole)
-    assert whole["epoch_progress"]["current"] == before, "an epoch that is over stays so"
-
-
-class Resumes(Plain):
-    """Leaves an epoch that is over when it goes on, as LitGAN does."""
-
-    def on_train_start(self):
-        compat.leave_finished_epoch(self.trainer)
-
-
-@pytest.mark.parametrize(("model", "epochs"), [(Resumes, [1]), (Plain, [])])
-def test_no_empty_epoch_is_played(tmp_path, model, epochs):
-    state_after(tmp_path, max_steps=3)
-    begun = []
-
-    class Epochs(Callback):
-        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-            begun.append((trainer.current_epoch, batch_idx))
-
-    fitted = trainer(tmp_path, max_epochs=9, max_steps=6, callbacks=[Epochs()])
-    fitted.fit(model(), data(), ckpt_path=tmp_path / "end.ckpt")
-    if epochs:
-        assert begun == [(1, 0), (1, 1), (1, 2)]
-    else:
-        assert begun != [(1, 0), (1, 1), (1, 2)], "Lightning does it itself by now: the function can go"
-
-
-def test_a_position_is_rescaled(tmp_path):
+def test_metrics_are_restored(tmp_path):
     fitted = trainer(tmp_path, max_epochs=1)
-    fitted.fit(Plain(), data())
-    progress = fitted.fit_loop.epoch_loop.batch_progress.current
-    assert progress.ready == progress.completed == 3
-    compat.rescale_epoch(fitted, before=3, now=6)
-    assert (progress.ready, progress.started, progress.processed, progress.completed) == (6, 6, 6, 6)
-    compat.rescale_epoch(fitted, before=6, now=float("inf"))
-    assert progress.ready == 6
+    fitted.fit(OneNumber(), ones())
+    compat.restore_metrics(fitted, {"val/fid": torch.tensor(3.0)})
+    assert fitted.callback_metrics["val/fid"] == 3
 
 
 def test_validation_loaders_are_found_before_a_validation(tmp_path):
-    found, held_out = [], data(8)
-    model = Plain(lambda module: found.extend(compat.find_validation_loaders(module.trainer)))
-    trainer(tmp_path, limit_train_batches=1).fit(model, data(), held_out)
+    found, held_out = [], ones(8)
+    model = OneNumber(lambda module: found.extend(compat.find_validation_loaders(module.trainer)))
+    trainer(tmp_path, limit_train_batches=1).fit(model, ones(), held_out)
     assert found[0].dataset is held_out.dataset
     found.clear()
-    trainer(tmp_path, limit_train_batches=1).fit(model, data())
+    trainer(tmp_path, limit_train_batches=1).fit(model, ones())
     assert found == []
 
 
@@ -210,7 +135,7 @@ def test_hooks_see_a_validation(tmp_path):
             seen.append((module.trainer.validating, module.trainer.training))
         seen.append((module.trainer.validating, module.trainer.training))
 
-    trainer(tmp_path, limit_train_batches=1).fit(Plain(look), data())
+    trainer(tmp_path, limit_train_batches=1).fit(OneNumber(look), ones())
     assert seen == [(True, False), (False, True)]
 
 
@@ -220,7 +145,7 @@ def test_validation_is_in_the_runs_precision(tmp_path):
 
 
 def test_a_step_is_not_counted(tmp_path):
-    class Uncounted(Plain):
+    class Uncounted(OneNumber):
         hooks = 0
 
         def on_before_optimizer_step(self, optimizer):
@@ -231,7 +156,7 @@ def test_a_step_is_not_counted(tmp_path):
             compat.step_uncounted(self.trainer, self.optimizers().optimizer)
 
     model, fitted = Uncounted(), trainer(tmp_path)
-    fitted.fit(model, data())
+    fitted.fit(model, ones())
     assert (fitted.global_step, model.hooks) == (0, 3)
     assert model.weight < 0
 
@@ -266,7 +191,7 @@ def test_hyperparameters_are_not_merged_into_the_config(tmp_path, monkeypatch):
     class CLI(LightningCLI):
         def __init__(self):
             compat.ignore_hyperparameters(self, lambda: called.append(hasattr(self, "config")))
-            super().__init__(Plain, run=False, save_config_callback=None, seed_everything_default=False)
+            super().__init__(OneNumber, run=False, save_config_callback=None, seed_everything_default=False)
 
     assert callable(LightningCLI._parse_ckpt_path)
     CLI()
@@ -278,5 +203,7 @@ def test_the_loader_of_a_data_set_is_given_to_the_strategy(tmp_path):
     fitted = trainer(tmp_path)
     calls = []
     compat.replace_loaders_and_wrapper(fitted.strategy, lambda given: calls.append(type(given)) or given)
-    fitted.fit(Plain(), DataLoader(TensorDataset(torch.ones(4, 1)), 2), DataLoader(TensorDataset(torch.ones(4, 1)), 2))
+    fitted.fit(
+        OneNumber(), DataLoader(TensorDataset(torch.ones(4, 1)), 2), DataLoader(TensorDataset(torch.ones(4, 1)), 2)
+    )
     assert calls == [DataLoader, DataLoader]

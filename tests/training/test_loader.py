@@ -1,6 +1,8 @@
 """Batches in an order that a seed decides, dealt to processes, from any place in an epoch."""
 
+import os
 import random
+import signal
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from torch.utils.data import (
     get_worker_info,
 )
 
+from lit_gan._utils.errors import LitGANRuntimeError
 from lit_gan.training.loader import ResumableLoader, is_replayable
 
 N = 23
@@ -29,7 +32,7 @@ DATA = TensorDataset(torch.arange(N))
 def batches(loader, epoch=0, first=0, rank=0, world_size=1, even=True, seed=1):
     loaded = ResumableLoader(loader, seed, lambda: (epoch, first), rank, world_size, even)
     result = [batch[0].tolist() for batch in loaded]
-    assert len(loaded) == len(result) + first
+    assert len(loaded) == len(result) + first % len(loaded)
     return result
 
 
@@ -51,7 +54,7 @@ SAMPLERS = {
 def test_any_sampler_can_be_had_again_from_anywhere(name):
     whole = batches(DataLoader(DATA, 4, **SAMPLERS[name]()), epoch=2)
     state = torch.get_rng_state()
-    for first in range(len(whole) + 1):
+    for first in range(len(whole)):
         assert batches(DataLoader(DATA, 4, **SAMPLERS[name]()), epoch=2, first=first) == whole[first:]
     assert state.equal(torch.get_rng_state())
     assert (batches(DataLoader(DATA, 4, **SAMPLERS[name]()), epoch=3) == whole) == (name == "in order")
@@ -135,6 +138,31 @@ def test_random_transforms_in_workers_can_be_had_again():
     assert torch.equal(noise(2), whole)
     assert torch.equal(noise(2, first=2), whole[8:])
     assert len(whole[:, 1].unique()) == N
+
+
+def test_a_further_round_of_an_epoch_has_another_order():
+    loader = DataLoader(DATA, 4, shuffle=True)
+    rounds = [batches(loader, first=n * len(loader)) for n in range(3)]
+    assert [sorted(flat(found)) for found in rounds] == [list(range(N))] * 3
+    assert rounds[0] != rounds[1] != rounds[2]
+    assert batches(loader, first=len(loader) + 2) == rounds[1][2:]
+    assert batches(loader, epoch=1) not in rounds
+
+
+class Dies(Dataset):
+    def __len__(self):
+        return N
+
+    def __getitem__(self, index):
+        if index == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return torch.tensor(index)
+
+
+def test_a_killed_worker_is_a_sentence():
+    loader = ResumableLoader(DataLoader(Dies(), 4, num_workers=1), 1, None, 0, 1, True)
+    with pytest.raises(LitGANRuntimeError, match="num_workers=1"):
+        list(loader)
 
 
 def test_a_worker_knows_its_data_set():

@@ -33,7 +33,7 @@ class Counting(Penalty):
     turns: list = field(default_factory=list)
 
     def __call__(self, turn):
-        self.turns.append(int(self.model[0].d_steps))
+        self.turns.append(int(self.model[0].d_steps) + 1)  # a turn is counted when it is done
         return 0 * turn.fake_logits.sum()
 
     model: list = field(default_factory=list)
