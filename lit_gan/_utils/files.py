@@ -1,32 +1,51 @@
 """Atomic writes of files and folders, through a temporary path that is renamed on success; the cache folder."""
 
+import errno
 import os
+import platform
+import re
+import secrets
+import shutil
+import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
 
-__all__ = ["atomic_folder", "atomic_write", "cache_folder"]
+__all__ = ["atomic_folder", "atomic_write", "cache_folder", "expanded"]
+
+_PARTIAL = re.compile(r"\.(?P<place>\w+)-(?P<process>[1-9]\d{0,8})-[0-9a-f]{8}\.partial")
+"""End of the name of a file or folder that is being written: host, process and random digits."""
+_DAY = 86_400  # seconds after which a partial file is left over, whoever wrote it
 
 
 @contextmanager
-def atomic_write(path: Path, writer: str = "") -> Iterator[Path]:
-    """Yield a temporary path next to ``path``; sync and rename it to ``path`` on success, remove it on an error.
+def atomic_write(path: Path, sync: bool = True) -> Iterator[Path]:
+    """Yield an empty file next to ``path``; rename it to ``path`` on success, remove it on an error.
+
+    Several processes may write to one path: each has a file of its own, ``<name>.<host>-<process>-….partial``, which is
+    created anew, so that no link is followed.
 
     Args:
         path: path of the file to write.
-        writer: part of the temporary file's name, to be different for each of several processes that may write at once.
+        sync: whether to flush the file to the disk before it is renamed, and to remove first what ended processes left
+            in its folder. False is faster for many small files, which a power failure may then leave empty.
     """
-    partial = path.with_name(f"{path.name}{writer}.partial")
+    if sync:
+        _remove_leftovers(path.parent)
+    partial = _partial(path)
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         yield partial
-        _sync(partial)
+        if sync:
+            _sync(partial)
         partial.replace(path)
-        _sync(path.parent)
+        if sync:
+            _sync(path.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        _remove(partial)
 
 
 @contextmanager
@@ -47,26 +66,119 @@ def atomic_folder(path: Path, replaceable: Collection[str], mark: str) -> Iterat
     if foreign or (path.exists() and not path.is_dir()):
         raise LitGANError(f"{path} is there, and is not replaced: name a folder that is not")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as aside:
-        new, old = Path(aside) / "new", Path(aside) / "old"
-        new.mkdir()
+    _remove_leftovers(path.parent)
+    aside = _partial(path)
+    new = aside / "new"
+    aside.mkdir()
+    new.mkdir()
+    try:
         yield new
         for written in (*new.iterdir(), new):
             _sync(written)
-        if path.exists():
+        _exchange(new, path, aside)
+        _sync(path.parent)
+    finally:
+        if path.exists() or not _holds_the_old(aside):
+            _remove(aside)
+
+
+def _exchange(new: Path, path: Path, aside: Path) -> None:
+    """Rename ``new`` to ``path``; a folder there, perhaps just written by another process, is moved ``aside`` first."""
+    for attempt in count():
+        old = aside / f"old-{attempt}"
+        with suppress(FileNotFoundError):
             path.replace(old)
         try:
             new.replace(path)
-        except OSError:
+            return
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+                continue
             if old.exists():
                 old.replace(path)
             raise
-        _sync(path.parent)
+
+
+def _partial(path: Path) -> Path:
+    """Return a new path next to ``path`` that names this host and process; long names are cut."""
+    return path.with_name(f"{path.name[:40]}.{_place()}-{os.getpid()}-{secrets.token_hex(4)}.partial")
+
+
+def _place() -> str:
+    """Return the name of this host and, on Linux, the number of its space of processes: each container has one."""
+    space = 0
+    with suppress(OSError):
+        space = Path("/proc/self/ns/pid").stat().st_ino
+    return f"{re.sub(r'[^a-zA-Z0-9]', '_', platform.node())[:40]}_{space}"
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove partial files and folders that processes of this host left in ``folder`` when they were killed.
+
+    Those of other hosts are removed when they are a day old. A folder that still holds what it was to replace is kept.
+    """
+    with suppress(OSError):  # another process may remove one at this moment
+        for found in folder.glob("*.partial"):
+            if _is_left_over(found) and not _holds_the_old(found):
+                _remove(found)
+
+
+def _holds_the_old(aside: Path) -> bool:
+    return any(aside.glob("old-*"))
+
+
+def _is_left_over(found: Path) -> bool:
+    name = _PARTIAL.search(found.name)
+    if name is None:
+        return False
+    ended = name["place"] == _place() and _has_ended(int(name["process"]))
+    return ended or time.time() - found.lstat().st_mtime > _DAY
+
+
+def _has_ended(process: int) -> bool:
+    """Tell whether this host has no process of that number; False if the system does not say so."""
+    if os.name == "nt":  # a signal would end it there
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is another user's
+        return False
+    return False
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there and can be removed; what a link points to is kept."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def cache_folder(given: str | None) -> Path:
-    """Return the cache folder: ``given``, else ``$LIT_GAN_CACHE``, else ``~/.cache/lit_gan``."""
-    return Path(given or os.environ.get("LIT_GAN_CACHE") or "~/.cache/lit_gan").expanduser()
+    """Return the cache folder: ``given``, else ``$LIT_GAN_CACHE``, else ``~/.cache/lit_gan``.
+
+    Raises:
+        RuntimeError: it begins with ``~``, and this user has no home folder.
+    """
+    return expanded(given or os.environ.get("LIT_GAN_CACHE") or "~/.cache/lit_gan")
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with the home folder in place of ``~``.
+
+    Raises:
+        RuntimeError: this user has no home folder, or no user has the name after ``~``.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise LitGANRuntimeError(
+            f"{path} names a home folder that does not exist: set HOME, or give another path (LIT_GAN_CACHE for the "
+            "cache)"
+        ) from error
 
 
 def _sync(path: Path) -> None:

@@ -109,7 +109,7 @@ def _write(pictures: Pictures, path: Path, notes: Path, shape: Shape, what: str,
     _check_room(n * prod(shape), path.parent, what)
     rank_zero_info(f"Decoding {n} pictures of {what} into {path}, once")
     skipped: dict[int, str] = {}
-    with atomic_write(path, f".{os.getpid()}") as partial, partial.open("wb") as file:
+    with atomic_write(path) as partial, partial.open("wb") as file:
         _write_header(file, (n, *shape))
         for number, image in enumerate(tqdm(_decoded(pictures), total=n, unit="pic")):
             if isinstance(image, str):
@@ -123,7 +123,7 @@ def _write(pictures: Pictures, path: Path, notes: Path, shape: Shape, what: str,
             raise LitGANError(_unread(named, what, refused))
         file.seek(0)
         _write_header(file, (n - len(skipped), *shape))
-    with atomic_write(notes, f".{os.getpid()}") as partial, partial.open("wb") as file:
+    with atomic_write(notes) as partial, partial.open("wb") as file:
         targets = np.delete(pictures.targets, list(skipped), axis=0)
         np.savez(file, targets=targets, skipped=np.array(list(named.items()), dtype=np.str_).reshape(-1, 2))
 

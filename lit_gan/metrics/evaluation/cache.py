@@ -1,8 +1,6 @@
 """Disk cache of metrics' states of real samples: arrays without pickles, in files named by all they depend on."""
 
 import json
-import os
-import platform
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -54,7 +52,7 @@ def write(folder: Path, key: dict[str, Any], states: States) -> None:
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path, f".{platform.node()}-{os.getpid()}") as partial, partial.open("wb") as file:
+        with atomic_write(path) as partial, partial.open("wb") as file:
             np.savez(file, key=np.array(_text(key)), **arrays)
     except OSError as error:
         rank_zero_warn(f"{path} cannot be written ({error.strerror}): reference statistics stay in memory alone")
