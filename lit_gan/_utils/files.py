@@ -44,6 +44,10 @@ def atomic_write(path: Path, sync: bool = True) -> Iterator[Path]:
         partial.replace(path)
         if sync:
             _sync(path.parent)
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = str(path)  # in place of the partial file, or of none
+        raise
     finally:
         _remove(partial)
 

@@ -12,7 +12,7 @@ from lit_gan.data.images import grid, save_png
 from lit_gan.gan import LitGAN
 from lit_gan.sampling.conditions import needs_labels
 from lit_gan.training import logging
-from lit_gan.training.logging import run_folder
+from lit_gan.training.logging import run_folder, training_goes_on
 
 __all__ = ["LatentDimInterpolator"]
 
@@ -77,6 +77,7 @@ class LatentDimInterpolator(callbacks.LatentDimInterpolator):
         if self.normalize:
             images = 2 * (images - images.min()) / (images.max() - images.min()).clamp_min(1e-5) - 1
         picture, step = grid(images, columns=self.steps), trainer.global_step
-        save_png(picture, folder / "latent_space" / f"step-{step:06d}.png")
+        with training_goes_on(trainer, folder / "latent_space"):
+            save_png(picture, folder / "latent_space" / f"step-{step:06d}.png")
         caption = f"the first two dimensions of z, {step} generator updates"
         logging.log_picture(trainer, "latent_space", picture, caption, int(pl_module.images_seen))

@@ -1,5 +1,6 @@
 """Base class of callbacks that draw: when they draw, and the files they write."""
 
+import re
 import signal
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
@@ -8,7 +9,7 @@ from typing import Any, ClassVar
 
 from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.utilities.rank_zero import rank_zero_info
+from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from lit_gan._utils.arguments import at_least_one
@@ -17,7 +18,7 @@ from lit_gan.callbacks.fixed import validating
 from lit_gan.data.images import evenly, save_movie, save_png
 from lit_gan.gan import LitGAN
 from lit_gan.training import logging
-from lit_gan.training.logging import run_folder
+from lit_gan.training.logging import run_folder, training_goes_on
 from lit_gan.training.shutdown import GracefulExit
 
 __all__ = ["PictureCallback"]
@@ -64,8 +65,9 @@ class PictureCallback(Callback, ABC):
         return {"frames": self._frames} if self.movie else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the paths of the movie's pictures from a checkpoint."""
-        self._frames = list(state_dict.get("frames", []))
+        """Restore the paths of the movie's pictures from a checkpoint; :func:`own_pictures` says which are shown."""
+        frames = state_dict.get("frames", [])
+        self._frames = [frame for frame in frames if isinstance(frame, str)] if isinstance(frames, list) else []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Mark the picture of the resumed step as drawn, so that a discriminator update does not draw it again."""
@@ -94,12 +96,14 @@ class PictureCallback(Callback, ABC):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the path of the last picture, and write the movie."""
         path = self._last[1]
-        if path is not None:
-            rank_zero_info(f"{self.name.capitalize()}: {path}")
-            if self.movie:
-                movie = _movie(self._frames, path.parent.with_suffix(".gif"))
+        if path is None:
+            return
+        rank_zero_info(f"{self.name.capitalize()}: {path}")
+        if self.movie:
+            assert isinstance(pl_module, LitGAN)
+            with training_goes_on(trainer, movie := path.parent.with_suffix(".gif")):
+                _write_movie(own_pictures(self._frames, path.parent), movie)
                 rank_zero_info(f"{self.name.capitalize()}, moving: {movie}")
-                assert isinstance(pl_module, LitGAN)
                 logging.log_movie(trainer, f"{self.name}_movie", movie, int(pl_module.images_seen))
 
     def _due(self, trainer: Trainer) -> bool:
@@ -114,13 +118,38 @@ class PictureCallback(Callback, ABC):
             picture = self.draw(model) if trainer.is_global_zero else None
         path = None
         if picture is not None:
-            path = save_png(picture, folder / self.name / f"step-{step:06d}.png")
+            with training_goes_on(trainer, folder / self.name):
+                path = save_png(picture, folder / self.name / f"step-{step:06d}.png")
+                self._frames.append(str(path))
             logging.log_picture(trainer, self.name, picture, self.caption(model), int(model.images_seen))
-            self._frames.append(str(path))
         self._last = (step, path)
 
 
-def _movie(paths: list[str], movie: Path, most: int = 300) -> Path:
-    """Write at most ``most`` of the pictures as a GIF, 0.2 s each and 2 s the last; return its path."""
-    there = [path for path in paths if Path(path).exists()]
-    return save_movie([Image.open(path) for path in evenly(there, most)], movie, frame=200, last=2000)
+def own_pictures(paths: list[str], folder: Path) -> list[Path]:
+    """Return those of ``paths`` that are pictures of this run; warn of the others.
+
+    Paths come from a checkpoint, perhaps a stranger's, and could name any file. Pictures of this run lie in ``folder``,
+    or in that of an earlier version that was resumed: ``version_0/samples`` for ``version_1/samples``. A link is none.
+    """
+    own = [path for path in map(Path, paths) if _is_own(path, folder.resolve())]
+    if len(own) < len(paths):
+        left_out = len(paths) - len(own)
+        rank_zero_warn(f"{folder.name}.gif leaves out {left_out} of {len(paths)} pictures: they are not in {folder}")
+    return own
+
+
+def _is_own(path: Path, folder: Path) -> bool:
+    try:
+        real = path.resolve()
+        there, version = real.parent, (real.parent.parent.name, folder.parent.name)
+        alike = there.parent.with_name(version[1]) / there.name == folder  # but for the version
+        earlier = alike and all(re.fullmatch(r"version_\d+", name) for name in version)
+        is_picture = re.fullmatch(r"step-\d+\.png", real.name) is not None and real.is_file()
+    except (OSError, RuntimeError, ValueError):  # a circle of links; a name that no file can have
+        return False
+    return is_picture and (there == folder or earlier)
+
+
+def _write_movie(pictures: list[Path], movie: Path, most: int = 300) -> None:
+    """Write at most ``most`` of the pictures as a GIF, 0.2 s each and 2 s the last."""
+    save_movie([Image.open(path) for path in evenly(pictures, most)], movie, frame=200, last=2000)

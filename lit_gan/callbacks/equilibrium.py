@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from lit_gan._utils.arguments import at_least_one
 from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.files import atomic_write
 from lit_gan._utils.modes import evaluating
 from lit_gan._utils.representation import in_one_line
 from lit_gan.callbacks.fixed import FixedSamples, validating
@@ -25,7 +26,7 @@ from lit_gan.training.distributed import gather, gather_rows
 from lit_gan.training.held_out import DensityRatios, HeldOut, density_ratios
 from lit_gan.training.lightning_compat import find_validation_loaders, validation_precision
 from lit_gan.training.loader import ResumableLoader
-from lit_gan.training.logging import run_folder
+from lit_gan.training.logging import run_folder, training_goes_on
 
 __all__ = ["EquilibriumMonitor", "coverage"]
 
@@ -147,9 +148,8 @@ class EquilibriumMonitor(Callback):
         self.verdict = verdict
         folder = run_folder(trainer)  # on every process: they agree on the folder
         if trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            _append(
-                folder / "verdicts.jsonl", {"step": trainer.global_step, "state": verdict.state, "says": str(verdict)}
-            )
+            with training_goes_on(trainer, path := folder / "verdicts.jsonl"):
+                _append(path, {"step": trainer.global_step, "state": verdict.state, "says": str(verdict)})
         logging.log_summary(trainer, {"equilibrium/verdict": str(verdict)})
         if is_new and verdict.is_bad:
             rank_zero_warn(f"at step {trainer.global_step} {verdict}")
@@ -265,6 +265,8 @@ def coverage(real: Tensor, fake: Tensor, k: int = 5) -> Tensor:
 
 
 def _append(path: Path, record: dict[str, Any]) -> None:
+    """Append a record to a file of one JSON object in each line, which is written atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    before = path.read_bytes() if path.is_file() else b""
+    with atomic_write(path) as partial:
+        partial.write_bytes(before + json.dumps(record, ensure_ascii=False).encode() + b"\n")

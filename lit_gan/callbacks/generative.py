@@ -25,7 +25,7 @@ from lit_gan.metrics.evaluation import Evaluation, GeneratedSamples, RealSamples
 from lit_gan.metrics.evaluation.scores import ScoreName, scorer_for
 from lit_gan.metrics.evaluation.sources import up_to
 from lit_gan.training import logging
-from lit_gan.training.logging import run_folder
+from lit_gan.training.logging import run_folder, training_goes_on
 
 __all__ = ["GenerativeMetrics"]
 
@@ -192,7 +192,8 @@ class GenerativeMetrics(Callback):
                 "images_seen": int(model.images_seen),
                 "weights": digest_of_weights(model.trained_generator(self.ema).network),
             }
-            _append(folder / "scores.json", {**about, **self.report.as_plain()})
+            with training_goes_on(trainer, path := folder / "scores.json"):
+                _append(path, {**about, **self.report.as_plain()})
 
     def _names(self) -> list[str]:
         """Return the names of metrics and extractor, by which two of these callbacks are told apart."""
@@ -225,8 +226,7 @@ class GenerativeMetrics(Callback):
             describes = {"split": self.split, "ema": generated.ema, "seed": self.seed}
             self._evaluation = Evaluation(scorer, real, describes, self.cache)
             facts = {**self._evaluation.protocol, "n_fake": self.n_fake, "sets": self.sets}
-            for logger in trainer.loggers:
-                logger.log_hyperparams({f"evaluation: {', '.join(self._names())}": facts})
+            logging.log_facts(trainer, {f"evaluation: {', '.join(self._names())}": facts})
         return self._evaluation
 
 

@@ -205,7 +205,7 @@ class SampleWriter(BasePredictionWriter):
         first = before * step + trainer.global_rank  # for streams: numbers of this process alone
         numbers = batch_indices or range(first, first + len(prediction) * step, step)
         for number, image in zip(numbers, to_uint8(prediction), strict=True):
-            save_png(image, folder / f"{number:06d}.png")
+            save_png(image, folder / f"{number:06d}.png", sync=False)
         self._written[dataloader_idx] += len(prediction)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

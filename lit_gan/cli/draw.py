@@ -143,7 +143,7 @@ def _draw_samples(saved: SavedGenerators, options: Options) -> str:
         save_png(grid(images), options.path)
     else:
         for i, image in enumerate(images):
-            save_png(to_uint8(image), options.path / f"{i:06d}.png")
+            save_png(to_uint8(image), options.path / f"{i:06d}.png", sync=False)
     return f"{len(images)} images"
 
 

@@ -15,6 +15,7 @@ from torchvision.utils import make_grid
 
 from lit_gan._utils.arguments import at_least_one
 from lit_gan._utils.errors import LitGANError, LitGANTypeError
+from lit_gan._utils.files import atomic_write
 
 __all__ = [
     "MOVIES",
@@ -137,12 +138,19 @@ def have_a_picture(samples: Tensor) -> bool:
     return samples.ndim == 4 or (samples.ndim == 2 and samples.shape[1] in (1, 2))
 
 
-def save_png(image: Tensor, path: Path | str) -> Path:
-    """Write a uint8 image ``(C, H, W)`` as PNG, create its folder if needed, and return the path."""
+def save_png(image: Tensor, path: Path | str, sync: bool = True) -> Path:
+    """Write a uint8 image ``(C, H, W)`` as PNG, create its folder if needed, and return the path.
+
+    Args:
+        image: the image.
+        path: file to write.
+        sync: whether to flush the file to the disk; False is faster for many.
+    """
     picture, path = as_pillow(image), Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # as small as with Pillow's defaults, in at most half the time
-    picture.save(path, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    with atomic_write(path, sync) as partial:
+        # as small as with Pillow's defaults, in at most half the time
+        picture.save(partial, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return path
 
 
@@ -166,7 +174,9 @@ def save_movie(frames: Sequence[Image.Image], path: Path, frame: int, last: int 
     palette = {"mode": "P", "palette": Image.Palette.ADAPTIVE, "colors": 64}
     first, *others = [f.convert(**palette if path.suffix.lower() == ".gif" else {"mode": "RGB"}) for f in frames]
     durations = [frame] * len(others) + [frame if last is None else last]
-    first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
+    options = {"save_all": True, "append_images": others, "duration": durations, "loop": 0}
+    with atomic_write(path) as partial:
+        first.save(partial, format=path.suffix[1:], **options)
     return path
 
 

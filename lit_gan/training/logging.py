@@ -1,15 +1,20 @@
 """Logging by number of generator updates: scalars, images, GIFs, hyper-parameters; the folder of a run."""
 
 import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytorch_lightning
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
 from lit_gan._utils.config import describe
@@ -20,6 +25,7 @@ from lit_gan.training.lightning_counts import batches_trained
 __all__ = [
     "averaged",
     "is_due",
+    "log_facts",
     "log_hyperparameters",
     "log_metrics",
     "log_movie",
@@ -27,7 +33,58 @@ __all__ = [
     "log_step",
     "log_summary",
     "run_folder",
+    "training_goes_on",
 ]
+
+_UNWRITTEN: WeakKeyDictionary[Trainer, set[Path]] = WeakKeyDictionary()
+"""Paths that could not be written, of each Trainer that has warned of them."""
+
+
+@contextmanager
+def training_goes_on(trainer: Trainer, path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into a warning, once for each ``path``: a full disk must not end training.
+
+    Files that only show how a run goes are written in this context; checkpoints are not.
+
+    Args:
+        trainer: of the run.
+        path: the file or folder that is written, named in the warning.
+    """
+    try:
+        yield
+    except OSError as error:
+        warned = _UNWRITTEN.setdefault(trainer, set())
+        if path not in warned:
+            warned.add(path)
+            rank_zero_warn(f"{path} cannot be written ({error.strerror or error}): training goes on without it")
+
+
+def _tell_loggers(trainer: Trainer, tell: Callable[[Logger], None]) -> None:
+    """Call ``tell`` with each logger; one that cannot write does not end training."""
+    for logger in trainer.loggers:
+        with training_goes_on(trainer, _place(logger)):
+            tell(logger)
+
+
+def _place(logger: Logger) -> Path:
+    """Return the folder of a logger, or the name of its class if it has none."""
+    return Path(getattr(logger, "log_dir", None) or logger.save_dir or type(logger).__name__)
+
+
+def _let_fail(trainer: Trainer, logger: Logger) -> None:
+    """Keep a logger that cannot write from ending training when Lightning calls it, until it is finalized."""
+    save, finalize = logger.save, logger.finalize
+
+    def quietly(call: Callable[..., None], *args: Any) -> None:
+        with training_goes_on(trainer, _place(logger)):
+            call(*args)
+
+    def end(status: str) -> None:
+        for name in ("save", "finalize"):
+            vars(logger).pop(name, None)
+        quietly(finalize, status)
+
+    vars(logger).update(save=partial(quietly, save), finalize=end)
 
 
 def is_due(module: LightningModule) -> bool:
@@ -73,17 +130,26 @@ def log_metrics(module: LightningModule, metrics: dict[str, Tensor], images_seen
         return
     scalars = {name: float(metric) for name, metric in metrics.items()}
     scalars["images_seen"] = float(images_seen)
-    for logger in module.loggers:
+
+    def tell(logger: Logger) -> None:
         logger.log_metrics(scalars, step=module.trainer.global_step)
         logger.save()
+
+    _tell_loggers(module.trainer, tell)
 
 
 def log_hyperparameters(module: LightningModule, arguments: dict[str, Any]) -> None:
     """Log the model's ``arguments`` (plain data), its data module and the environment as hyper-parameters."""
     data = getattr(module.trainer, "datamodule", None)
     facts = {"model": arguments, "environment": _environment(module)}
-    for logger in module.loggers:
-        logger.log_hyperparams(facts if data is None else {**facts, "data": describe(data)})
+    for logger in module.trainer.loggers:
+        _let_fail(module.trainer, logger)
+    log_facts(module.trainer, facts if data is None else {**facts, "data": describe(data)})
+
+
+def log_facts(trainer: Trainer, facts: dict[str, Any]) -> None:
+    """Log ``facts``, plain data by name, as hyper-parameters."""
+    _tell_loggers(trainer, lambda logger: logger.log_hyperparams(facts))
 
 
 def _environment(module: LightningModule) -> dict[str, Any]:
@@ -102,17 +168,20 @@ def _environment(module: LightningModule) -> dict[str, Any]:
 
 def log_summary(trainer: Trainer, facts: dict[str, Any]) -> None:
     """Write ``facts``, by name, into the summary of the run, if a logger keeps one (W&B)."""
-    for logger in trainer.loggers:
+
+    def tell(logger: Logger) -> None:
         if isinstance(logger, WandbLogger) and trainer.is_global_zero:
             logger.experiment.summary.update(facts)
+
+    _tell_loggers(trainer, tell)
 
 
 def log_picture(trainer: Trainer, name: str, image: Tensor, caption: str, images_seen: int) -> None:
     """Log a uint8 image ``(C, H, W)`` to each logger that takes images; W&B also gets the caption."""
-    step = trainer.global_step
-    for logger in trainer.loggers:
+    step, pixels = trainer.global_step, image.permute(1, 2, 0).numpy()
+
+    def tell(logger: Any) -> None:
         add_image = getattr(getattr(logger, "experiment", None), "add_image", None)
-        pixels = image.permute(1, 2, 0).numpy()
         if isinstance(logger, WandbLogger):
             _log_media(logger, step, {name: [import_module("wandb").Image(pixels, caption=caption)]}, images_seen)
         elif hasattr(logger, "log_image"):
@@ -120,13 +189,18 @@ def log_picture(trainer: Trainer, name: str, image: Tensor, caption: str, images
         elif add_image is not None:
             add_image(name, image, step)
 
+    _tell_loggers(trainer, tell)
+
 
 def log_movie(trainer: Trainer, name: str, path: Path, images_seen: int) -> None:
     """Log a GIF to each logger that takes videos (W&B)."""
-    for logger in trainer.loggers:
+
+    def tell(logger: Logger) -> None:
         if isinstance(logger, WandbLogger):
             video = import_module("wandb").Video(str(path), format="gif")
             _log_media(logger, trainer.global_step, {name: [video]}, images_seen)
+
+    _tell_loggers(trainer, tell)
 
 
 def _log_media(logger: WandbLogger, step: int, media: dict[str, Any], images_seen: int) -> None:

@@ -1,5 +1,6 @@
 """What is shown during training and written by predict."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 
 from lit_gan import LitGAN
 from lit_gan.callbacks import Interpolation, SampleGrid, SampleWriter
+from lit_gan.data.images import save_png
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
 from lit_gan.sampling.grids import interpolations, rows
@@ -84,7 +86,8 @@ def test_what_is_resumed_in_a_discriminators_turn_is_not_drawn_again(tmp_path):
     before.save_checkpoint(path)
     log, grid = ImageLogger(), SampleGrid(2, 9, movie=True)
     after = trainer(tmp_path, callbacks=[grid], logger=log)
-    after.fit(LitGAN(PlainGenerator(), PlainDiscriminator(), d_steps_per_g_step=3), data, ckpt_path=path)
+    with pytest.warns(UserWarning, match="samples.gif leaves out 1 of 2 pictures"):  # in the folder without a logger
+        after.fit(LitGAN(PlainGenerator(), PlainDiscriminator(), d_steps_per_g_step=3), data, ckpt_path=path)
     assert [step for _, _, step in log.images] == [4]
     assert [Path(frame).stem for frame in grid._frames] == ["step-000002", "step-000004"]
 
@@ -282,3 +285,48 @@ def test_predictions_become_files(tmp_path, folder):
     assert [p.name for p in files] == [f"{i:06d}.png" for i in range(24)]
     with Image.open(files[0]) as picture:
         assert picture.size == (4, 4)
+
+
+def movie_frames(folder) -> int:
+    with Image.open(folder / "samples.gif") as movie:
+        return movie.n_frames
+
+
+@pytest.fixture
+def private(tmp_path):
+    """A picture of the user's own, and paths to it that a checkpoint may name."""
+    path = save_png(torch.zeros(1, 20, 20, dtype=torch.uint8), tmp_path / "home" / "samples" / "step-000001.png")
+    run = tmp_path / "run" / "version_1"
+    (run / "samples").mkdir(parents=True)
+    (run / "samples" / "step-000007.png").symlink_to(path)
+    os.mkfifo(run / "samples" / "step-000008.png")
+    (tmp_path / "run" / "version_2").symlink_to(tmp_path / "home")
+    (tmp_path / "run" / "circle").symlink_to(tmp_path / "run" / "circle")
+    within = [run / "samples" / f"step-00000{i}.png" for i in (7, 8, 9)]
+    beside = [tmp_path / "run" / name / "samples" / "step-000001.png" for name in ("version_2", "circle", "\0")]
+    around = run / "samples" / ".." / ".." / ".." / "home" / "samples" / "step-000001.png"
+    return [str(p) for p in (path, *within, *beside, around, "/", "")] + ["é" * 999]
+
+
+def test_a_checkpoint_cannot_have_other_pictures_shown(tmp_path, private):
+    logger, path = CSVLogger(tmp_path, "run", version=1), tmp_path / "a.ckpt"
+    grid = SampleGrid(n=4, movie=True)
+    grid.state_dict = lambda: {"frames": [*private, 3, None]}
+    before = trainer(tmp_path, callbacks=[grid], max_steps=1)
+    before.fit(LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA))
+    before.save_checkpoint(path)
+    after = trainer(tmp_path, callbacks=[SampleGrid(n=4, movie=True)], logger=logger)
+    with pytest.warns(UserWarning, match=rf"samples\.gif leaves out {len(private)} of {len(private) + 1} pictures"):
+        after.fit(LitGAN(PlainGenerator(), PlainDiscriminator()), loader(DATA), ckpt_path=path)
+    assert movie_frames(tmp_path / "run" / "version_1") == 1
+
+
+def test_the_movie_of_a_resumed_run_has_the_pictures_of_its_earlier_versions(tmp_path):
+    for version in range(3):
+        grid, logger = SampleGrid(every_n_steps=9, movie=True), CSVLogger(tmp_path, "run")
+        fitted = trainer(tmp_path, callbacks=[grid], logger=logger, max_steps=2 * version + 2)
+        path = tmp_path / "a.ckpt" if version else None
+        gan = LitGAN(PlainGenerator(), PlainDiscriminator(), generator_optimizer=partial(GANAdam, lr=0.1))
+        fitted.fit(gan, loader(DATA), ckpt_path=path)
+        fitted.save_checkpoint(tmp_path / "a.ckpt")
+    assert movie_frames(tmp_path / "run" / "version_2") == 3
