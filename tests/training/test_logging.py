@@ -1,0 +1,106 @@
+"""What only watches a run does not end it: a log folder on a full disk, and loggers that cannot write."""
+
+import errno
+import os
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import CSVLogger, Logger
+
+from lit_gan import LitGAN
+from lit_gan.callbacks import EquilibriumMonitor, GenerativeMetrics, Interpolation, SampleGrid, ValuePlot
+from tests.callbacks.test_generative import Tiny
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
+
+DATA = torch.rand(32, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def gan() -> LitGAN:
+    torch.manual_seed(0)
+    return LitGAN(PlainGenerator(), PlainDiscriminator())
+
+
+def watchers(folder) -> list[Callback]:
+    return [
+        SampleGrid(every_n_steps=2, n=4, movie=True),
+        Interpolation(every_n_steps=2, n=2, movie=True),
+        EquilibriumMonitor(every_n_steps=2, n=16),
+        ValuePlot(every_n_validations=1),
+        GenerativeMetrics(extractor=Tiny(), n_fake=20, every_n_steps=2, cache=str(folder / "cache")),
+    ]
+
+
+class Fill(Callback):
+    """Fills the disk after a step: nothing new can be made, and the system refuses to write to the log."""
+
+    def __init__(self, monkeypatch, step):
+        self.monkeypatch, self.step = monkeypatch, step
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == self.step:
+            log = Path(trainer.log_dir, "metrics.csv")
+            log.unlink(missing_ok=True)
+            log.symlink_to("/dev/full")
+            real = os.open
+            self.monkeypatch.setattr(
+                os, "open", lambda path, *a: real(path, *a) if "partial" not in str(path) else fail()
+            )
+
+
+def fail(*_, **__):
+    raise FULL
+
+
+def run(folder, callbacks, logger):
+    fitted = trainer(folder, max_epochs=2, callbacks=callbacks, logger=logger, log_every_n_steps=1)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        model = gan()
+        fitted.fit(model, loader(DATA), loader(DATA))
+    said = Counter(str(warning.message) for warning in warned if "cannot be written" in str(warning.message))
+    return torch.cat([p.detach().flatten() for p in model.parameters()]), said
+
+
+def test_training_goes_on_though_the_log_folder_is_full_and_each_path_is_named_once(tmp_path, monkeypatch):
+    undisturbed, said = run(tmp_path / "a", watchers(tmp_path), CSVLogger(tmp_path / "a"))
+    assert not said
+    weights, said = run(tmp_path / "b", [Fill(monkeypatch, 3), *watchers(tmp_path)], CSVLogger(tmp_path / "b"))
+    assert weights.equal(undisturbed)
+    folder = tmp_path / "b" / "lightning_logs" / "version_0"
+    places = {folder / name for name in ("samples", "interpolations", "value", "verdicts.jsonl", "scores.json", "")}
+    assert {Path(sentence.partition(" cannot be written")[0]) for sentence in said} == places
+    assert set(said.values()) == {1}
+    assert all("No space left on device" in sentence for sentence in said)
+    assert [path.name for path in (folder / "samples").iterdir()] == ["step-000002.png"], "nothing half written"
+
+
+class Broken(Logger):
+    """Every call that writes fails, as on a full disk or without a network."""
+
+    name, version, experiment = "broken", 0, None
+    log_metrics = log_hyperparams = log_image = save = finalize = staticmethod(fail)
+
+
+def test_a_logger_that_cannot_write_does_not_end_training_and_is_left_as_it_was(tmp_path):
+    undisturbed, _ = run(tmp_path, watchers(tmp_path), False)
+    logger = Broken()
+    before = dict(vars(logger))
+    logger.log_hyperparams = lambda *_: None  # Lightning's first call comes before training
+    weights, said = run(tmp_path, watchers(tmp_path), logger)
+    assert weights.equal(undisturbed)
+    assert list(said.values()) == [1]
+    assert "Broken cannot be written" in next(iter(said))
+    assert vars(logger).keys() == before.keys() | {"log_hyperparams"}
+
+
+def test_what_is_wrong_with_a_logger_is_still_raised(tmp_path):
+    class Wrong(Broken):
+        log_metrics = log_hyperparams = log_image = save = finalize = staticmethod(lambda *_, **__: {}["bug"])
+
+    with pytest.raises(KeyError, match="bug"):
+        run(tmp_path, [], Wrong())
