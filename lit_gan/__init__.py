@@ -3,6 +3,16 @@
 Importing lit_gan imports neither torch nor Lightning: each of its names is imported when it is first used.
 """
 
+import os
+import sys
+
+if (
+    sys.argv[:1] == ["-m"]
+    and sys.orig_argv[-len(sys.argv)].removeprefix("-m").partition(".")[0] == "lit_gan"
+    and sys.path[0] == os.getcwd()  # noqa: PTH109  (pathlib would be imported from there)
+):  # python -m lit_gan: the current folder is first, and its files would be imported in place of installed modules
+    del sys.path[0]
+
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any

@@ -3,11 +3,11 @@
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.version import __version__
 from lit_gan.cli.commands import COMMANDS, TRAINING
+from lit_gan.cli.own_parts import own_parts
 
 __all__ = ["main", "refusal"]
 
@@ -28,9 +28,9 @@ def main(args: Sequence[str] | None = None) -> None:
     arguments = [argument for argument in given if argument != "--debug"]
     if args is None:
         sys.argv[1:] = arguments  # LightningCLI reads it, and starts other processes with it
-    sys.path.insert(0, str(Path.cwd()))  # so that a user's own parts can be imported
     try:
-        _run(arguments, None if args is None else arguments)
+        with own_parts(arguments):
+            _run(arguments, None if args is None else arguments)
     except Exception as error:
         said = refusal(error)
         if said is None or "--debug" in given:
