@@ -200,6 +200,8 @@ class SampleWriter(BasePredictionWriter):
             raise LitGANError(
                 f"samples of shape {tuple(prediction.shape[1:])} are no images: take what Trainer.predict returns"
             )
+        if not prediction.isfinite().all():
+            raise LitGANError("the generator makes images of NaN or infinity: take an earlier checkpoint")
         folder = self._folder / str(dataloader_idx) if trainer.predict_loop.num_dataloaders > 1 else self._folder
         before, step = self._written[dataloader_idx], trainer.world_size
         first = before * step + trainer.global_rank  # for streams: numbers of this process alone

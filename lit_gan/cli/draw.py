@@ -132,10 +132,16 @@ def _check_images(saved: SavedGenerators, kind: str, labels: Any) -> None:
         raise LitGANError(f"samples of shape {shape} are no images, which {kind} shows: leave it out")
 
 
+def _check_finite(images: Tensor, checkpoint: str) -> None:
+    if not images.isfinite().all():
+        raise LitGANError(f"the generator of {checkpoint} makes images of NaN or infinity: take an earlier checkpoint")
+
+
 def _draw_samples(saved: SavedGenerators, options: Options) -> str:
     """Write samples as one grid, or each to a file of its own; return what was written."""
     truncation = options.truncation
     images = saved.sample(options.n or 64, options.labels, ema=options.ema, seed=options.seed, truncation=truncation)
+    _check_finite(images, options.checkpoint)
     one_grid = bool(options.path.suffix)
     if images.ndim != 4 and not (one_grid and have_a_picture(images)):
         raise LitGANError(f"samples of shape {tuple(images.shape[1:])} are no images: use LitGAN.sample in code")
@@ -158,6 +164,7 @@ def _draw_rows(saved: SavedGenerators, options: Options, kind: str) -> str:
         "a list for truncation": partial(truncation_ladder, n=n or 8, labels=labels),
     }
     images = makers[kind](saved, truncation=options.truncation, ema=options.ema, seed=options.seed)
+    _check_finite(images, options.checkpoint)
     if options.is_movie:
         save_movie([as_pillow(grid(frame)) for frame in images], options.path, _FRAME_MILLISECONDS)
     else:

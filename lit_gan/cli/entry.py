@@ -1,5 +1,6 @@
 """Entry point of ``lit-gan``: runs the command, and reports a user's error in one sentence with exit code 2."""
 
+import errno
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ __all__ = ["main", "refusal"]
 _LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 _BUGS = (AssertionError, AttributeError, LookupError, NameError)
 """Types of errors that are bugs, not a user's mistake, even if Lightning raises them."""
+_DISK = (errno.ENOSPC, errno.EROFS)  # of a full disk, and of one that cannot be written, which may name no file
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -64,7 +66,8 @@ def _train(arguments: list[str] | None) -> None:
 
 
 def _refuse(said: str) -> None:
-    print(f"error: {' '.join(said.split())}", file=sys.stderr)
+    line = " ".join(said.split())  # what a stranger's file says in it must not control the terminal
+    print("error: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=sys.stderr)
     sys.exit(2)
 
 
@@ -91,10 +94,12 @@ def _of_lightning(error: BaseException) -> str | None:
 
 
 def _of_a_file(error: BaseException) -> str | None:
-    """Return the message of an error about a file, from the operating system or for a config that is not UTF-8."""
+    """Return the message of an error about a file or a disk, or for a config that is not UTF-8; else None."""
     if isinstance(error, UnicodeDecodeError):
         return f"a config file is no text in UTF-8 ({error.reason} at byte {error.start})"
-    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else None
+    if not isinstance(error, OSError) or not (error.filename or error.errno in _DISK):
+        return None
+    return f"{error.filename or 'a file cannot be written'}: {error.strerror}"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,7 +8,8 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from lit_gan._utils.checkpoint_file import AVERAGE, Section, check_sections, read_checkpoint
+from lit_gan._utils.arguments import shown
+from lit_gan._utils.checkpoint_file import AVERAGE, NOT_READ, Section, check_sections, read_checkpoint
 from lit_gan._utils.config import Origin, rebuild
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.state_dicts import check_weights
@@ -76,6 +77,8 @@ def saved_generators(
     check_sections(checkpoint)
     said = checkpoint[Section.MODEL]
     network = rebuild(said["generator"], "generator", origin) if generator is None else generator
+    if not isinstance(network, nn.Module):
+        raise LitGANError(f"{origin.file}'s generator is {shown(network)}, and no network: {NOT_READ}")
     latent_dim = read_latent_dim(network, rebuild(said["latent_dim"], "latent_dim", origin))
     average = None if said["ema_half_life"] is None else start_average(network)
     latent: Latent = rebuild(said["latent"], "latent", origin)

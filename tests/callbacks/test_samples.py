@@ -330,3 +330,11 @@ def test_the_movie_of_a_resumed_run_has_the_pictures_of_its_earlier_versions(tmp
         fitted.fit(gan, loader(DATA), ckpt_path=path)
         fitted.save_checkpoint(tmp_path / "a.ckpt")
     assert movie_frames(tmp_path / "run" / "version_2") == 3
+
+
+def test_predictions_that_are_not_finite_are_refused_and_not_written(tmp_path):
+    gan = LitGAN(PlainGenerator(), PlainDiscriminator(), ema_half_life=None)
+    torch.nn.init.constant_(gan.generator.net[0].bias, torch.nan)
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        trainer(tmp_path, callbacks=[SampleWriter()]).predict(gan, loader(DATA))
+    assert not (tmp_path / "predictions").exists()

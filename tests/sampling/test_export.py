@@ -501,3 +501,47 @@ def test_an_old_checkpoint_is_exported(images):
     torch.save(held, path)
     export(path, generator=PlainGenerator(), onnx=False)
     assert "Not stated." in Path("generator/README.md").read_text()
+
+
+HEADING = "lit_gan.`\n\n# Free money\n\n``|x| <b>"
+
+
+def test_what_a_strangers_checkpoint_says_is_no_markdown(images):
+    """A class's name, an argument's, a score's: each stays in its line, as code."""
+    path = save(plain(), images)
+    held = torch.load(path, weights_only=True)
+    part = {"class_path": HEADING, "init_args": {HEADING: HEADING}}
+    for name in ("loss", "penalties", "augment", "discriminator"):
+        held["lit_gan"][name] = {HEADING: part} if name == "penalties" else part
+    held["lit_gan"]["generator"]["class_path"] = HEADING
+    held |= {"lit_gan_data": part, "global_step": HEADING}
+    torch.save(held, path)
+    scores = {"scores": {HEADING: 1.0}, "protocol": {HEADING: HEADING}, "stage": HEADING}
+    Path("scores.json").write_text(json.dumps(scores))
+    export(path, generator=PlainGenerator(), onnx=False)
+    card = Path("generator/README.md").read_text()
+    headings = [line for line in card.splitlines() if line.startswith("#")]
+    assert headings == ["# A GAN's generator: PlainGenerator"] + [
+        f"## {name}" for name in ("Use", "Data", "Training", "Scores", "Limits", "Licence")
+    ]
+    (row,) = [line for line in card.splitlines() if line.startswith("|") and "Free money" in line]
+    assert row.count("|") - row.count("\\|") == 3
+    for line in card.splitlines():
+        assert "Free money" not in line or "```" in line or line.startswith(' "'), line
+    assert "generator updates: not stated" in card
+
+
+@pytest.mark.parametrize("scores", [{"fid": 10**400}, {"fid": None}, {"fid": [1]}, {"fid": "1"}])
+def test_scores_that_are_no_numbers_are_refused(images, scores):
+    path = save(plain(), images)
+    Path("scores.json").write_text(json.dumps([{"scores": scores, "protocol": {}}]))
+    with pytest.raises(ValueError, match=r"scores\.json holds no evaluations"):
+        export(path, generator=PlainGenerator(), onnx=False)
+    assert not Path("generator").exists()
+
+
+def test_json_as_deep_as_a_stack_is_refused(images):
+    path = save(plain(), images)
+    Path("scores.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"scores\.json holds no evaluations"):
+        export(path, generator=PlainGenerator(), onnx=False)

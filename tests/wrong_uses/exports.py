@@ -1,5 +1,6 @@
 """Generators that cannot be exported, and folders that are no export, or no longer one."""
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -134,7 +135,22 @@ COMMAND = {
     ),
 }
 
+
+def with_digest(content: bytes):
+    """Return what writes an export whose weights are something else, of which the JSON has the digest."""
+
+    def write():
+        saying(sha256=hashlib.sha256(content).hexdigest())()
+        Path("generator/generator.safetensors").write_bytes(content)
+
+    return write
+
+
 FOLDER = {
+    "with a text for weights": read(r"^generator.safetensors holds no weights .*: export again", with_digest(b"hi")),
+    "with more images than there can be": read(
+        r"has no label_counts to read, \[1000.*: export again", saying(label_counts=[10**30])
+    ),
     "that is not there": read(
         r"there is no generator/generator.json: give a folder that lit", lambda: None, FileNotFoundError
     ),
@@ -202,5 +218,24 @@ FOLDER = {
     ),
 }
 
+PICTURES = {
+    "in a grid": Wrong(
+        command("sample", "whole.ckpt"), SystemExit, r"^the generator of whole.ckpt makes images of NaN", infinite
+    ),
+    "each in a file": Wrong(
+        command("sample", "whole.ckpt", "--output=f"), SystemExit, r"makes images of NaN or infinity: take an", infinite
+    ),
+    "between others": Wrong(
+        command("sample", "whole.ckpt", "--interpolate=auto"), SystemExit, r"of NaN or infinity: take an ea", infinite
+    ),
+    "in a movie": Wrong(
+        command("sample", "whole.ckpt", "--output=x.gif"),
+        SystemExit,
+        r"whole.ckpt makes images of NaN or inf",
+        infinite,
+    ),
+}
+
 CASES = {f"export {name}": wrong for name, wrong in COMMAND.items()}
+CASES |= {f"draw infinite images {name}": wrong for name, wrong in PICTURES.items()}
 CASES |= {f"load a generator {name}": wrong for name, wrong in FOLDER.items()}

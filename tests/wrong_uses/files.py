@@ -1,6 +1,7 @@
 """Checkpoints that are missing, cut off, damaged, malicious or another model's."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ import torch
 from lit_gan import LitGAN
 from lit_gan.losses import Hinge
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
+from lit_gan.sampling.from_checkpoint import load_generators
 from tests.support.small import Batches, loader, trainer
 from tests.wrong_uses.parts import gan
 from tests.wrong_uses.training import GOOD
@@ -70,6 +72,23 @@ def named(class_path, init_args):
     return write
 
 
+def changed(**sections):
+    """Return what writes a checkpoint with other sections."""
+
+    def write():
+        whole()
+        torch.save({**torch.load("whole.ckpt", weights_only=True), **sections}, "x.ckpt")
+
+    return write
+
+
+def compressed() -> None:
+    whole()
+    with zipfile.ZipFile("whole.ckpt") as parts, zipfile.ZipFile("x.ckpt", "w", zipfile.ZIP_DEFLATED) as written:
+        for name in parts.namelist():
+            written.writestr(name, parts.read(name))
+
+
 def another_width() -> LitGAN:
     return LitGAN(MLPGenerator(16, 1, latent_dim=4, width=8), MLPDiscriminator(**SIZE))
 
@@ -111,6 +130,30 @@ CASES = {
         ValueError,
         r"another generator, MLPGenerator\(.*width=4",
         whole,
+    ),
+    "compressed": Wrong(load(), ValueError, r"x.ckpt is damaged or no checkpoint: nothing was", compressed),
+    "of a later format": Wrong(
+        load(), ValueError, r"x.ckpt is of format 99, .* take a newer lit_gan", changed(lit_gan_format=99)
+    ),
+    "of a format before the first": Wrong(
+        load(), ValueError, r"x.ckpt is of format -1, this", changed(lit_gan_format=-1)
+    ),
+    "of no format": Wrong(load(), ValueError, r"x.ckpt is of format a str, this", changed(lit_gan_format="1")),
+    "without its generator": Wrong(load(), ValueError, r"section lit_gan lacks .*generator", changed(lit_gan={})),
+    "with a number for a generator": Wrong(
+        lambda: load_generators("x.ckpt"),
+        ValueError,
+        r"the checkpoint's generator is 3, and no network",
+        lambda: (
+            whole(),
+            changed(lit_gan={**torch.load("whole.ckpt", weights_only=True)["lit_gan"], "generator": 3})(),
+        ),
+    ),
+    "with a tensor for a description": Wrong(
+        load(), ValueError, r"section lit_gan is no description of parts", changed(lit_gan={"generator": torch.ones(1)})
+    ),
+    "with a tensor for data": Wrong(
+        load(), ValueError, r"section lit_gan_data is no description of parts", changed(lit_gan_data=torch.ones(1))
     ),
     "a part of one's own": Wrong(
         load(),

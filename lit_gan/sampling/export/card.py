@@ -1,6 +1,7 @@
 """The model card of an exported generator in Hugging Face's format: a YAML header, then sections in Markdown."""
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -69,7 +70,23 @@ _LIMITS = (
 
 
 def _name(description: Any) -> str:
-    return str(description["class_path"]).rpartition(".")[2]
+    """Return the name of a part's class; ``Generator`` if a doctored file holds something else."""
+    name = str(description["class_path"]).rpartition(".")[2]
+    return name if name.isidentifier() else "Generator"
+
+
+def _code(text: str) -> str:
+    """Return a text, perhaps a stranger's, as code in one line of Markdown that nothing in it can end."""
+    line = " ".join(text.split())
+    if "`" not in line:
+        return f"`{line}`"
+    ticks = "`" * (1 + max(map(len, re.findall("`+", line))))
+    return f"{ticks} {line} {ticks}"
+
+
+def _word(text: str) -> str:
+    """Return a name as it is if it means nothing in Markdown, else as code, also in a table."""
+    return text if re.fullmatch(r"[\w./-]+", text) else _code(text).replace("|", "\\|")
 
 
 def _header(trained: TrainedGenerator, facts: Facts) -> str:
@@ -89,7 +106,7 @@ def _what(trained: TrainedGenerator, generator: Any, facts: Facts) -> str:
     labels = f", and labels `(N,)`{classes}" if trained.conditional else ""
     images = f"{size} images in [-1, 1]" if len(facts.shape) == 3 else f"points of {size} numbers"
     lines = [
-        f"- network: `{summary(generator)}`",
+        f"- network: {_code(summary(generator))}",
         f"- weights: {'the moving average of the generator' if facts.ema else 'the generator as it was trained last'}",
         f"- input: z `(N, {trained.latent_dim})`, {latents}{labels}",
         f"- output: {images}",
@@ -109,7 +126,7 @@ generator = load_generator("."{given})
 images = generator.sample(16{labels}, seed=0)  # ({", ".join(map(str, (16, *facts.shape)))})"""
     text = f"In this folder, with `pip install 'lit-gan[export]'`:\n\n{_python(code)}"
     if not ours:
-        text += f"\n\nThe network is not lit_gan's: `{generator['class_path']}` must be at hand."
+        text += f"\n\nThe network is not lit_gan's: {_code(generator['class_path'])} must be at hand."
     return text if facts.onnx is None else f"{text}\n\n{_use_of_onnx(trained, facts.onnx)}"
 
 
@@ -137,7 +154,7 @@ def _python(code: str) -> str:
 def _data(facts: Facts) -> str:
     said = [] if facts.data is None else [facts.data]
     if facts.recorded_data is not None:
-        said.append(f"The run that wrote the checkpoint was given `{summary(facts.recorded_data)}`.")
+        said.append(f"The run that wrote the checkpoint was given {_code(summary(facts.recorded_data))}.")
     return "\n\n".join(said) or f"{NOT_STATED}.".capitalize()
 
 
@@ -166,8 +183,8 @@ def _training(facts: Facts) -> str:
 def _shown(value: Any) -> str:
     """Return a description of a part as code; of parts by name, each after its name."""
     if isinstance(value, dict) and "class_path" not in value:
-        return ", ".join(f"{name} `{summary(part)}`" for name, part in value.items())
-    return f"`{summary(value)}`"
+        return ", ".join(f"{_word(str(name))} {_code(summary(part))}" for name, part in value.items())
+    return _code(summary(value))
 
 
 def _scores(facts: Facts) -> str:
@@ -182,11 +199,11 @@ def _of_one(evaluation: dict[str, Any], facts: Facts) -> str:
     columns = {"": evaluation["scores"], "±": evaluation.get("spread"), "real data": evaluation.get("floor")}
     kept = {title: values for title, values in columns.items() if isinstance(values, dict) and values}
     rows = [
-        f"| {name} | {' | '.join(f'{values[name]:.6g}' if name in values else '' for values in kept.values())} |"
+        f"| {_word(name)} | {' | '.join(f'{values[name]:.6g}' if name in values else '' for values in kept.values())} |"
         for name in evaluation["scores"]
     ]
     table = [f"| score | {' | '.join(title or 'value' for title in kept)} |", "|---" * (len(kept) + 1) + "|", *rows]
-    of = f"{_state(evaluation, facts)}{f', in {stage}' if stage else ''}, {_whose(protocol, facts)}:"
+    of = f"{_state(evaluation, facts)}{f', in {_word(str(stage))}' if stage else ''}, {_whose(protocol, facts)}:"
     by = f"Protocol:\n\n```json\n{json.dumps(protocol, indent=1, ensure_ascii=False)}\n```"
     return "\n\n".join([of, "\n".join(table), by])
 

@@ -55,7 +55,7 @@ def _evaluations(path: Path) -> list[dict[str, Any]]:
     """Return the evaluations that a JSON file holds; raise a ValueError if it holds none or anything else."""
     try:
         held = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         held = None
     evaluations = held if isinstance(held, list) else [held]
     if not evaluations or not all(map(_is_evaluation, evaluations)):
@@ -70,7 +70,11 @@ def _is_evaluation(held: Any) -> bool:
     if not all(isinstance(part, dict) for part in by_name):
         return False
     numbers = [held.get("images_seen", 0), held.get("step", 0), *(n for part in by_name[1:] for n in part.values())]
-    return isinstance(held.get("weights", ""), str) and all(isinstance(number, (int, float)) for number in numbers)
+    return isinstance(held.get("weights", ""), str) and all(map(_is_number, numbers))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
 
 
 def _newest(evaluations: list[dict[str, Any]], images_seen: int, weights: Collection[str]) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ _ORIGIN = Origin("the folder", "load_generator(path, {}=...)")
 
 
 def _whole_numbers(least: int, *values: Any) -> bool:
-    return all(isinstance(value, int) and value >= least for value in values)
+    return all(isinstance(value, int) and least <= value < 2**63 for value in values)
 
 
 _FITS: dict[str, Callable[[Any], bool]] = {
@@ -100,7 +100,7 @@ def load_generator(
         raise LitGANError(f"{folder / WEIGHTS} is damaged, or not the file that {DESCRIPTION} describes: export again")
     network = rebuild(description["generator"], "generator", _ORIGIN) if generator is None else generator
     instance_of("generator", network, nn.Module, "DCGANGenerator()")
-    _load(network, safetensors.load(weights), description["generator"])
+    _load(network, _tensors(safetensors, weights), description["generator"])
     counts = torch.tensor(description["label_counts"], dtype=torch.int64)
     if len(counts) != number_of_classes(network):
         raise LitGANError(
@@ -116,6 +116,14 @@ def _bytes(path: Path) -> bytes:
     if not path.is_file():
         raise MissingFileError(f"there is no {path}: give a folder that lit-gan export wrote")
     return path.read_bytes()
+
+
+def _tensors(safetensors: Any, content: bytes) -> dict[str, Tensor]:
+    """Return the tensors in a file's content; raise a ValueError if it holds none, though its digest is right."""
+    try:
+        return safetensors.load(content)
+    except Exception as error:  # safetensors documents no types of errors
+        raise LitGANError(f"{WEIGHTS} holds no weights ({' '.join(str(error).split())}): export again") from error
 
 
 def _description(path: Path) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _facts(checkpoint: str, held: dict[str, Any], saved: SavedGenerators, option
     return Facts(
         model=held[Section.MODEL],
         ema=options.ema and saved.ema_generator is not None,
-        step=held.get("global_step"),
+        step=step if isinstance(step := held.get("global_step"), int) else None,
         images_seen=saved.images_seen,
         weights=weights,
         shape=(),
