@@ -33,6 +33,6 @@ def report(run_folder: str, output: str | None = None, pictures: int = 40) -> Pa
     html = page(read(Path(run_folder)), pictures, __version__)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as partial:
-        partial.write_text(html, encoding="utf-8")
+        partial.write_text(html, encoding="utf-8", errors="backslashreplace")
     print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return path

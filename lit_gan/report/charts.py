@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 __all__ = ["Chart", "Curve", "draw"]
@@ -35,13 +35,15 @@ def draw(chart: Chart) -> str:
     """Return a chart as an HTML ``<figure>``.
 
     A curve of more than 400 points is drawn as means of successive points, and the caption says of how many. Values
-    that are not finite are left out, and the caption counts them.
+    that are not finite, or whose differences may not be, are left out, and the caption counts them.
     """
-    finite = {c.name: [p for p in c.points if math.isfinite(p[0]) and math.isfinite(p[1])] for c in chart.curves}
+    if chart.level is not None and not _drawable(chart.level):
+        chart = replace(chart, level=None)
+    finite = {c.name: [p for p in c.points if _drawable(*p)] for c in chart.curves}
     left_out = sum(len(c.points) - len(finite[c.name]) for c in chart.curves)
     many = {name: -(-len(points) // _MOST) for name, points in finite.items()}
     lines = {name: _means(points, many[name]) for name, points in finite.items() if points}
-    bands = {c.name: [b for b in c.band if all(map(math.isfinite, b))] for c in chart.curves}
+    bands = {c.name: [b for b in c.band if _drawable(*b)] for c in chart.curves}
     xs = [x for points in lines.values() for x, _ in points]
     ys = [y for points in lines.values() for _, y in points] + [
         y for b in bands.values() for _, *ends in b for y in ends
@@ -66,6 +68,10 @@ def draw(chart: Chart) -> str:
                 f'<circle class="c{number}" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="3"/>' for x, y in points
             ]
     return _figure(chart, "".join(parts), notes)
+
+
+def _drawable(*numbers: float) -> bool:
+    return all(abs(number) < 1e300 and (number == 0 or abs(number) > 1e-300) for number in numbers)
 
 
 def _figure(chart: Chart, inside: str, notes: list[str]) -> str:
@@ -132,6 +138,6 @@ def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:
         return [low]
     rough = (high - low) / wanted
     power = 10 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
+    step = next((power * m for m in (1, 2, 5) if power * m >= rough), power * 10)
     first, last = math.ceil(low / step), math.floor(high / step)
     return [float(f"{i * step:.12g}") for i in range(first, last + 1)]

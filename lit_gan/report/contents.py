@@ -139,7 +139,8 @@ def _score_chart(title: str, name: str, entries: list[dict[str, Any]]) -> Chart:
 
 def _says(of: dict[str, Any]) -> str:
     averaged = " of the averaged generator" if of.get("ema") else ""
-    sets = f", mean of {of['sets']} sets, the band their standard deviation" if of.get("sets", 1) > 1 else ""
+    several = of.get("sets", 1) not in (0, 1)
+    sets = f", mean of {of['sets']} sets, the band their standard deviation" if several else ""
     real = f"{of.get('n_real')} real ones ({of.get('split')})"
     return f"{of.get('n_fake')} generated samples{averaged} against {real}{sets}."
 

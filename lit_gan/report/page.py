@@ -1,6 +1,7 @@
 """HTML page of a run: one file that includes its style, script and pictures."""
 
 import base64
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
@@ -8,6 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
+
+from PIL import Image
 
 from lit_gan.callbacks.verdict import FINE
 from lit_gan.data.images import evenly
@@ -41,10 +44,19 @@ def page(run: Run, pictures: int, version: str) -> str:
         _numbers(run),
         _verdicts(run.verdicts),
         *(_text(name, text) for name, text in run.texts.items()),
+        _left_out(run.left_out),
         f'<p class="soft">Written by lit_gan {escape(version)}, {datetime.now():%Y-%m-%d %H:%M}.</p>',
     ]
     template = Template(files("lit_gan.report").joinpath("page.html").read_text(encoding="utf-8"))
     return template.substitute(title=escape(title), body="\n".join(filter(None, parts)))
+
+
+def _left_out(clauses: Sequence[str], most: int = 20) -> str:
+    """Return a line about the files that were not read, ``most`` of them by name."""
+    if not clauses:
+        return ""
+    more = f"; and {len(clauses) - most} more" if len(clauses) > most else ""
+    return f'<p class="soft">Left out: {escape("; ".join(clauses[:most]) + more)}.</p>'
 
 
 def _verdict(verdicts: Sequence[dict[str, Any]]) -> str:
@@ -57,8 +69,9 @@ def _verdict(verdicts: Sequence[dict[str, Any]]) -> str:
 
 
 def _pictures(name: str, found: Sequence[tuple[int, Path]], most: int) -> str:
-    chosen = evenly(found, most)
-    last = len(chosen) - 1
+    wanted = evenly(found, most)
+    chosen = [(step, path) for step, path in wanted if _is_png(path)]
+    last, bad = len(chosen) - 1, len(wanted) - len(chosen)
     images = [
         f'<img src="{_inside(path)}" data-step="{step}" alt="{escape(name)} after {step} generator updates"'
         f"{'' if i == last else ' hidden'}>"
@@ -68,8 +81,21 @@ def _pictures(name: str, found: Sequence[tuple[int, Path]], most: int) -> str:
         f'<input type="range" hidden min="0" max="{last}" value="{last}" step="1" aria-label="Generator updates">'
         "<output></output>"
     )
-    some = f'<p class="soft">{len(chosen)} of {len(found)} pictures.</p>' if len(chosen) < len(found) else ""
-    return f'<section class="pictures"><h2>{escape(name.capitalize())}</h2>{"".join(images)}{slider}{some}</section>'
+    some = f"{len(chosen)} of {len(found)} pictures.{f' {bad} cannot be decoded.' if bad else ''}"
+    parts = [*images, slider if chosen else "", f'<p class="soft">{some}</p>' if len(chosen) < len(found) else ""]
+    return f'<section class="pictures"><h2>{escape(name.capitalize())}</h2>{"".join(parts)}</section>'
+
+
+def _is_png(path: Path) -> bool:
+    """Tell whether a file is a whole picture, of a size that a browser can show."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Pillow's, of a picture that takes much memory
+            with Image.open(path, formats=["PNG"]) as picture:
+                picture.verify()
+    except Exception:  # Pillow raises errors of many types on a damaged file
+        return False
+    return True
 
 
 def _inside(path: Path) -> str:

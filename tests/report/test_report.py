@@ -3,15 +3,26 @@
 import csv
 import json
 import math
+import os
 import re
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lit_gan import LitGANError
 from lit_gan.cli import main
 from lit_gan.cli.report import report
 from lit_gan.data.images import evenly, save_png
 from lit_gan.report.charts import Chart, Curve, draw
+
+KEYS = st.sampled_from(
+    ["step", "scores", "protocol", "stage", "fid", "sets", "ema", "state", "says", "n_fake", "floor"]
+)
 
 
 def a_run(folder, steps=3):
@@ -140,6 +151,16 @@ def test_a_part_of_it_makes_a_page_too(tmp_path):
         assert report(str(run)).exists()
 
 
+def scored(**changes):
+    """Return what changes an evaluation of a run."""
+
+    def change(run):
+        first, *others = json.loads((run / "scores.json").read_text())
+        (run / "scores.json").write_text(json.dumps([{**first, **changes}, *others]))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
@@ -147,6 +168,18 @@ def test_a_part_of_it_makes_a_page_too(tmp_path):
         (lambda run: (run / "verdicts.jsonl").write_text('{"state": "plays"}'), "verdicts.jsonl is damaged"),
         (lambda run: (run / "verdicts.jsonl").write_text('{"step": "<script>"}'), "verdicts.jsonl is damaged"),
         (lambda run: (run / "metrics.csv").write_text("step,a\n1,x\n"), "metrics.csv is no log of metrics .*'x'"),
+        (lambda run: (run / "metrics.csv").write_text("step,a\n1," + "1" * 131_073), "metrics.csv is no log .*131072"),
+        (lambda run: (run / "metrics.csv").write_bytes(b"step,a\n1,\xff\n"), "metrics.csv is no log of metrics"),
+        (lambda run: (run / "metrics.csv").write_text("step,a\n1,2,3\n"), "metrics.csv is no log of metrics"),
+        (lambda run: (run / "scores.json").write_text("[" * 100_000), "scores.json is damaged"),
+        (lambda run: (run / "scores.json").write_text("null"), "scores.json is damaged"),
+        (lambda run: (run / "scores.json").write_bytes(b"\xff"), "scores.json is damaged"),
+        (scored(scores=None), "scores.json is damaged"),
+        (scored(scores={"fid": "1"}), "scores.json is damaged"),
+        (scored(floor={"fid": None}), "scores.json is damaged"),
+        (scored(spread=[1]), "scores.json is damaged"),
+        (scored(step=10**400), "scores.json is damaged"),
+        (scored(stage=1), "scores.json is damaged"),
     ],
 )
 def test_damaged_files_are_named(tmp_path, damage, says):
@@ -169,3 +202,82 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit):
             main(["report", *arguments])
         assert says in capsys.readouterr().err
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=3), inner, max_size=5),
+    max_leaves=8,
+)
+NUMBERS = st.floats() | st.sampled_from([1e308, -1e308, 5e-324, 10**300, 10**400, True, None])
+EVALUATIONS = st.fixed_dictionaries(
+    {"step": NUMBERS, "scores": st.dictionaries(KEYS, NUMBERS), "protocol": st.dictionaries(KEYS, JSON)},
+    optional={"stage": JSON, "spread": st.dictionaries(KEYS, NUMBERS), "floor": st.dictionaries(KEYS, NUMBERS)},
+)
+CELLS = NUMBERS.map(str) | st.text(max_size=3)
+ROWS = st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=4)
+
+
+@given(JSON | st.lists(EVALUATIONS, max_size=3), st.lists(JSON, max_size=3), ROWS)
+def test_a_page_or_a_sentence_of_whatever_the_files_hold(scores, verdicts, rows):
+    with TemporaryDirectory() as folder:
+        run = Path(folder)
+        (run / "scores.json").write_text(json.dumps(scores))
+        (run / "verdicts.jsonl").write_text("\n".join(map(json.dumps, verdicts)))
+        with (run / "metrics.csv").open("w", newline="", encoding="utf-8", errors="replace") as file:
+            csv.writer(file).writerows([["step", "val/value", "own"], *rows])
+        for name in ("scores.json", "verdicts.jsonl", "metrics.csv"):  # one by one: a damaged one hides the next
+            with suppress(LitGANError):
+                assert report(folder).read_text().endswith("</html>\n")
+            (run / name).unlink()
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=5), NUMBERS)
+def test_any_curve_is_drawn(points, level):
+    numbers = [(float(min(x or 0, 1e308)), float(min(y or 0, 1e308))) for x, y in points]
+    level = None if level is None else float(min(level, 1e308))
+    figure = draw(Chart("t", "", [Curve("a", numbers, [(x, y, y) for x, y in numbers])], level, "level"))
+    assert not re.search(r'points="[^"]*(nan|inf)', figure)
+
+
+def test_links_out_of_the_folder_are_not_followed(tmp_path):
+    secret = tmp_path / "secret"
+    a_run(secret)
+    run = a_run(tmp_path / "run", steps=1)
+    for name in ("config.yaml", "scores.json"):
+        (run / name).unlink()
+        (run / name).symlink_to(secret / name)
+    (run / "verdicts.jsonl").unlink()
+    os.mkfifo(run / "verdicts.jsonl")
+    (run / "hparams.yaml").unlink()
+    (run / "hparams.yaml").symlink_to(run / "hparams.yaml")
+    (run / "others").symlink_to(secret / "samples")
+    (run / "samples" / "step-000020.png").symlink_to(secret / "samples" / "step-000020.png")
+    (run / "samples" / "step-000030.png").symlink_to("/dev/zero")
+    (run / "samples" / "step-000040.png").symlink_to("step-000010.png")  # of the folder itself
+    (run / "report.html").symlink_to(secret / "report.html")
+    html = report(str(run)).read_text()
+    assert re.findall(r'data-step="(\d+)"', html) == ["10", "40"]
+    assert "alert(1)" not in html
+    assert not (secret / "report.html").exists(), "the link is replaced, not written through"
+    for name in ("config.yaml", "scores.json", "verdicts.jsonl", "hparams.yaml", "samples/step-000030.png"):
+        assert f"{name} leads out of the folder" in html or f"{name} is no file" in html
+
+
+def test_a_file_larger_than_memory_is_left_out(tmp_path):
+    run = a_run(tmp_path / "run")
+    with (run / "config.yaml").open("wb") as file:
+        file.truncate(10**12)  # without content, and without room on the disk
+    assert "config.yaml has more than 500 MB" in report(str(run)).read_text()
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"<svg/>", "cut", "flipped"])
+def test_pictures_that_are_none_are_counted(tmp_path, content):
+    run = a_run(tmp_path / "run")
+    path = run / "samples" / "step-000020.png"
+    whole = path.read_bytes()
+    changed = {"cut": whole[:40], "flipped": whole[:45] + bytes([whole[45] ^ 1]) + whole[46:]}
+    path.write_bytes(changed.get(content, content))
+    html = report(str(run)).read_text()
+    assert re.findall(r'data-step="(\d+)"', html) == ["10", "30"]
+    assert "2 of 3 pictures. 1 cannot be decoded." in html

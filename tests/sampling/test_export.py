@@ -503,7 +503,7 @@ def test_an_old_checkpoint_is_exported(images):
     assert "Not stated." in Path("generator/README.md").read_text()
 
 
-HEADING = "lit_gan.`\n\n# Free money\n\n``|x| <b>"
+HEADING = "lit_gan.`\n\n# Free money\n\n``|x| <b> \ud800"
 
 
 def test_what_a_strangers_checkpoint_says_is_no_markdown(images):

@@ -7,7 +7,7 @@ from typing import Any
 
 from lit_gan._utils.errors import LitGANError, MissingFileError
 
-__all__ = ["of_a_file", "of_the_run"]
+__all__ = ["is_evaluation", "of_a_file", "of_the_run"]
 
 
 def of_the_run(checkpoint: Path, images_seen: int, weights: Collection[str]) -> list[dict[str, Any]]:
@@ -58,19 +58,21 @@ def _evaluations(path: Path) -> list[dict[str, Any]]:
     except (ValueError, RecursionError):
         held = None
     evaluations = held if isinstance(held, list) else [held]
-    if not evaluations or not all(map(_is_evaluation, evaluations)):
+    if not evaluations or not all(map(is_evaluation, evaluations)):
         raise LitGANError(f"{path} holds no evaluations as GenerativeMetrics and lit-gan evaluate write them: move it")
     return evaluations
 
 
-def _is_evaluation(held: Any) -> bool:
+def is_evaluation(held: Any) -> bool:
+    """Tell whether plain data is an evaluation: scores and a protocol, of the types that GenerativeMetrics writes."""
     if not isinstance(held, dict) or not {"scores", "protocol"} <= held.keys():
         return False
     by_name = [held["protocol"], *(held.get(name, {}) for name in ("scores", "spread", "floor"))]
     if not all(isinstance(part, dict) for part in by_name):
         return False
     numbers = [held.get("images_seen", 0), held.get("step", 0), *(n for part in by_name[1:] for n in part.values())]
-    return isinstance(held.get("weights", ""), str) and all(map(_is_number, numbers))
+    texts = held.get("weights", ""), held.get("stage", "")
+    return all(isinstance(text, str) for text in texts) and all(map(_is_number, numbers))
 
 
 def _is_number(value: Any) -> bool:

@@ -95,7 +95,10 @@ def _write(trained: TrainedGenerator, path: Path, facts: Facts, onnx: bool) -> F
         facts = facts._replace(shape=_shape(trained))
         facts = facts._replace(onnx=write_onnx(trained, folder / ONNX) if onnx else None)
         write_generator(trained, folder, _about(facts))
-        (folder / CARD).write_text(card(trained, describe(trained.network), facts), encoding="utf-8")
+        text = card(trained, describe(trained.network), facts)
+        (folder / CARD).write_text(
+            text, encoding="utf-8", errors="backslashreplace"
+        )  # a text may hold half a character
     return facts
 
 
