@@ -1,7 +1,7 @@
 """Draw held-out V(G, D) of a run against the equilibrium: python examples/plot_value.py RUN_FOLDER [PICTURE].
 
 From the run's log alone; :class:`lit_gan.callbacks.ValuePlot` draws the same during training. Needs the extra
-``plots``: pip install "lit-gan[plots]".
+``plots``: pip install ".[plots]", in a clone of lit_gan.
 """
 
 import csv

@@ -13,7 +13,7 @@ import yaml
 
 from lit_gan.cli import main
 
-pytest.importorskip("wandb", reason='needs wandb: pip install "lit-gan[wandb]"')
+pytest.importorskip("wandb", reason='needs wandb: pip install ".[wandb]"')
 sweeps = pytest.importorskip("sweeps", reason="needs W&B's package sweeps, which make test installs")
 
 from wandb.sdk.launch.sweeps import utils  # noqa: E402

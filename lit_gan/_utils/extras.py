@@ -22,4 +22,4 @@ def optional(package: str, extra: str, who: str) -> Any:
     try:
         return import_module(package)
     except ImportError as error:
-        raise MissingExtraError(f'{who} needs {package}: pip install "lit-gan[{extra}]"') from error
+        raise MissingExtraError(f'{who} needs {package}: pip install ".[{extra}]", in a clone of lit_gan') from error

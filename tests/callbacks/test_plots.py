@@ -203,7 +203,7 @@ def test_unknown_densities_are_refused_before_training(tmp_path):
 def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch, callback):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     gan = game()
-    with pytest.raises(ImportError, match=r'pip install "lit-gan\[plots\]"'):
+    with pytest.raises(ImportError, match=r'pip install "\.\[plots\]"'):
         trainer(tmp_path, callbacks=[callback]).fit(gan, mixture())
     assert gan.images_seen == 0
 

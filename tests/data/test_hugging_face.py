@@ -170,5 +170,5 @@ def test_rows_without_a_class_or_a_picture(tmp_path):
 
 def test_datasets_is_asked_for_by_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(ImportError, match=r'HuggingFaceImages needs datasets: pip install "lit-gan\[hf\]"'):
+    with pytest.raises(ImportError, match=r'HuggingFaceImages needs datasets: pip install "\.\[hf\]"'):
         HuggingFaceImages("x")

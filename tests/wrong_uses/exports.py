@@ -113,10 +113,10 @@ COMMAND = {
     ),
     "of infinite images": of(r"\(MLPGenerator\) makes images of NaN or infinity: no export", given=infinite),
     "without its extra": Wrong(
-        without("safetensors.torch"), SystemExit, r"lit-gan export needs safetensors.torch: pip install \"lit-gan\[exp"
+        without("safetensors.torch"), SystemExit, r"lit-gan export needs safetensors.torch: pip install \"\.\[exp"
     ),
     "of ONNX without its extra": Wrong(
-        without("onnxruntime"), SystemExit, r"lit-gan export needs onnxruntime: pip install \"lit-gan\[exp", whole
+        without("onnxruntime"), SystemExit, r"lit-gan export needs onnxruntime: pip install \"\.\[exp", whole
     ),
     "of a generator of one's own": Wrong(
         command("export", "x.ckpt"),

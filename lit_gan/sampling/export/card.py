@@ -124,7 +124,7 @@ def _use(trained: TrainedGenerator, generator: Any, facts: Facts) -> str:
 
 generator = load_generator("."{given})
 images = generator.sample(16{labels}, seed=0)  # ({", ".join(map(str, (16, *facts.shape)))})"""
-    text = f"In this folder, with `pip install 'lit-gan[export]'`:\n\n{_python(code)}"
+    text = f"In this folder, with lit_gan (`pip install '.[export]'`, in a clone of it):\n\n{_python(code)}"
     if not ours:
         text += f"\n\nThe network is not lit_gan's: {_code(generator['class_path'])} must be at hand."
     return text if facts.onnx is None else f"{text}\n\n{_use_of_onnx(trained, facts.onnx)}"
