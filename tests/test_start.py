@@ -119,6 +119,13 @@ def test_a_refusal_is_known_by_its_class_and_not_by_the_source(monkeypatch):
     assert refusal(bug.value) is None
 
 
+def test_a_sentence_does_not_control_the_terminal(capsys):
+    """It may quote a stranger's file."""
+    with pytest.raises(SystemExit):
+        main(["sample", "\x1b[2Jnone\x07\ud800.ckpt"])
+    assert capsys.readouterr().err == "error: there is no checkpoint \\x1b[2Jnone\\x07\\ud800.ckpt\n"
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_debug_shows_the_traceback(capsys, debug):
     arguments = ["sample", "none.ckpt", *(["--debug"] if debug else [])]

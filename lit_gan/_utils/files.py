@@ -45,8 +45,7 @@ def atomic_write(path: Path, sync: bool = True) -> Iterator[Path]:
         if sync:
             _sync(path.parent)
     except OSError as error:
-        if error.errno is not None:
-            error.filename = str(path)  # in place of the partial file, or of none
+        _name(error, path)
         raise
     finally:
         _remove(partial)
@@ -81,9 +80,18 @@ def atomic_folder(path: Path, replaceable: Collection[str], mark: str) -> Iterat
             _sync(written)
         _exchange(new, path, aside)
         _sync(path.parent)
+    except OSError as error:
+        _name(error, path)
+        raise
     finally:
         if path.exists() or not _holds_the_old(aside):
             _remove(aside)
+
+
+def _name(error: OSError, path: Path) -> None:
+    """Let an error of the operating system name ``path``, in place of the partial file or of none."""
+    if error.errno is not None:
+        error.filename = str(path)
 
 
 def _exchange(new: Path, path: Path, aside: Path) -> None:
