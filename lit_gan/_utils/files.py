@@ -194,11 +194,14 @@ def expanded(path: str | Path) -> Path:
 
 
 def _sync(path: Path) -> None:
-    """Flush a file, or the list of names in a folder, to the disk."""
+    """Flush a file, or the list of names in a folder, to the disk, if its file system knows how to."""
     if path.is_dir() and os.name == "nt":  # Windows cannot open a folder
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

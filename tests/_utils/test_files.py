@@ -155,6 +155,16 @@ def test_a_disk_that_fails_at_any_call_leaves_the_old_or_the_new(tmp_path, monke
     assert found["generator/a.txt"] == found["generator/mark"]
 
 
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_cannot_flush_is_written_to(tmp_path, monkeypatch, number):
+    def fails(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fails)
+    write(tmp_path / "a", "whole")
+    assert contents(tmp_path) == {"a": "whole"}
+
+
 @pytest.fixture
 def homeless(monkeypatch):
     monkeypatch.delenv("HOME", raising=False)
