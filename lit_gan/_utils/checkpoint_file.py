@@ -10,6 +10,7 @@ import torch
 from fsspec.core import url_to_fs
 from torch import Tensor
 
+from lit_gan._utils.arguments import shown
 from lit_gan._utils.errors import LitGANError, MissingFileError
 
 __all__ = [
@@ -66,7 +67,8 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         raise LitGANError(f"{path} is no checkpoint: {NOT_READ}")
     number = checkpoint.get(Section.FORMAT, 0)
     if type(number) is not int or not 0 <= number <= FORMAT:
-        said = number if _is_small(number) else f"a {type(number).__name__}"
+        short = _is_small(number) or number is None or isinstance(number, (float, str))
+        said = shown(number) if short else f"a {type(number).__name__}"
         raise LitGANError(f"{path} is of format {said}, this lit_gan reads up to {FORMAT}: take a newer lit_gan")
     return checkpoint
 

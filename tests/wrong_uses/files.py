@@ -138,7 +138,7 @@ CASES = {
     "of a format before the first": Wrong(
         load(), ValueError, r"x.ckpt is of format -1, this", changed(lit_gan_format=-1)
     ),
-    "of no format": Wrong(load(), ValueError, r"x.ckpt is of format a str, this", changed(lit_gan_format="1")),
+    "of no format": Wrong(load(), ValueError, r"x.ckpt is of format '1', this", changed(lit_gan_format="1")),
     "without its generator": Wrong(load(), ValueError, r"section lit_gan lacks .*generator", changed(lit_gan={})),
     "with a number for a generator": Wrong(
         lambda: load_generators("x.ckpt"),
