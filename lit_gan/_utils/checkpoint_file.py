@@ -2,7 +2,7 @@
 
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ __all__ = [
     "FORMAT",
     "NOT_READ",
     "Section",
+    "check_arguments",
     "check_sections",
     "check_whole",
     "differences",
@@ -134,15 +135,19 @@ def check_sections(checkpoint: dict[str, Any]) -> None:
     for section in (Section.MODEL, Section.DATA):
         if not _describes(checkpoint.get(section)):
             raise LitGANError(f"the checkpoint's section {section} is no description of parts: {NOT_READ}")
-    missing = sorted(_ARGUMENTS - checkpoint[Section.MODEL].keys())
-    if missing:
-        raise LitGANError(f"the checkpoint's section {Section.MODEL} lacks {', '.join(missing)}: {NOT_READ}")
     state = checkpoint["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(n, str) and _is_plain(t) for n, t in state.items()):
         raise LitGANError("the checkpoint's state_dict holds more than tensors: nothing was read from it")
     for name in _COUNTS & state.keys():
         if state[name].dtype != torch.int64 or (state[name] < 0).any():
             raise LitGANError(f"the checkpoint's {name} is no count: {NOT_READ}")
+
+
+def check_arguments(checkpoint: dict[str, Any], given: Collection[str] = ()) -> None:
+    """Raise if the section of the model lacks an argument that LitGAN needs, and that is not ``given``."""
+    missing = sorted(_ARGUMENTS - checkpoint[Section.MODEL].keys() - set(given))
+    if missing:
+        raise LitGANError(f"the checkpoint's section {Section.MODEL} lacks {', '.join(missing)}: {NOT_READ}")
 
 
 def _is_plain(tensor: Any) -> bool:

@@ -32,7 +32,7 @@ def check_weights(checkpoint: dict[str, Any], own: Mapping[str, Tensor], part: C
         there = "with" if any(n.startswith(AVERAGE) for n in saved) else "without"
         raise LitGANError(
             f"the checkpoint was written {there} an averaged generator, this model has "
-            f"{'none' if there == 'with' else 'one'}: set ema_half_life to {described['ema_half_life']}"
+            f"{'none' if there == 'with' else 'one'}: set ema_half_life to {described.get('ema_half_life')}"
         )
     name = next((n for n in differing if not n.startswith(AVERAGE)), next(iter(differing)))
     kind = name.partition(".")[0].replace("penalty_states", "penalties")

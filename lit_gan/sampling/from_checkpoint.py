@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gan._utils.arguments import shown
-from lit_gan._utils.checkpoint_file import AVERAGE, NOT_READ, Section, check_sections, read_checkpoint
+from lit_gan._utils.checkpoint_file import AVERAGE, NOT_READ, Section, check_arguments, check_sections, read_checkpoint
 from lit_gan._utils.config import Origin, rebuild
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.state_dicts import check_weights
@@ -75,6 +75,7 @@ def saved_generators(
         ValueError: as :func:`load_generators`, except for a damaged file.
     """
     check_sections(checkpoint)
+    check_arguments(checkpoint)
     said = checkpoint[Section.MODEL]
     network = rebuild(said["generator"], "generator", origin) if generator is None else generator
     if not isinstance(network, nn.Module):

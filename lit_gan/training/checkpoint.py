@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from lit_gan._utils.checkpoint_file import AVERAGE, Section, check_sections
+from lit_gan._utils.checkpoint_file import AVERAGE, Section, check_arguments, check_sections
 from lit_gan._utils.config import describe, describe_optimizer, rebuild
 from lit_gan._utils.representation import argument_names
 from lit_gan._utils.state_dicts import check_weights
@@ -35,6 +35,7 @@ def model_arguments(model: nn.Module, base: type) -> dict[str, Any]:
 def saved_arguments(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments for ``cls`` rebuilt from a checkpoint; those in ``given`` replace them."""
     check_sections(checkpoint)
+    check_arguments(checkpoint, given)
     parameters = inspect.signature(cls).parameters.values()
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
     known = checkpoint[Section.MODEL].keys() if takes_all else argument_names(cls)
