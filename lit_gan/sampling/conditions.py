@@ -14,6 +14,7 @@ __all__ = [
     "call_with_condition",
     "check_label_range",
     "condition_mode",
+    "described",
     "forward_parameters",
     "needs_labels",
     "number_of_classes",
@@ -75,9 +76,15 @@ def read_labels(labels: Any, n: int) -> Tensor:
         ValueError: ``labels`` is not a tensor of one integer for each of ``n`` images.
     """
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.shape != (n,):
-        kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else f"a {type(labels).__name__}"
-        raise LitGANError(f"labels are {kind}: give one class for each image, a tensor of integers of shape ({n},)")
+        raise LitGANError(
+            f"labels are {described(labels)}: give one class for each image, a tensor of integers of shape ({n},)"
+        )
     return labels.long()
+
+
+def described(labels: Any) -> str:
+    """Return the dtype and the shape of a tensor, or the type of anything else, for an error."""
+    return f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else f"a {type(labels).__name__}"
 
 
 def sample_labels(

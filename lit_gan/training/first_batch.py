@@ -153,8 +153,8 @@ def _size(images: Tensor) -> str:
 
 
 def check_range(images: Tensor) -> None:
-    """Refuse float images that are not in [-1, 1], or that seem to be in [0, 1]."""
-    if images.ndim == 2 or not images.is_floating_point():
+    """Refuse float images ``(N, C, H, W)`` that are not in [-1, 1], or seem to be in [0, 1]; pass any other data."""
+    if images.ndim != 4 or not images.is_floating_point():
         return
     low, high = float(images.min()), float(images.max())
     if high > 1.01 or low < -1.01:
@@ -172,21 +172,34 @@ def check_range(images: Tensor) -> None:
 def _check_shape(fake: Tensor, real: Tensor, generator: nn.Module) -> None:
     if fake.shape == real.shape:
         return
-    kind = "vectors" if real.ndim == 2 else "images"
-    if real.ndim == 3:
-        way_out = "give images (N, C, H, W), x[:, None]"
-    elif real.ndim == 4 and real.shape[-1] in (1, 3) and real.shape[1] not in (1, 3):
-        way_out = "give images (N, C, H, W), x.permute(0, 3, 1, 2)"
-    elif not real.ndim == fake.ndim == 4:
-        way_out = f"give a generator of {_size(real)} {kind}"
-    elif fake.shape[-2:] != real.shape[-2:]:
-        way_out = f"set image_size={fake.shape[-1]} on the data or {real.shape[-1]} on the generator"
-    else:
-        way_out = f"set channels={real.shape[1]} on the generator and the discriminator"
     raise LitGANError(
-        f"the generator ({type(generator).__name__}) makes {_size(fake)} samples, the data has {_size(real)} {kind}: "
-        f"{way_out}"
+        f"the generator ({type(generator).__name__}) makes {_size(fake)} samples, the data has {_size(real)} "
+        f"{_kind(real)}: {_way_to_fit(fake, real)}"
     )
+
+
+def _kind(samples: Tensor) -> str:
+    return {2: "vectors", 4: "images"}.get(samples.ndim, "samples")
+
+
+def _way_to_fit(fake: Tensor, real: Tensor) -> str:
+    """Return advice for data and a generator of different shapes."""
+    if real.ndim == 3 and fake.ndim == 4:
+        return "if they are images, give (N, C, H, W), x[:, None]"
+    if real.ndim == 4 and real.shape[-1] in (1, 3) and real.shape[1] not in (1, 3):
+        return "give images (N, C, H, W), x.permute(0, 3, 1, 2)"
+    if not real.ndim == fake.ndim == 4:
+        return f"give a generator of {_size(real)} {_kind(real)}"
+    if fake.shape[-2:] == real.shape[-2:]:
+        return f"set channels={real.shape[1]} on the generator and the discriminator"
+    if _is_square(fake) and _is_square(real):
+        return f"set image_size={fake.shape[-1]} on the data or {real.shape[-1]} on the generator"
+    height, width = fake.shape[-2:]
+    return f"crop or resize the data to {height}×{width}, or give a generator of {_size(real)} images"
+
+
+def _is_square(images: Tensor) -> bool:
+    return images.shape[-2] == images.shape[-1]
 
 
 # Prefixes of the names of autograd nodes that reshape, copy or clamp, behind which a bounded output is looked for.

@@ -1,5 +1,7 @@
 """What is looked at in a batch and in networks, when, and what passes; the wrong uses are in ``tests/wrong_uses``."""
 
+from functools import cache
+
 import pytest
 import torch
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
@@ -9,6 +11,7 @@ from lit_gan import LitGAN
 from lit_gan.callbacks import SampleGrid
 from lit_gan.networks import MLPGenerator
 from lit_gan.sampling.conditions import condition_mode
+from lit_gan.training import batch
 from lit_gan.training.batch import unpack
 from lit_gan.training.checks import check_trainer
 from lit_gan.training.distributed import check_strategy
@@ -43,9 +46,51 @@ def test_fewer_labels_than_images(tmp_path):
         trainer(tmp_path).fit(dcgan(classes=4), data)
 
 
-def test_labels_that_no_network_takes_are_not_looked_at(tmp_path):
-    data = torch.utils.data.DataLoader([{"image": GOOD, "label": ["a"] * 8}], batch_size=None)
-    trainer(tmp_path).fit(gan(), data)
+@pytest.mark.parametrize("labels", [["a"] * 8, torch.zeros(8), torch.zeros(4, dtype=torch.int64), {"caption": GOOD}])
+def test_labels_that_no_network_takes_are_refused_if_they_are_not_classes(tmp_path, labels):
+    data = torch.utils.data.DataLoader([{"image": GOOD, "label": labels}], batch_size=None)
+    with pytest.raises(ValueError, match="next to 8 images, and no network takes them"):
+        trainer(tmp_path).fit(gan(), data)
+
+
+def test_a_second_loader_is_not_dropped(tmp_path):
+    loaders = [torch.utils.data.DataLoader(GOOD, 8), torch.utils.data.DataLoader(-GOOD, 8)]
+    with pytest.raises(ValueError, match=r"torch.float32 \(8, 1, 4, 4\) .* no network takes them"):
+        trainer(tmp_path).fit(gan(), loaders)
+    with pytest.raises(ValueError, match=r"labels are torch.float32 \(8, 1, 16, 16\)"):
+        trainer(tmp_path).fit(dcgan(classes=4), [torch.utils.data.DataLoader(IMAGES_16, 8)] * 2)
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None], LABELS.int(), LABELS > 1])
+def test_classes_that_no_network_takes_are_logged_once(tmp_path, labels, monkeypatch):
+    said = []
+    monkeypatch.setattr(batch, "_log_once", cache(said.append))
+    trainer(tmp_path).fit(gan(), loader(GOOD, torch.zeros_like(labels)))
+    assert not said, "one class is none"
+    for _ in range(2):
+        trainer(tmp_path, num_sanity_val_steps=1).fit(gan(), loader(GOOD, labels), loader(GOOD, labels))
+    assert len(said) == 1
+    assert "classes, which no network takes" in said[0]
+
+
+def test_other_keys_of_a_batch_are_named(tmp_path):
+    data = torch.utils.data.DataLoader([{"image": GOOD, "label": LABELS, "caption": ["a"] * 8}], batch_size=None)
+    with pytest.warns(UserWarning, match=r"keys \['image', 'label', 'caption'\] .* the others are ignored"):
+        trainer(tmp_path).fit(gan(), data)
+
+
+def test_series_of_any_range_pass(tmp_path):
+    series = torch.randn(8, 3, 50, generator=torch.Generator().manual_seed(0)) * 9
+    model = gan(PlainGenerator((3, 50)), PlainDiscriminator((3, 50)))
+    trainer(tmp_path).fit(model, loader(series), loader(series))
+    assert model.images_seen == 8
+    with pytest.raises(ValueError, match="1 of 4 images of a batch hold NaN"):
+        trainer(tmp_path).fit(model, loader(torch.cat([series[:7], series[:1] * torch.nan])))
+
+
+def test_advice_for_data_that_are_not_square(tmp_path):
+    with pytest.raises(ValueError, match=r"1×32×16 images: crop or resize the data to 16×16, or give a generator of"):
+        trainer(tmp_path).fit(dcgan(), loader(torch.zeros(8, 1, 32, 16, dtype=torch.uint8)))
 
 
 def test_a_class_count_means_nothing_where_no_labels_are_taken(tmp_path):

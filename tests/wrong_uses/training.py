@@ -153,17 +153,37 @@ MISFITS = {
     "other proportions": (
         lambda: gan(),
         (torch.rand(8, 1, 5, 4) * 2 - 1,),
-        r"makes 1×4×4 samples, the data has 1×5×4 images: set image_size",
+        r"makes 1×4×4 samples, the data has 1×5×4 images: crop or resize the data to 4×4, or give a generator of 1×5×4",
     ),
     "channels last": (
         lambda: gan(),
         (torch.zeros(8, 4, 4, 1, dtype=torch.uint8),),
         r"the data has 4×4×1 images: give images \(N, C, H, W\), x.permute\(0, 3, 1, 2\)",
     ),
+    "series of another length": (
+        lambda: gan(PlainGenerator((3, 40)), PlainDiscriminator((3, 40))),
+        (torch.full((8, 3, 50), 9.0),),
+        r"makes 3×40 samples, the data has 3×50 samples: give a generator of 3×50 samples",
+    ),
+    "pictures for labels": (
+        lambda: gan(),
+        (GOOD, -GOOD),
+        r"carry torch.float32 \(8, 1, 4, 4\) next to 8 images, and no network takes them: give batches of images alone",
+    ),
+    "numbers that no network takes": (
+        lambda: gan(),
+        (GOOD, LABELS.float()),
+        r"carry torch.float32 \(8,\) next to 8 images",
+    ),
+    "attributes that no network takes": (
+        lambda: gan(),
+        (GOOD, torch.ones(8, 5, dtype=torch.int64)),
+        r"carry torch.int64 \(8, 5\) next to 8 images",
+    ),
     "no channel axis": (
         lambda: gan(),
         (torch.zeros(8, 4, 4, dtype=torch.uint8),),
-        r"the data has 4×4 images: give images \(N, C, H, W\), x\[:, None\]",
+        r"the data has 4×4 samples: if they are images, give \(N, C, H, W\), x\[:, None\]",
     ),
     "a clamped sigmoid": (
         lambda: gan(discriminator=Bounded(Clamped())),
