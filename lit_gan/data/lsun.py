@@ -120,6 +120,7 @@ class LSUN(MappedSet):
             )
 
     def _pictures(self, folders: list[Path], limit: int | None, opened: ExitStack) -> Pictures:
+        opened.close()  # the databases of an earlier call
         # Not through torchvision's LSUN: it caches keys in the working folder, and may read those of another root.
         databases = [opened.enter_context(_open(folder)) for folder in folders]
         keys = [(key, label) for label, database in enumerate(databases) for key in _keys(database, limit)]

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from lit_gan._utils.errors import LitGANError
 from lit_gan.data.base import ImageDataModule, Split
+from lit_gan.data.names import readable
 
 __all__ = ["MappedSet"]
 
@@ -71,7 +72,7 @@ class MappedSet(ImageDataModule):
         n = len(self._map("train")[0])
         if not 0 < round(held_out * n) < n:
             raise LitGANError(
-                f"{n} pictures in {where} cannot be split at held_out={held_out}: "
+                f"{n} pictures in {readable(where)} cannot be split at held_out={held_out}: "
                 "training and held-out data need one at least"
             )
         return self._tail(split, round(held_out * n))

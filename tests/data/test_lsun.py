@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lit_gan.data import LSUN
+from lit_gan.data.pictures import decode
 from tests.support.layouts import lsun
 
 
@@ -89,3 +90,18 @@ def test_lmdb_is_asked_for_by_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "lmdb", None)
     with pytest.raises(ImportError, match=r'LSUN needs lmdb: pip install "\.\[lsun\]"'):
         LSUN()
+
+
+def test_a_picture_that_can_be_decoded_later_is_taken(tmp_path, monkeypatch):
+    lsun(tmp_path)
+    calls = iter(range(1000))
+
+    def once(file, *options):
+        if next(calls) == 3:
+            raise OSError("the disk")
+        return decode(file, *options)
+
+    monkeypatch.setattr("lit_gan.data.lsun.decode", once)
+    with pytest.warns(UserWarning, match=r"1 file of .* \(the disk\)"):
+        assert len(scenes(tmp_path, unreadable="skip").load("train")[0]) == 39
+    assert len(scenes(tmp_path, unreadable="skip").load("train")[0]) == 40
