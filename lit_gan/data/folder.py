@@ -1,25 +1,20 @@
 """Data module of a folder of pictures, decoded once into a memory map."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lit_gan._utils.errors import LitGANError, MissingFileError
+from lit_gan._utils.errors import LitGANError
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
+from lit_gan.data.names import readable, some
+from lit_gan.data.picture_files import class_folders, picture_files
 from lit_gan.data.pictures import MAX_PIXELS, Crop, Unreadable, check_options, decode
 
-__all__ = ["ImageFolder", "picture_files"]
-
-_SUFFIXES = {
-    f".{ending}"
-    for ending in "avif bmp gif heic heif jfif jp2 jpeg jpg jxl pgm png ppm tga tif tiff webp".split()  # noqa: SIM905
-}
-"""Suffixes of picture files. Some formats need a plug-in of Pillow: without it they count as unreadable."""
+__all__ = ["ImageFolder"]
 
 
 class ImageFolder(MappedSet):
@@ -90,14 +85,21 @@ class ImageFolder(MappedSet):
         if not self.classes:
             return [0] * len(files)
         root = Path(self.folder).expanduser()
-        folders = [p.relative_to(root).parts[0] if p.parent != root else "" for p in files]
-        if "" in folders:
+        of_files = [p.relative_to(root).parts[0] if p.parent != root else "" for p in files]
+        if "" in of_files:
+            stray = files[of_files.index("")].name
             raise LitGANError(
-                f"classes=True takes each sub-folder of {self.folder} as a class, and {files[folders.index('')].name} "
+                f"classes=True takes each sub-folder of {readable(root)} as a class, and {readable(stray)} "
                 "lies in none: move it, or set classes=False"
             )
-        names = sorted(set(folders))
-        return [names.index(f) for f in folders]
+        names = class_folders(self.folder)
+        if empty := [readable(name) for name in names if name not in of_files]:
+            raise LitGANError(
+                f"classes=True takes each sub-folder of {readable(root)} as a class, and {some(empty, len(empty))} "
+                "hold no pictures: put some there, or remove the folders"
+            )
+        number = {name: number for number, name in enumerate(names)}
+        return [number[name] for name in of_files]
 
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         files = picture_files(self.folder)
@@ -112,20 +114,3 @@ class ImageFolder(MappedSet):
             unreadable=self.unreadable,
         )
         return images, labels[kept]
-
-
-def picture_files(where: str) -> list[Path]:
-    """Return the picture files in a folder and its sub-folders, in the order of the hashes of their names.
-
-    The order is as good as random, and the same in each call.
-
-    Raises:
-        FileNotFoundError: the folder is missing, or holds no pictures.
-    """
-    folder = Path(where).expanduser()
-    if not folder.is_dir():
-        raise MissingFileError(f"there is no folder {folder}")
-    files = [p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()]
-    if not files:
-        raise MissingFileError(f"{folder} holds no pictures ({', '.join(sorted(_SUFFIXES))})")
-    return sorted(files, key=lambda p: hashlib.sha256(p.relative_to(folder).as_posix().encode()).digest())

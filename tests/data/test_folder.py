@@ -1,5 +1,6 @@
 """A folder of pictures as people have them: of every format, upside down, transparent, broken, hostile."""
 
+import os
 import zlib
 from pathlib import Path
 
@@ -189,9 +190,9 @@ def test_bad_folders_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no pictures"):
         module(tmp_path / "empty").setup("fit")
     (tmp_path / "empty" / "notes.txt").write_text("hello")
-    with pytest.raises(FileNotFoundError, match="holds no pictures"):
+    with pytest.raises(FileNotFoundError, match=r"holds no pictures .*, but 1 of other endings \(notes\.txt\)"):
         module(tmp_path / "empty").setup("fit")
-    (tmp_path / "empty" / "x.png").write_bytes(b"")
+    (tmp_path / "empty" / "notes.txt").rename(tmp_path / "empty" / "x.png")
     with pytest.raises(ValueError, match="none of 1 pictures"):
         module(tmp_path / "empty").setup("fit")
     assert not list((tmp_path / "cache").iterdir()), "nothing half-written"
@@ -222,3 +223,83 @@ def test_batches_come_from_the_map(folder):
     assert images.shape == (2, 3, 8, 8)
     assert images.dtype == torch.uint8
     assert labels.dtype == torch.int64
+
+
+def test_a_name_that_is_not_unicode_is_trained_on_and_named(folder):
+    strange = os.fsdecode(b"caf\xe9")
+    picture(folder / "cats" / f"{strange}.png", (50, 0, 0))
+    picture(folder / strange / "a.png", (51, 0, 0))
+    (folder / strange / f"{strange}.jpg").write_bytes(b"not a picture")
+    for _ in range(2):
+        data = module(folder, classes=True)
+        with pytest.warns(UserWarning, match=r"1 file of .* cannot be read: .*caf\\xe9/caf\\xe9\.jpg") as warned:
+            data.setup()
+        assert str(warned[0].message).encode()
+        assert sorted(reds(data, "train") + reds(data, "val")) == [*range(20), 50, 51]
+        labels = torch.cat([data._splits[s].labels for s in ("train", "val")]).bincount()
+        assert labels.tolist() == [1, 11, 10], "café, cats, dogs"
+
+
+def test_a_folder_whose_name_is_not_unicode_is_named(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    for i in range(10):
+        picture(folder / f"{i}.png", (i, 0, 0))
+    data = module(folder)
+    data.setup("fit")
+    (folder / "stray.txt").touch()
+    with pytest.warns(UserWarning, match=r"left out of .*caf\\xe9: 1 of other endings") as warned:
+        module(folder).setup("fit")
+    assert str(warned[0].message).encode()
+
+
+def test_a_linked_folder_is_a_class(folder, tmp_path):
+    (folder / "dogs").rename(tmp_path / "elsewhere")
+    (folder / "dogs").symlink_to(tmp_path / "elsewhere")
+    data = module(folder, classes=True)
+    data.setup("fit")
+    assert data._splits["train"].labels.tolist() == [int(r % 2 == 0) for r in reds(data, "train")], "cats, dogs"
+
+
+def test_hidden_folders_are_no_classes(folder):
+    picture(folder / ".ipynb_checkpoints" / "a.png")
+    data = module(folder, classes=True)
+    with pytest.warns(UserWarning, match=r"1 hidden \(\.ipynb_checkpoints/\)"):
+        data.setup("fit")
+    assert data._splits["train"].labels.unique().tolist() == [0, 1]
+
+
+def test_a_class_without_pictures_is_refused(folder):
+    (folder / "birds" / "notes").mkdir(parents=True)
+    with pytest.raises(ValueError, match="birds hold no pictures: put some there, or remove"):
+        module(folder, classes=True).setup("fit")
+    module(folder).setup("fit")
+
+
+def test_two_projects_have_their_own_pictures(folder, tmp_path, monkeypatch):
+    seen = []
+    for project, first in (("one", 0), ("two", 100)):
+        for i in range(10):
+            path = picture(tmp_path / project / "data" / f"{i}.bmp", (first + i, 0, 0))
+            os.utime(path, ns=(0, 0))
+        monkeypatch.chdir(tmp_path / project)
+        data = module(Path("data"), cache=str(tmp_path / "cache"))
+        data.setup("fit")
+        seen += sorted(reds(data, "train") + reds(data, "val"))
+    assert seen == [*range(10), *range(100, 110)]
+
+
+def test_a_picture_that_can_be_read_again_is_taken(folder, monkeypatch):
+    locked, opened = folder / "cats" / "01.png", Image.open
+
+    def refuse(file, *options):
+        if file == locked:
+            raise PermissionError(13, "Permission denied")
+        return opened(file, *options)
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.warns(UserWarning, match=r"01\.png \(.*Permission denied"):
+        module(folder).setup("fit")
+    monkeypatch.undo()
+    data = module(folder)
+    data.setup("fit")
+    assert sorted(reds(data, "train") + reds(data, "val")) == list(range(20))

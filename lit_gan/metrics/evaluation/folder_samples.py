@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from lit_gan._utils.errors import LitGANError
-from lit_gan.data.folder import picture_files
+from lit_gan.data.names import readable
+from lit_gan.data.picture_files import picture_files
 from lit_gan.data.pictures import decode
 from lit_gan.metrics.evaluation.blocks import BLOCK
 
@@ -52,7 +53,8 @@ class FolderSamples:
             width, height = _size(file)
             if (width, height) != self._size or width != height:
                 sizes = " and ".join(f"{w}×{h}" for w, h in dict.fromkeys([self._size, (width, height)]))
-                raise LitGANError(f"{file.parent} holds pictures of {sizes} pixels: give image_size= to resize them")
+                where = readable(file.parent)
+                raise LitGANError(f"{where} holds pictures of {sizes} pixels: give image_size= to resize them")
 
 
 def _size(file: Path) -> tuple[int, int]:
@@ -67,4 +69,4 @@ def _named(file: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # decoders raise errors of many types on broken files
-        raise LitGANError(f"{file} cannot be read ({error}): remove it") from error
+        raise LitGANError(f"{readable(file)} cannot be read ({error}): remove it") from error
