@@ -8,11 +8,12 @@ from torch import Tensor
 
 from lit_gan._utils.errors import LitGANError
 from lit_gan.data.base import Split
+from lit_gan.data.deep import Levels
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
 from lit_gan.data.names import readable, some
 from lit_gan.data.picture_files import class_folders, picture_files
-from lit_gan.data.pictures import MAX_PIXELS, Crop, Unreadable, check_options, decode
+from lit_gan.data.pictures import MAX_PIXELS, Crop, Decoder, Unreadable, check_options
 
 __all__ = ["ImageFolder"]
 
@@ -41,6 +42,9 @@ class ImageFolder(MappedSet):
             Pillow's own ``Image.MAX_IMAGE_PIXELS``.
         class_balanced: train on each class equally often; needs ``classes``.
         cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if None.
+        levels: (black, white), the values that become 0 and 255 in pictures of more than 8 bits; those with values
+            outside count as unreadable. If None, black is 0, and white the smallest of 255, 1023, 4095, 16383 and
+            65535 that no value in the folder exceeds, which a warning says.
 
     Raises:
         FileNotFoundError: the folder is missing, or holds no pictures.
@@ -66,13 +70,15 @@ class ImageFolder(MappedSet):
         max_pixels: int = MAX_PIXELS,
         class_balanced: bool = False,
         cache: str | None = None,
+        levels: Levels | None = None,
     ) -> None:
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
-        check_options(channels, held_out, max_pixels, crop, unreadable)
+        check_options(channels, held_out, max_pixels, crop, unreadable, levels)
         if class_balanced and not classes:
             raise LitGANError("class_balanced=True needs classes and classes=False gives none: set classes=True")
         self.folder, self.channels, self.classes = folder, channels, classes
         self.crop, self.unreadable, self.held_out, self.max_pixels = crop, unreadable, held_out, max_pixels
+        self.levels = levels
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:
         """Return the last ``held_out`` of the pictures for ``"val"`` and ``"test"``, the others for ``"train"``.
@@ -104,9 +110,9 @@ class ImageFolder(MappedSet):
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         files = picture_files(self.folder)
         labels = torch.tensor(self._labels(files))
-        options = self.image_size, self.channels, self.crop, self.max_pixels
+        options = self.image_size, self.channels, self.crop, self.max_pixels, self.levels
         images, kept = memory_map(
-            lambda: Pictures([*map(str, files)], np.arange(len(files)), lambda i: decode(files[i], *options)),
+            lambda: _pictures(files, Decoder(files, *options)),
             key=(options, stamps(files)),
             shape=(self.channels, self.image_size, self.image_size),
             what=self.folder,
@@ -114,3 +120,7 @@ class ImageFolder(MappedSet):
             unreadable=self.unreadable,
         )
         return images, labels[kept]
+
+
+def _pictures(files: list[Path], decoder: Decoder) -> Pictures:
+    return Pictures([*map(str, files)], np.arange(len(files)), lambda i: decoder(files[i]), decoder.remarks)

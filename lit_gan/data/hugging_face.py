@@ -1,9 +1,10 @@
 """Data module of a Hugging Face data set with a column of pictures, from the hub or from files."""
 
 import io
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -12,10 +13,11 @@ from torch import Tensor
 from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
 from lit_gan._utils.extras import optional
 from lit_gan.data.base import Split
+from lit_gan.data.deep import Levels
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map
 from lit_gan.data.official import one_line
-from lit_gan.data.pictures import MAX_PIXELS, Crop, Unreadable, check_options, decode
+from lit_gan.data.pictures import MAX_PIXELS, Crop, Decoder, Unreadable, check_options
 
 __all__ = ["HuggingFaceImages"]
 
@@ -55,6 +57,8 @@ class HuggingFaceImages(MappedSet):
             Pillow's own ``Image.MAX_IMAGE_PIXELS``.
         class_balanced: train on each class of ``label_column`` equally often.
         cache: folder of the memory maps; ``$LIT_GAN_CACHE`` or ``~/.cache/lit_gan`` if None.
+        levels: (black, white), the values that become 0 and 255 in pictures of more than 8 bits; if None they are found
+            in all pictures of ``split`` and ``held_out_split``, as those of :class:`ImageFolder`.
 
     Raises:
         ImportError: datasets is not installed; the extra ``hf`` installs it.
@@ -85,9 +89,10 @@ class HuggingFaceImages(MappedSet):
         max_pixels: int = MAX_PIXELS,
         class_balanced: bool = False,
         cache: str | None = None,
+        levels: Levels | None = None,
     ) -> None:
         super().__init__(image_size, batch_size, horizontal_flip, num_workers, class_balanced, cache)
-        check_options(channels, held_out, max_pixels, crop, unreadable)
+        check_options(channels, held_out, max_pixels, crop, unreadable, levels)
         if held_out_split is not None and _within_one(split, held_out_split):
             raise LitGANError(
                 f"held_out_split={held_out_split!r} is what is trained on, split={split!r}: name another, or None for "
@@ -95,15 +100,11 @@ class HuggingFaceImages(MappedSet):
             )
         if class_balanced and label_column is None:
             raise LitGANError("class_balanced=True needs classes and label_column=None gives none: name the column")
-        self.path, self.column, self.label_column, self.config, self.revision = (
-            path,
-            column,
-            label_column,
-            config,
-            revision,
-        )
+        self.path, self.column, self.label_column = path, column, label_column
+        self.config, self.revision = config, revision
         self.split, self.held_out_split, self.held_out = split, held_out_split, held_out
         self.channels, self.crop, self.unreadable, self.max_pixels = channels, crop, unreadable, max_pixels
+        self.levels = levels
         self.parts = ("train",) if held_out_split is None else ("train", "val")
         optional("datasets", "hf", _WHO)
 
@@ -117,13 +118,14 @@ class HuggingFaceImages(MappedSet):
         tables = {"train": self._table(self.split)}
         if self.held_out_split is not None:  # check both splits before decoding one
             tables["val"] = self._table(self.held_out_split)
+            self._check_apart(**tables)
         for table in tables.values():
             self._check_columns(table)
-        table = tables[part]
-        options = self.image_size, self.channels, self.crop, self.max_pixels
+        options = self.image_size, self.channels, self.crop, self.max_pixels, self.levels
+        prints = [table._fingerprint for table in (tables[part], *tables.values())]
         return memory_map(
-            lambda: self._pictures(table),
-            key=(_WHO, self.path, table._fingerprint, self.column, self.label_column, options),
+            lambda: self._pictures(tables[part], Decoder(self._files(*tables.values()), *options)),
+            key=(_WHO, _local(self.path) or self.path, prints, self.column, self.label_column, options),
             shape=(self.channels, self.image_size, self.image_size),
             what=self.path,
             cache=self.cache,
@@ -156,8 +158,34 @@ class HuggingFaceImages(MappedSet):
                     f"{', '.join(there) or 'none'}"
                 )
 
-    def _pictures(self, table: Any) -> Pictures:
-        datasets = optional("datasets", "hf", _WHO)
+    def _check_apart(self, train: Any, val: Any) -> None:
+        """Refuse parts of one split that have rows in common; the splits of a set saved to disk are tables apart."""
+        if _is_saved(self.path):
+            return
+        for (name, first, end), (other, other_first, other_end) in product(_rows(train), _rows(val)):
+            if name == other and first < other_end and other_first < end:
+                raise LitGANError(
+                    f"rows {max(first, other_first)} to {min(end, other_end) - 1} of {name!r} are in "
+                    f"split={self.split!r} and held_out_split={self.held_out_split!r}: hold out others"
+                )
+
+    def _files(self, *tables: Any) -> Iterator[Path | BinaryIO]:
+        """Yield the encoded pictures of all rows of the tables."""
+        for table in tables:
+            yield from map(self._file_of(table), range(len(table)))
+
+    def _file_of(self, table: Any) -> Callable[[int], Path | BinaryIO]:
+        """Return a function of a row's number that returns the row's encoded picture."""
+        image = optional("datasets", "hf", _WHO).Image(decode=False)
+        encoded = table.select_columns(self.column).cast_column(self.column, image)
+
+        def one(number: int) -> Path | BinaryIO:
+            row = encoded[number][self.column]
+            return Path(row["path"]) if row["bytes"] is None else io.BytesIO(row["bytes"])
+
+        return one
+
+    def _pictures(self, table: Any, decoder: Decoder) -> Pictures:
         n = len(table)
         rows = torch.randperm(n, generator=torch.Generator().manual_seed(0)).tolist()  # the last ones are held out
         labels = [0] * n if self.label_column is None else table.select_columns(self.label_column)[self.label_column][:]
@@ -167,29 +195,47 @@ class HuggingFaceImages(MappedSet):
                 f"{len(missing)} rows of {self.path} have no class in {self.label_column!r}, row {missing[0]} first: "
                 "leave them out"
             )
-        encoded = table.select_columns(self.column).cast_column(self.column, datasets.Image(decode=False))
+        file_of = self._file_of(table)
+        return Pictures(
+            [f"row {row}" for row in rows],
+            np.array(labels, dtype=np.int64)[rows],
+            lambda number: decoder(file_of(rows[number])),
+            decoder.remarks,
+        )
 
-        def one(number: int) -> np.ndarray:
-            row = encoded[rows[number]][self.column]
-            file = Path(row["path"]) if row["bytes"] is None else io.BytesIO(row["bytes"])
-            return decode(file, self.image_size, self.channels, self.crop, self.max_pixels)
 
-        return Pictures([f"row {row}" for row in rows], np.array(labels, dtype=np.int64)[rows], one)
+def _local(path: str) -> Path | None:
+    """Return an absolute path without links if it is there, and None for a name on the hub."""
+    local = Path(path).expanduser()
+    return local.resolve() if local.exists() else None
+
+
+def _is_saved(path: str) -> bool:
+    """Tell whether ``save_to_disk`` wrote a folder."""
+    local = Path(path).expanduser()
+    return (local / "dataset_dict.json").exists() or (local / "state.json").exists()
 
 
 def _load(path: str, split: str, config: str | None, revision: str | None) -> Any:
     datasets = optional("datasets", "hf", _WHO)
-    local = Path(path).expanduser()
-    if (local / "dataset_dict.json").exists():
-        return datasets.load_from_disk(str(local))[split]
-    if (local / "state.json").exists():
+    local = _local(path)
+    if _is_saved(path):
         table = datasets.load_from_disk(str(local))
+        if isinstance(table, datasets.DatasetDict):
+            return table[split]
         if str(table.split or "train") != split:
             raise LitGANError(f"save_to_disk wrote no split but {table.split or 'train'!s}")
         return table
-    if local.suffix in _FORMATS and local.is_file():  # datasets calls its only split "train"
+    if local is not None and local.suffix in _FORMATS and local.is_file():  # datasets calls its only split "train"
         return datasets.load_dataset(_FORMATS[local.suffix], data_files=str(local), split=split)
-    return datasets.load_dataset(str(local) if local.exists() else path, config, split=split, revision=revision)
+    return datasets.load_dataset(str(local or path), config, split=split, revision=revision)
+
+
+def _rows(table: Any) -> list[tuple[str, int, int]]:
+    """Return the parts that make up a table that ``load_dataset`` returned: split, first row, row after the last."""
+    sizes = {name: split.num_examples for name, split in (table.info.splits or {}).items()}
+    instruction = optional("datasets", "hf", _WHO).ReadInstruction.from_spec(str(table.split))
+    return [(part.splitname, part.from_, part.to) for part in instruction.to_absolute(sizes)] if sizes else []
 
 
 def _kind(feature: Any) -> str:
@@ -204,8 +250,7 @@ def _kind(feature: Any) -> str:
 def _within_one(split: str, other: str) -> bool:
     """Tell whether two splits name the same split, or one of them a part of the other.
 
-    ``train[:100]`` and ``train+extra`` do with ``train``. Two parts that overlap, like ``train[:100]`` and
-    ``train[50:]``, are not recognised.
+    ``train[:100]`` and ``train+extra`` do with ``train``; parts that overlap are found when the data are loaded.
     """
     pairs = product(split.split("+"), other.split("+"))
     return any(a == b or a == b.partition("[")[0] or b == a.partition("[")[0] for a, b in pairs)

@@ -72,7 +72,7 @@ def test_a_picture_outside_the_classes_is_named(folder):
 
 def test_pictures_are_decoded_once(folder, monkeypatch):
     module(folder).setup("fit")
-    monkeypatch.setattr("lit_gan.data.folder.decode", None)
+    monkeypatch.setattr("lit_gan.data.folder.Decoder.__call__", None)
     data = module(folder, held_out=0.3)
     data.prepare_data()
     data.setup()
@@ -151,17 +151,6 @@ def test_transparency_becomes_white(tmp_path):
     assert decode(path, 8, 3, "center", 10**6).min() == 255
     opaque = picture(tmp_path / "y.png", (255, 0, 0, 255), mode="RGBA")
     assert decode(opaque, 8, 3, "center", 10**6)[:, 0, 0].tolist() == [255, 0, 0]
-
-
-def test_floating_point_pictures_are_refused(tmp_path):
-    Image.fromarray(np.full((10, 10), 0.5, np.float32)).save(tmp_path / "x.tif")
-    with pytest.raises(ValueError, match="floating-point numbers has no known range"):
-        decode(tmp_path / "x.tif", 8, 1, "center", 10**6)
-
-
-def test_sixteen_bit_grey_keeps_its_range(tmp_path):
-    Image.fromarray(np.full((10, 10), 128 * 256, np.uint16)).save(tmp_path / "x.png")
-    assert decode(tmp_path / "x.png", 8, 1, "center", 10**6).max() == 128
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
@@ -303,3 +292,17 @@ def test_a_picture_that_can_be_read_again_is_taken(folder, monkeypatch):
     data = module(folder)
     data.setup("fit")
     assert sorted(reds(data, "train") + reds(data, "val")) == list(range(20))
+
+
+def test_frames_and_repeated_pictures_are_counted(folder):
+    first, second = (Image.new("RGB", (8, 8), (c, 0, 0)) for c in (80, 81))
+    for name in ("moving.gif", "moving.webp", "stack.tif"):
+        first.save(folder / "cats" / name, save_all=True, append_images=[second], lossless=True)
+    first.save(folder / "dogs" / "phone.jpg", "MPO", save_all=True, append_images=[second], quality=100)
+    with pytest.warns(UserWarning, match="pictures (of several frames|that repeat)") as warned:
+        module(folder).setup("fit")
+    said = [str(w.message).rpartition("pictures ")[2] for w in warned]
+    assert said == [
+        "of several frames, of which the first is taken: 3",
+        "that repeat another one, perhaps a held-out one: 2",
+    ]

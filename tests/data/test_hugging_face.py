@@ -1,7 +1,9 @@
 """Columns of pictures of ``datasets`` sets, as files."""
 
+import re
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -62,6 +64,38 @@ def test_a_part_of_a_split(tmp_path):
     assert data.load("val")[1].unique().tolist() == [24]
 
 
+@pytest.mark.parametrize(
+    ("split", "held_out", "rows"),
+    [("train[:30]", "train[20:]", "20 to 29"), ("train[:50%]", "train[-25:]", "15 to 19"), ("all", "test", "0 to 4")],
+)
+def test_parts_that_overlap_are_refused(tmp_path, split, held_out, rows):
+    hugging_face(5).to_parquet(parquet(tmp_path) / "test-00000-of-00001.parquet")
+    with pytest.raises(ValueError, match=f"rows {rows} of .* are in split='{re.escape(split)}' and held_out_split="):
+        module(tmp_path / "hf", split=split, held_out_split=held_out).setup("fit")
+    assert not (tmp_path / "cache").exists(), "before anything is decoded"
+
+
+def test_splits_on_disk_may_come_from_one(tmp_path):
+    hugging_face().train_test_split(8, shuffle=False).save_to_disk(tmp_path / "set")
+    data = module(tmp_path / "set", held_out_split="test")
+    assert sorted(reds(data, "val")) == list(range(32, 40))
+
+
+def test_deep_pictures_of_both_splits_share_their_levels(tmp_path):
+    for split, value in (("train", 300), ("test", 3901)):
+        for i in range(2):
+            (tmp_path / "set" / split).mkdir(parents=True, exist_ok=True)
+            deep = np.full((9, 9), value + 99 * i, np.uint16)
+            Image.fromarray(deep).save(tmp_path / "set" / split / f"{i}.png")
+    data = module(tmp_path / "set", held_out_split="test")
+    with pytest.warns(UserWarning, match=r"lie in \[0, 4000\], and levels=\(0, 4095\)"):
+        assert sorted(reds(data, "train")) == [19, 25]
+    with pytest.warns(UserWarning, match=r"levels=\(0, 4095\)"):
+        assert sorted(reds(data, "val")) == [243, 249]
+    asked = module(tmp_path / "set", held_out_split="test", levels=(300, 4000))
+    assert sorted(reds(asked, "train")) == [0, 7]
+
+
 def test_one_file_is_not_held_out_from_itself(tmp_path):
     (file,) = parquet(tmp_path).glob("*.parquet")
     with pytest.raises(RuntimeError, match=r"split 'test' of .* cannot be had"):
@@ -80,7 +114,7 @@ def test_a_split_to_hold_out(tmp_path):
 def test_decoded_once_and_again_where_the_content_is_another(tmp_path, monkeypatch):
     path = parquet(tmp_path)
     module(path).prepare_data()
-    monkeypatch.setattr("lit_gan.data.hugging_face.decode", None)
+    monkeypatch.setattr("lit_gan.data.hugging_face.Decoder.__call__", None)
     data = module(path, held_out=0.2)
     assert len(reds(data, "val")) == 8
     monkeypatch.undo()

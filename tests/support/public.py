@@ -45,6 +45,8 @@ REQUIRED: dict[type, dict[str, Any]] = {
 
 TOGETHER: dict[type, dict[str, Any]] = {
     GaussianMixture: {"kind": "line", "means": [0.0, 1.0]},
+    HuggingFaceImages: {"path": "pictures", "levels": (0.0, 4095.0)},
+    ImageFolder: {"folder": "pictures", "levels": (0.0, 4095.0)},
     LSUN: {"classes": ["tower", "bedroom"], "class_balanced": True},
     MLPDiscriminator: {"image_size": 4, "channels": 1},
     MLPGenerator: {"image_size": 4, "channels": 1},
