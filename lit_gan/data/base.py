@@ -12,6 +12,7 @@ from lit_gan._utils.arguments import at_least, at_least_one
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.representation import in_one_line
 from lit_gan.data.balance import ClassBalanced
+from lit_gan.data.classes import compare_classes
 from lit_gan.data.images import resize
 
 __all__ = ["ImageDataModule", "Split", "TensorDataModule", "TensorSamples", "batch_as_it_is"]
@@ -80,7 +81,11 @@ class TensorDataModule(LightningDataModule, ABC):
         """
 
     def setup(self, stage: str | None = None) -> None:
-        """Load the splits that ``stage`` needs and that are not loaded yet."""
+        """Load the splits that ``stage`` needs and that are not loaded yet; compare classes with those of the networks.
+
+        Raises:
+            ValueError: training labels that a network has no class for.
+        """
         needed: dict[str | None, tuple[Split, ...]] = {
             "fit": ("train", "val"),
             "validate": ("val",),
@@ -90,6 +95,12 @@ class TensorDataModule(LightningDataModule, ABC):
         for split in needed.get(stage, ("train", "val", "test")):
             if split not in self._splits:
                 self._splits[split] = self._load(split)
+        if stage == "fit" and self.trainer is not None:
+            compare_classes(self._splits["train"].labels, self.trainer.lightning_module, self._classes_are_asked_for())
+
+    def _classes_are_asked_for(self) -> bool:
+        """Return whether an argument asks for classes to train on; those that come with a data set may be ignored."""
+        return False
 
     def _load(self, split: Split) -> TensorSamples:
         samples, labels = self.load(split)

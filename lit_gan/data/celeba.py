@@ -111,6 +111,9 @@ class CelebA(MappedSet):
             labels = 2 * labels + has[:, ATTRIBUTES.index(name)]
         return images, labels
 
+    def _classes_are_asked_for(self) -> bool:
+        return bool(self._asked) and not self.class_balanced
+
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         folder = Path(self.root).expanduser() / _SOURCE.folder
         faces = folder / "img_align_celeba"

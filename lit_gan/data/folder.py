@@ -87,6 +87,9 @@ class ImageFolder(MappedSet):
         """
         return self._share(split, self.held_out, self.folder)
 
+    def _classes_are_asked_for(self) -> bool:
+        return self.classes and not self.class_balanced
+
     def _labels(self, files: list[Path]) -> list[int]:
         if not self.classes:
             return [0] * len(files)

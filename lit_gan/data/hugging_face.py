@@ -114,6 +114,9 @@ class HuggingFaceImages(MappedSet):
             return self._map("train" if split == "train" else "val")
         return self._share(split, self.held_out, self.path)
 
+    def _classes_are_asked_for(self) -> bool:
+        return self.label_column is not None and not self.class_balanced
+
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         tables = {"train": self._table(self.split)}
         if self.held_out_split is not None:  # check both splits before decoding one

@@ -102,6 +102,9 @@ class LSUN(MappedSet):
         """Return the memory map of LSUN's training set or, for ``"val"`` and ``"test"``, of its validation set."""
         return self._map("train" if split == "train" else "val")
 
+    def _classes_are_asked_for(self) -> bool:
+        return len(self._classes) > 1 and not self.class_balanced
+
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         root = Path(self.root).expanduser()
         for name in self._classes:  # check both parts first: decoding one takes hours

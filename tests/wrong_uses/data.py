@@ -1,5 +1,6 @@
 """Data modules: options that make no sense, files that are missing, damaged or too few."""
 
+import math
 from pathlib import Path
 
 from PIL import Image
@@ -83,6 +84,13 @@ OPTIONS = {
         r"unreadable='ignore' must be \"skip\" or \"refuse\"",
     ),
     "pictures of no pixels": (lambda: ImageFolder("x", max_pixels=0), ValueError, r"max_pixels=0 must lie in \[1, "),
+    "a single level": (lambda: ImageFolder("x", levels=4095), ValueError, r"levels=4095 must be \(black, white\), two"),
+    "white below black": (lambda: ImageFolder("x", levels=(9, 1)), ValueError, r"levels=\(9, 1\) must be \(black, wh"),
+    "white without an end": (
+        lambda: HuggingFaceImages("x", levels=(0, math.inf)),
+        ValueError,
+        r"levels=\(0, inf\) must be \(black, white\)",
+    ),
     "balance without classes": (
         lambda: ImageFolder("x", class_balanced=True),
         ValueError,
@@ -135,13 +143,13 @@ OPTIONS = {
 }
 
 
-def pictures(n: int, suffix: str = ".png", mode: str = "L"):
-    """Return what writes n pictures into the folder ``pics``."""
+def pictures(n: int, suffix: str = ".png", mode: str = "L", folder: str = "pics"):
+    """Return what writes n pictures into a folder."""
 
     def write():
-        Path("pics").mkdir()
+        Path(folder).mkdir(parents=True)
         for i in range(n):
-            Image.new(mode, (20, 20)).save(Path("pics") / f"{i}{suffix}")
+            Image.new(mode, (20, 20), i).save(Path(folder) / f"{i}{suffix}")
 
     return write
 
@@ -152,11 +160,11 @@ def broken():
         path.write_bytes(b"not a picture")
 
 
-def fitted(module, **options):
+def fitted(module, num_classes=None, **options):
     """Return a use that fits a small model on a module."""
 
     def fit():
-        size = {"image_size": 16, "channels": 1, "width": 4}
+        size = {"image_size": 16, "channels": 1, "width": 4, "num_classes": num_classes}
         gan = LitGAN(MLPGenerator(**size, latent_dim=4), MLPDiscriminator(**size))
         trainer(Path.cwd(), max_steps=1, limit_val_batches=1).fit(gan, module(**options))
 
@@ -208,6 +216,35 @@ FILES = {
         ValueError,
         r"classes=True takes each sub-folder of pics as a class, and .*png lies in no",
         pictures(4),
+    ),
+    "a class without pictures": Wrong(
+        in_pics(classes=True),
+        ValueError,
+        r"classes=True takes each sub-folder of pics as a class, and dogs hold no pictures: put some there",
+        lambda: (pictures(4, folder="pics/cats")(), Path("pics/dogs").mkdir()),
+    ),
+    "a folder linked into itself": Wrong(
+        in_pics(),
+        ValueError,
+        r"pics/again leads back to .*pics, which holds it: remove the link",
+        lambda: (pictures(4)(), Path("pics/again").symlink_to(Path("pics").absolute())),
+    ),
+    "an archive for a folder": Wrong(
+        fitted(ImageFolder, folder="x.zip"),
+        FileNotFoundError,
+        r"there is no folder x.zip, but a file: unpack it",
+        Path("x.zip").touch,
+    ),
+    "pictures out of their levels": Wrong(
+        in_pics(unreadable="refuse", levels=(0, 6)),
+        ValueError,
+        r"1 file of pics cannot be read: .*7.png \(values in \[7, 7\] lie outside levels=\(0, 6\)\)",
+        pictures(8, mode="I;16"),
+    ),
+    "more classes than the networks have": Wrong(
+        fitted(FashionMNISTSample, image_size=16, num_classes=3),
+        ValueError,
+        r"labels lie in \[0, 9\], the generator has num_classes=3: set num_classes=10",
     ),
     "a file for a cache": Wrong(
         in_pics(cache="c"),
