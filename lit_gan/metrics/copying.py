@@ -10,7 +10,16 @@ from torch import Tensor
 from lit_gan._utils.arguments import at_least_one
 from lit_gan._utils.errors import LitGANError
 
-__all__ = ["CopyingTest", "Nearest", "copying_test", "nearest_neighbours"]
+__all__ = [
+    "CopyingTest",
+    "CopyingTestWithVariety",
+    "Nearest",
+    "copying_test",
+    "copying_test_with_variety",
+    "nearest_neighbours",
+]
+
+_COMPARED = 1000  # samples whose distances from one another are looked at
 
 
 class Nearest(NamedTuple):
@@ -82,10 +91,46 @@ class CopyingTest(NamedTuple):
 
     def __str__(self) -> str:
         """Return the result as a sentence."""
-        what = "no sign of copies" if self.p_value > 0.01 else "nearer than new data would be, as copies are"
+        nearer = f"samples are nearer to the training data in {self.closer:.0%} of pairs, z = {self.z:.1f}"
+        return f"{nearer}: {self._what()}"
+
+    def _what(self) -> str:
         if self.p_value > 0.99:
-            what = "further away than new data would be, which can hide copies among them"
-        return f"samples are nearer to the training data in {self.closer:.0%} of pairs, z = {self.z:.1f}: {what}"
+            return "further away than new data would be, which can hide copies among them"
+        if self.p_value > 0.01:
+            return "no sign of copies"
+        return "nearer than new data would be, as copies are, and as blurred or unvaried samples are"
+
+
+class CopyingTestWithVariety(CopyingTest):
+    """Result of the test that tells copies from samples that are near to everything, as averages of images are.
+
+    Args:
+        closer: as in :class:`CopyingTest`, and likewise ``z`` and ``p_value``.
+        towards: probability that samples which are not copies prefer the training data to held-out data as much.
+        variety: mean distance between two samples, divided by that between two held-out ones; NaN for one sample.
+    """
+
+    towards: float
+    variety: float
+
+    def __new__(
+        cls, closer: float, z: float, p_value: float, towards: float = 1.0, variety: float = 1.0
+    ) -> "CopyingTestWithVariety":
+        """Return the tuple ``(closer, z, p_value)`` with the attributes ``towards`` and ``variety``."""
+        self = super().__new__(cls, closer, z, p_value)
+        self.towards, self.variety = towards, variety
+        return self
+
+    def _what(self) -> str:
+        what = super()._what()
+        if self.p_value <= 0.01:
+            what = "nearer than new data would be, as copies are"
+            if self.towards > 0.05:
+                what = "as near to held-out data, so no sign of copies"
+        if self.variety < 0.5:
+            what += f"; they are far less varied than the data ({self.variety:.0%} of its mean distance)"
+        return what
 
 
 def copying_test(generated: Tensor, held_out: Tensor) -> CopyingTest:
@@ -94,7 +139,8 @@ def copying_test(generated: Tensor, held_out: Tensor) -> CopyingTest:
     With distances to the nearest training sample, L(q) of m generated and L(p) of n held-out samples:
     U = Σᵢⱼ 1{L(qᵢ) > L(pⱼ)} + ½·1{L(qᵢ) = L(pⱼ)}, and z = (U − mn/2)/σ with σ² = mn(m + n + 1)/12, less a correction
     for ties. If both have one distribution, z is close to normal from about twenty samples of each on. A generator that
-    copies some images and is far from all others can pass: look at the nearest training images as well.
+    copies some images and is far from all others can pass: look at the nearest training images as well. Blurred samples
+    and averages of images are nearer to all data, without being copies: :func:`copying_test_with_variety` tells these.
 
     Args:
         generated: distances of generated samples to their nearest training sample, ``(m,)``.
@@ -125,3 +171,63 @@ def copying_test(generated: Tensor, held_out: Tensor) -> CopyingTest:
     variance = m * n / 12 * (total + 1 - tied / (total * (total - 1)))
     z = (u - m * n / 2) / math.sqrt(variance) if variance > 0 else 0.0
     return CopyingTest(1 - u / (m * n), z, math.erfc(-z / math.sqrt(2)) / 2)
+
+
+def copying_test_with_variety(
+    generated: Tensor, held_out: Tensor, samples: Tensor, others: Tensor
+) -> CopyingTestWithVariety:
+    """Return :func:`copying_test`, with a test of whether samples prefer the training data to the held-out data.
+
+    An average of images is near to all data, a copy to the training data alone. So the share of the nearest training
+    sample's distance in the sum of this and the nearest held-out sample's is compared between generated and held-out
+    samples, by Mann and Whitney's U. Its σ is that of as many samples as are distinct: nearer to some held-out sample
+    than to each distinct sample before. One image, drawn often, is so one observation.
+
+    Args:
+        generated: distances of generated samples to their nearest training sample, ``(m,)``.
+        held_out: distances of held-out samples to theirs, ``(n,)``.
+        samples: the generated samples, ``(m, …)``, as features or pixels.
+        others: the held-out samples, ``(n, …)``, n ≥ 2.
+
+    Raises:
+        ValueError: as :func:`copying_test`, fewer than 2 held-out samples, or samples of another size.
+
+    Examples:
+        >>> import torch
+        >>> from lit_gan.metrics.copying import copying_test_with_variety, nearest_neighbours
+        >>> train, others = torch.randn(2, 500, 50, generator=torch.Generator().manual_seed(0))
+        >>> averages = train.mean(0) + torch.zeros(100, 50)
+        >>> distances = (nearest_neighbours(some, [train]).distances[:, 0] for some in (averages, others))
+        >>> print(copying_test_with_variety(*distances, averages, others).towards > 0.05)  # near to both
+        True
+    """
+    samples, others = _vectors(samples, samples.device), _vectors(others, samples.device)
+    near_held_out = nearest_neighbours(samples, others.split(_COMPARED)).distances[:, 0]
+    near_another = nearest_neighbours(others, others.split(_COMPARED), 2).distances[:, 1]
+    share, theirs = (_share(*pair) for pair in ((generated, near_held_out), (held_out, near_another)))
+    few = samples[:_COMPARED].cpu()
+    apart = torch.cdist(few, few)
+    k, n = _distinct(apart, near_held_out.cpu()), len(others)
+    z = (0.5 - copying_test(share, theirs).closer) / math.sqrt((k + n + 1) / (12 * k * n))
+    variety = float(_mean_distance(apart) / _mean_distance(torch.cdist(others[:_COMPARED], others[:_COMPARED])))
+    return CopyingTestWithVariety(*copying_test(generated, held_out), math.erfc(-z / math.sqrt(2)) / 2, variety)
+
+
+def _share(to_training: Tensor, to_held_out: Tensor) -> Tensor:
+    """Return the first distance's share in the sum of both, ½ if both are 0."""
+    to_training, to_held_out = to_training.flatten().double().cpu(), to_held_out.cpu()
+    return (to_training / (to_training + to_held_out)).nan_to_num(0.5)
+
+
+def _distinct(apart: Tensor, reach: Tensor) -> int:
+    """Return how many samples are further than their ``reach`` from all distinct samples before them."""
+    kept: list[int] = []
+    for i, distances in enumerate(apart):
+        if not (distances[kept] <= reach[i]).any():
+            kept.append(i)
+    return len(kept)
+
+
+def _mean_distance(apart: Tensor) -> Tensor:
+    """Return the mean of a square of distances without its diagonal; NaN for one sample."""
+    return apart.sum() / (len(apart) * (len(apart) - 1))

@@ -1,12 +1,14 @@
 """Nearest neighbours and the test for copies, against closed forms and scipy's."""
 
+import copy
 import math
+import pickle
 
 import pytest
 import torch
 from scipy.stats import mannwhitneyu
 
-from lit_gan.metrics.copying import copying_test, nearest_neighbours
+from lit_gan.metrics.copying import copying_test, copying_test_with_variety, nearest_neighbours
 
 RNG = torch.Generator().manual_seed(0)
 
@@ -85,6 +87,82 @@ def test_z_is_standard_normal_where_samples_are_new_and_finds_copies():
     assert min(z["wide"]) > 1
 
 
+def told(samples, train, held_out):
+    distances = (nearest_neighbours(some, [train]).distances[:, 0] for some in (samples, held_out))
+    return copying_test_with_variety(*distances, samples, held_out)
+
+
+def drawn(seed):
+    """Return kinds of samples that copy nothing, and kinds that copy, of 1,000 training and 250 held-out points."""
+    rng = torch.Generator().manual_seed(seed)
+    train, held_out, new = (torch.randn(n, 30, generator=rng, dtype=torch.float64) for n in (1000, 250, 200))
+    noise = 0.01 * torch.randn(200, 30, generator=rng, dtype=torch.float64)
+    five = torch.randint(5, (200,), generator=rng)
+    means = torch.stack([part.mean(0) for part in train.chunk(10)])
+    others = {
+        "the mean": train.mean(0) + noise,
+        "means": means[torch.randint(10, (200,), generator=rng)] + noise,
+        "shrunk": 0.6 * new,
+        "one new": new[:1] + noise,
+        "five new": new[five] + noise,
+        "new": new,
+    }
+    copies = {
+        "all": train[:200],
+        "nearly": train[:200] + 20 * noise,
+        "shrunk": 0.7 * train[:200],
+        "five": train[five] + noise,
+        "one": train[:1] + noise,
+        "a third": torch.cat([train[:70], new[:130]]),
+    }
+    return others, copies, train, held_out
+
+
+def test_copies_are_told_from_what_is_near_to_all_data():
+    """The share of false accusations is that of both tests at most; each kind of copies is found each time."""
+    accused, shrunk = 0, 0
+    for seed in range(10):
+        others, copies, train, held_out = drawn(seed)
+        for kind, samples in others.items():
+            test = told(samples, train, held_out)
+            accused += "as copies are" in str(test)
+            shrunk += kind == "shrunk" and test.p_value < 0.01
+            assert (test.variety < 0.5) == ("less varied" in str(test)) == (kind in ("the mean", "means", "one new"))
+        for kind, samples in copies.items():
+            assert "as copies are" in str(told(samples, train, held_out)), kind
+    assert shrunk == 10, "nearer than held-out data, each time"
+    assert accused <= 6 * 10 * 0.05 + 2 * math.sqrt(6 * 10 * 0.05)
+
+
+def test_one_image_is_both_a_copy_and_unvaried():
+    *_, train, held_out = drawn(0)
+    said = str(told(train[:1].repeat(50, 1), train, held_out))
+    assert "as copies are" in said
+    assert "far less varied than the data (0%" in said
+
+
+def test_variety_and_preference_have_closed_forms():
+    """On a line: two samples 1 apart, held-out data 3 apart; the copy at 0 is nearer to training, all else alike."""
+    held_out, train = torch.tensor([[2.0], [5.0]]), torch.tensor([[0.0], [9.0]])
+    test = told(torch.tensor([[0.0], [1.0]]), train, held_out)
+    assert test.variety == pytest.approx(1 / 3)
+    # Shares 0/2 and 1/2, against 2/5 and 4/7; the second sample is nearer to the first than to held-out data: k = 1.
+    z = (0.5 - 3 / 4) / math.sqrt((1 + 2 + 1) / (12 * 1 * 2))
+    assert test.towards == pytest.approx(math.erfc(-z / math.sqrt(2)) / 2)
+    assert test == copying_test(torch.tensor([0.0, 1.0]), torch.tensor([2.0, 4.0]))
+
+
+def test_the_result_survives_pickle_and_copy():
+    test = told(normal(5, 2), normal(9, 2), normal(4, 2))
+    for again in (pickle.loads(pickle.dumps(test)), copy.deepcopy(test)):
+        assert (again, again.towards, again.variety) == (test, test.towards, test.variety)
+
+
+def test_samples_that_are_held_out_and_trained_on_prefer_neither():
+    points = torch.zeros(6, 2)
+    assert told(points, points, points).towards == 0.5
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
@@ -108,7 +186,7 @@ def test_it_says_what_it_means():
     assert str(copying_test(torch.arange(30.0), torch.arange(30.0))).endswith(
         "in 50% of pairs, z = 0.0: no sign of copies"
     )
-    assert str(copying_test(torch.zeros(30), torch.arange(30.0) + 1)).endswith(
-        "nearer than new data would be, as copies are"
+    assert "as copies are, and as blurred or unvaried samples" in str(
+        copying_test(torch.zeros(30), torch.arange(30.0) + 1)
     )
     assert str(copying_test(torch.arange(30.0) + 1, torch.zeros(30))).endswith("which can hide copies among them")

@@ -10,7 +10,13 @@ from tqdm import tqdm
 from lit_gan._utils.errors import LitGANError
 from lit_gan.data.images import grid, resize
 from lit_gan.extractors import as_extractor
-from lit_gan.metrics.copying import CopyingTest, Nearest, copying_test, nearest_neighbours
+from lit_gan.metrics.copying import (
+    CopyingTest,
+    Nearest,
+    copying_test,
+    copying_test_with_variety,
+    nearest_neighbours,
+)
 from lit_gan.metrics.evaluation.blocks import BLOCK
 from lit_gan.metrics.evaluation.engine import check_alike
 from lit_gan.metrics.evaluation.sources import RealSamples, Samples, has_length, has_samples, up_to
@@ -66,7 +72,7 @@ class NearestImages:
         self.train, self.held_out, self.mirrored, self.progress = train, held_out, mirrored, progress
         self.extractor = None if extractor is None else as_extractor(extractor)
         self._features: list[Tensor] = []
-        self._held_out_distances: Tensor | None = None
+        self._others: tuple[Tensor, Tensor] | None = None
 
     def label_counts(self, num_classes: int) -> Tensor:
         """Return the number of held-out samples of each class; of training samples without a test.
@@ -104,10 +110,14 @@ class NearestImages:
         nearest = nearest_neighbours(looked, self._training(), k)
         if self.held_out is None:
             return nearest, None
-        if self._held_out_distances is None:
+        if self._others is None:
             others = torch.cat([self._look(block) for block in _blocks(self.held_out)]).to(looked.device)
-            self._held_out_distances = nearest_neighbours(others, self._training()).distances[:, 0].cpu()
-        return nearest, copying_test(nearest.distances[:, 0].cpu(), self._held_out_distances)
+            self._others = nearest_neighbours(others, self._training()).distances[:, 0].cpu(), others
+        of_held_out, others = self._others
+        distances = nearest.distances[:, 0].cpu()
+        if len(others) < 2:
+            return nearest, copying_test(distances, of_held_out)
+        return nearest, copying_test_with_variety(distances, of_held_out, looked, others)
 
     def picture(self, generated: Samples, nearest: Nearest, rows: int) -> Tensor:
         """Return a uint8 picture ``(C, H, W)``: in each row a sample, followed by its nearest training images."""
