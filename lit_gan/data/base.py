@@ -1,14 +1,16 @@
 """Base classes of data modules that hold each split in one tensor; images stay uint8 until they are on the device."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lit_gan._utils.arguments import at_least, at_least_one
+from lit_gan._utils.arguments import at_least, at_least_one, shown
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.representation import in_one_line
 from lit_gan.data.balance import ClassBalanced
@@ -168,6 +170,9 @@ class ImageDataModule(TensorDataModule):
             than ``batch_size``, no held-out or test images, or ``class_balanced`` and only one class.
     """
 
+    class_names: Sequence[str] = ()
+    """Name of each class, which checkpoints keep; empty if the classes have numbers alone."""
+
     def __init__(
         self,
         image_size: int | None = None,
@@ -187,6 +192,16 @@ class ImageDataModule(TensorDataModule):
         Args:
             split: ``"train"``; ``"val"``, held out from training; ``"test"``, which may be the same as ``"val"``.
         """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the names of the classes, for a checkpoint, if they are known."""
+        return {"class_names": list(self.class_names)} if self.class_names else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Warn if the classes of the run that is resumed have other names: each label then means another class."""
+        before, now = list(state_dict.get("class_names", ())), list(self.class_names)
+        if before and now and before != now:
+            rank_zero_warn(f"{type(self).__name__} has the classes {shown(now)}, and the checkpoint {shown(before)}")
 
     def _load(self, split: Split) -> TensorSamples:
         whole = super()._load(split)

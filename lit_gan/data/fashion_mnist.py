@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision import datasets
 
 from lit_gan.data.base import ImageDataModule, Split
 
@@ -31,6 +32,7 @@ class FashionMNISTSample(ImageDataModule):
 
     num_classes = 10
     channels = 1
+    class_names = datasets.FashionMNIST.classes
 
     def __init__(
         self,

@@ -101,7 +101,7 @@ class ImageFolder(MappedSet):
                 f"classes=True takes each sub-folder of {readable(root)} as a class, and {readable(stray)} "
                 "lies in none: move it, or set classes=False"
             )
-        names = class_folders(self.folder)
+        self.class_names = names = class_folders(self.folder)
         if empty := [readable(name) for name in names if name not in of_files]:
             raise LitGANError(
                 f"classes=True takes each sub-folder of {readable(root)} as a class, and {some(empty, len(empty))} "

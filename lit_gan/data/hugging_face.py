@@ -124,6 +124,8 @@ class HuggingFaceImages(MappedSet):
             self._check_apart(**tables)
         for table in tables.values():
             self._check_columns(table)
+        if self.label_column is not None:
+            self.class_names = getattr(tables[part].features[self.label_column], "names", ())
         options = self.image_size, self.channels, self.crop, self.max_pixels, self.levels
         prints = [table._fingerprint for table in (tables[part], *tables.values())]
         return memory_map(

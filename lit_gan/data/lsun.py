@@ -95,7 +95,7 @@ class LSUN(MappedSet):
         each_once(classes=self._classes)
         if class_balanced and len(self._classes) < 2:
             raise LitGANError(f"class_balanced=True needs classes and classes={classes!r} is one: name another")
-        self.num_classes = len(self._classes)
+        self.num_classes, self.class_names = len(self._classes), self._classes
         optional("lmdb", "lsun", "LSUN")
 
     def load(self, split: Split) -> tuple[Tensor, Tensor]:

@@ -92,7 +92,10 @@ class OfficialSet(ImageDataModule):
 
         ``"test"`` is the test files; ``"val"`` every ``held_out_every``-th training image; ``"train"`` the others.
         """
-        images, labels = self._tensors(self._open("test" if split == "test" else "train"))
+        data = self._open("test" if split == "test" else "train")
+        if len(names := getattr(data, "classes", ())) == self.num_classes:
+            self.class_names = names
+        images, labels = self._tensors(data)
         if split == "test":
             return images, labels
         held_out = torch.arange(len(images)) % self.held_out_every == 0

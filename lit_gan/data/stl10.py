@@ -58,6 +58,7 @@ class STL10(MappedSet):
     parts = ("train", "test")
     channels = 3
     num_classes = 10
+    class_names = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 
     def __init__(
         self,
