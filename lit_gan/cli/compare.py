@@ -14,12 +14,12 @@ from lit_gan._utils.devices import best_device
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.files import atomic_write
 from lit_gan._utils.state_dicts import digest_of_weights
+from lit_gan.cli.checkpoint_paths import given_generators, holds_generators
 from lit_gan.data.pictures import check_options
 from lit_gan.metrics.evaluation.engine import Evaluation, Report
 from lit_gan.metrics.evaluation.folder_samples import FolderSamples
 from lit_gan.metrics.evaluation.scores import scorer_for
 from lit_gan.metrics.evaluation.sources import GeneratedSamples, RealSamples, Samples, split_loader, up_to
-from lit_gan.sampling.from_checkpoint import load_generators
 
 __all__ = ["Options", "compare", "table"]
 
@@ -71,7 +71,7 @@ def compare(options: Options) -> None:
     check_options(options.channels)
     output = Path(options.output)
     output.parent.mkdir(parents=True, exist_ok=True)  # a bad path fails before anything is scored
-    compared = _folders(options) if Path(options.generated).is_dir() else _checkpoint(options)
+    compared = _folders(options) if _is_of_pictures(options) else _checkpoint(options)
     fewest = (compared.floor or compared.generated[0]).n  # a floor has at most as many as a set
     scorer = scorer_for(options.metrics, options.extractor, compared.real, fewest, options.data).to(best_device())
     evaluation = Evaluation(scorer, compared.real, compared.describes, options.cache, progress=True)
@@ -80,6 +80,12 @@ def compare(options: Options) -> None:
     with atomic_write(output) as partial:
         partial.write_text(json.dumps({**compared.about, **report.as_plain()}, indent=1))
     print(f"Wrote scores and protocol to {options.output}")
+
+
+def _is_of_pictures(options: Options) -> bool:
+    """Return whether the samples are pictures: a run's folder is one of pictures if there is a folder of real ones."""
+    is_folder = Path(options.generated).is_dir()
+    return is_folder and (options.real is not None or not holds_generators(options.generated))
 
 
 def _folders(options: Options) -> _Compared:
@@ -100,8 +106,8 @@ def _checkpoint(options: Options) -> _Compared:
     data = options.data
     if data is None or (options.real, options.image_size, options.channels) != (None, None, 3):
         what = "give --data, the data to compare it with, and none of --real, --image_size and --channels"
-        raise LitGANError(f"{options.generated} is no folder, so a checkpoint: {what}")
-    saved, n = load_generators(options.generated).to(best_device()), options.n_fake or 10_000
+        raise LitGANError(f"{options.generated} is no folder of pictures, so a checkpoint: {what}")
+    saved, n = given_generators(options.generated, options.ema).saved.to(best_device()), options.n_fake or 10_000
     data.prepare_data()
     real = RealSamples(split_loader(data, options.split), options.n_real)
     floor = up_to(split_loader(data, "val" if options.split == "train" else "train"), n) if options.floor else None
@@ -109,7 +115,8 @@ def _checkpoint(options: Options) -> _Compared:
     seeds = range(options.seed, options.seed + options.sets)
     drawn = [GeneratedSamples(saved, n, seed, options.ema, options.batch_size, counts) for seed in seeds]
     weights = digest_of_weights(drawn[0].network)  # identifies the generator and its state
-    describes = {"split": options.split, "ema": drawn[0].ema, "seed": options.seed}
+    averaged = options.ema and saved.ema_generator is not None
+    describes = {"split": options.split, "ema": averaged, "seed": options.seed}
     return _Compared(real, floor, drawn, describes, {"images_seen": saved.images_seen, "weights": weights})
 
 

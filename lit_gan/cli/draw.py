@@ -1,10 +1,11 @@
 """The work of ``lit-gan sample``: check the options, draw the requested kind of picture, and write it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import torch
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 from lit_gan._utils.arguments import at_least, at_least_one
 from lit_gan._utils.devices import best_device
 from lit_gan._utils.errors import LitGANError
+from lit_gan.cli.asked import several_seeds, with_numbers
+from lit_gan.cli.checkpoint_paths import given_generators
 from lit_gan.data.images import MOVIES, as_pillow, grid, have_a_picture, save_movie, save_png, to_uint8
 from lit_gan.metrics.evaluation import GeneratedSamples
 from lit_gan.metrics.evaluation.nearest import NearestImages, train_and_held_out
 from lit_gan.metrics.evaluation.sources import split_loader
-from lit_gan.sampling.from_checkpoint import SavedGenerators, load_generators
+from lit_gan.sampling.from_checkpoint import SavedGenerators
 from lit_gan.sampling.grids import class_grid, interpolations, morph, new_seed, rows, truncation_ladder
 from lit_gan.sampling.paths import PathKind
 
@@ -32,7 +35,7 @@ class Options(NamedTuple):
     checkpoint: str
     n: int | None
     output: str
-    seed: int | None
+    seed: Any
     labels: Any
     ema: bool
     truncation: Any
@@ -60,11 +63,13 @@ def draw(options: Options) -> str:
         TypeError: an option of a wrong type.
         ValueError: an option out of range, options that exclude each other, or that this generator does not support.
     """
+    options = options._replace(seed=several_seeds(options.seed))
     kind = _kind(options)
     _check_numbers(kind, options)
     _check_neighbours(options)
     one_file = _check_output(options.path, kind)
-    saved = load_generators(options.checkpoint)
+    saved, class_names = given_generators(options.checkpoint, options.ema)
+    options = options._replace(labels=with_numbers(options.labels, _class_names(options) or class_names))
     if kind is not None:
         _check_images(saved, kind, options.labels)
     folder = options.path.parent if one_file else options.path
@@ -82,16 +87,18 @@ def _kind(options: Options) -> str | None:
         "labels=all": options.labels == "all",
         "a list for truncation": isinstance(options.truncation, list),
         "neighbours": options.neighbours is not None,
+        "several seeds": isinstance(options.seed, list),
     }
     wanted = [name for name, is_wanted in kinds.items() if is_wanted]
     if len(wanted) > 1:
         raise LitGANError(f"{' and '.join(wanted)} are pictures of their own: ask for one of them")
-    return wanted[0] if wanted else None
+    return wanted[0] if wanted and wanted != ["several seeds"] else None
 
 
 def _check_numbers(kind: str | None, options: Options) -> None:
     at_least_one(n=options.n, neighbours=options.neighbours)
-    at_least(0, seed=options.seed)
+    for seed in options.seed if isinstance(options.seed, list) else [options.seed]:
+        at_least(0, seed=seed)
     steps = options.steps
     if steps is not None and kind not in ("interpolate", "a movie"):
         raise LitGANError(f"steps={steps} are those of an interpolation: give --interpolate, or an --output x.gif")
@@ -100,7 +107,8 @@ def _check_numbers(kind: str | None, options: Options) -> None:
 
 def _check_neighbours(options: Options) -> None:
     neighbours, labels, truncation = options.neighbours, options.labels, options.truncation
-    if neighbours is None and (options.data is not None or options.extractor is not None):
+    names_classes = options.extractor is None and labels != "all" and isinstance(labels, (str, list))
+    if neighbours is None and not names_classes and (options.data is not None or options.extractor is not None):
         what = "data" if options.extractor is None else "extractor"
         raise LitGANError(f"{what} is for neighbours: give --neighbours 5, or leave {what} out")
     if neighbours is not None and options.data is None:
@@ -124,6 +132,15 @@ def _check_output(path: Path, kind: str | None) -> bool:
     return one_file
 
 
+def _class_names(options: Options) -> Sequence[str]:
+    """Return the names of the classes of the data that were given to find them."""
+    if options.data is None or options.neighbours is not None:
+        return ()
+    options.data.prepare_data()
+    options.data.setup("fit")
+    return getattr(options.data, "class_names", ())
+
+
 def _check_images(saved: SavedGenerators, kind: str, labels: Any) -> None:
     """Draw one sample, to raise an error early for labels that the generator does not take or if it makes points."""
     first = labels[0] if isinstance(labels, list) and labels else labels if isinstance(labels, int) else None
@@ -139,8 +156,7 @@ def _check_finite(images: Tensor, checkpoint: str) -> None:
 
 def _draw_samples(saved: SavedGenerators, options: Options) -> str:
     """Write samples as one grid, or each to a file of its own; return what was written."""
-    truncation = options.truncation
-    images = saved.sample(options.n or 64, options.labels, ema=options.ema, seed=options.seed, truncation=truncation)
+    images, names = _seeds_samples(saved, options) if isinstance(options.seed, list) else _samples(saved, options)
     _check_finite(images, options.checkpoint)
     one_grid = bool(options.path.suffix)
     if images.ndim != 4 and not (one_grid and have_a_picture(images)):
@@ -148,9 +164,28 @@ def _draw_samples(saved: SavedGenerators, options: Options) -> str:
     if one_grid:
         save_png(grid(images), options.path)
     else:
-        for i, image in enumerate(images):
-            save_png(to_uint8(image), options.path / f"{i:06d}.png", sync=False)
+        for image, name in zip(images, names, strict=True):
+            save_png(to_uint8(image), options.path / f"{name}.png", sync=False)
     return f"{len(images)} images"
+
+
+def _samples(saved: SavedGenerators, options: Options) -> tuple[Tensor, list[str]]:
+    """Return samples, and a name for the file of each, their number."""
+    n, truncation = options.n or 64, options.truncation
+    images = saved.sample(n, options.labels, ema=options.ema, seed=options.seed, truncation=truncation)
+    return images, [f"{i:06d}" for i in range(n)]
+
+
+def _seeds_samples(saved: SavedGenerators, options: Options) -> tuple[Tensor, list[str]]:
+    """Return the samples of each seed, one if ``n`` is not given, and a name for the file of each."""
+    n, labels, seeds = options.n or 1, options.labels, options.seed
+    if isinstance(labels, list) and len(labels) != n * len(seeds):
+        raise LitGANError(f"{len(labels)} labels for {n * len(seeds)} images: give one, or one for each")
+    each = [labels[i * n : (i + 1) * n] if isinstance(labels, list) else labels for i in range(len(seeds))]
+    options = options._replace(n=n)
+    images = [_samples(saved, options._replace(seed=s, labels=of)) for s, of in zip(seeds, each, strict=True)]
+    names = [f"seed{s:04d}" + (f"-{i:02d}" if n > 1 else "") for s in seeds for i in range(n)]
+    return torch.cat([of_seed for of_seed, _ in images]), names
 
 
 def _draw_rows(saved: SavedGenerators, options: Options, kind: str) -> str:

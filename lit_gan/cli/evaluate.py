@@ -33,8 +33,9 @@ def evaluate(
     """Score a checkpoint's generator against a data set, or a folder of pictures against another folder.
 
     Args:
-        generated: a .ckpt file whose generator is scored, or a folder of pictures, all of which are scored.
-        real: folder of real pictures; required for a folder, and only allowed there.
+        generated: a .ckpt file whose generator is scored, the folder of a run, for its newest one, or a folder that
+            lit-gan export wrote; or a folder of pictures, all of which are scored.
+        real: folder of real pictures; required for a folder of pictures, and only allowed there.
         data: data module with the real samples, by name (CIFAR10) or import path; required for a checkpoint, and only
             allowed there.
         metrics: list of names, like [fid,kid], or of torchmetrics metrics by import path; an unknown name prints the

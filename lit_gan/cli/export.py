@@ -26,7 +26,7 @@ def export(
     PyTorch's by at most 1e-4), and README.md (the model card).
 
     Args:
-        checkpoint: a .ckpt file that lit-gan fit or a Trainer wrote.
+        checkpoint: a .ckpt file that lit-gan fit or a Trainer wrote, or the folder of a run, for its newest one.
         output: folder to write; an earlier export there is replaced.
         onnx: also write generator.onnx.
         ema: export the averaged generator, if the checkpoint has one.
@@ -39,9 +39,10 @@ def export(
             generator's class is not lit_gan's.
     """
     from lit_gan._utils.config import Origin
+    from lit_gan.cli.checkpoint_paths import checkpoint_at
     from lit_gan.sampling.export.write import ExportOptions, export_checkpoint
 
     origin = Origin(load="export(checkpoint, {0}=...), or --{0} and its class path")
     options = ExportOptions(onnx, ema, license, data, None if scores is None else Path(scores))
-    for line in export_checkpoint(checkpoint, Path(output), options, generator, origin):
+    for line in export_checkpoint(checkpoint_at(checkpoint), Path(output), options, generator, origin):
         print(line)

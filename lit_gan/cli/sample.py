@@ -13,8 +13,8 @@ def sample(
     checkpoint: str,
     n: int | None = None,
     output: str = "samples.png",
-    seed: int | None = None,
-    labels: int | list[int] | Literal["all"] | None = None,
+    seed: int | list[int] | str | None = None,
+    labels: int | list[int | str] | str | None = None,
     ema: bool = True,
     truncation: float | list[float] = 1.0,
     interpolate: Literal["linear", "spherical", "auto"] | None = None,
@@ -26,15 +26,18 @@ def sample(
     """Draw images from the generator of a checkpoint; no other file of the run is needed.
 
     Args:
-        checkpoint: a .ckpt file that lit-gan fit or a Trainer wrote.
-        n: number of images in a grid or a folder (64 if not given), of rows in any other picture (8), or of images in
-            each frame of a movie (16).
+        checkpoint: a .ckpt file that lit-gan fit or a Trainer wrote; the folder of a run, for its newest one; or a
+            folder that lit-gan export wrote.
+        n: number of images in a grid or a folder (64 if not given), of each of several seeds (1), of rows in any other
+            picture (8), or of images in each frame of a movie (16).
         output: a .png file for one picture, a folder for one file per image, or a .gif or .webp file for a movie in
             which images change into one another, in an endless loop.
-        seed: the same seed gives the same images; random if not given.
-        labels: classes for a conditional generator: one for all images, a list with one for each image or row, or the
-            word all for a picture with a column for each class and a row for each latent. If not given, classes are
-            drawn with their frequencies in the training data.
+        seed: the same seed gives the same images; random if not given. Several seeds, a range like 1-10 or a list like
+            1,5,20-25, give an image for each; in a folder, the files are named by their seeds.
+        labels: classes for a conditional generator, by number or, if the checkpoint or data names them, by name: one
+            for all images, a list with one for each image or row, or the word all for a picture with a column for each
+            class and a row for each latent. If not given, classes are drawn with their frequencies in the training
+            data.
         ema: use the averaged generator, if the checkpoint has one.
         truncation: number in (0, 1]; below 1, images are more typical and less varied. StyleGAN2 moves styles towards
             their average, w̄ + truncation·(w − w̄); the latents of other generators are multiplied by it. A list, like
@@ -47,7 +50,8 @@ def sample(
         neighbours: draw each sample next to this number of nearest training images. Also prints a test for copies
             (whether samples are nearer to training images than held-out images are), if the data have a validation
             set.
-        data: data module with the training images, by name (CIFAR10) or import path; required for neighbours.
+        data: data module with the training images, by name (CIFAR10) or import path; required for neighbours, and
+            for names of classes that the checkpoint does not hold.
         extractor: network in whose features distances to neighbours are measured; pixels if not given.
     """
     options = dict(locals())

@@ -13,6 +13,7 @@ from lit_gan._utils.errors import LitGANError, MissingFileError
 from lit_gan._utils.kinds import KINDS, import_parts
 from lit_gan._utils.version import __version__
 from lit_gan.callbacks import SampleGrid, SampleWriter
+from lit_gan.cli.checkpoint_paths import checkpoint_at
 from lit_gan.cli.parser import OneSentence
 from lit_gan.gan import LitGAN
 from lit_gan.training.checkpoint_io import checkpoint_folders, newest_checkpoint
@@ -96,7 +97,10 @@ class LitGANCLI(LightningCLI):
         if seed not in (True, False, None) and not 0 <= seed < 2**32:
             raise LitGANError(f"seed_everything={seed} must lie in [0, {2**32 - 1}]")
         if path and path not in ("best", "last", "hpc"):
-            read_checkpoint(path)
+            options["ckpt_path"] = checkpoint_at(path)
+            read_checkpoint(options["ckpt_path"])
+        if warm_start := options.model.get("warm_start"):
+            options.model["warm_start"] = checkpoint_at(warm_start)
         if command in ("validate", "test", "predict") and not path and not options.model.get("warm_start"):
             raise LitGANError(f"{command} without a checkpoint would show untrained networks: give --ckpt_path")
 

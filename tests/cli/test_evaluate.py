@@ -98,7 +98,7 @@ def test_two_folders_against_each_other(capsys):
         (["a", "--real=phone"], "0.heic cannot be read"),
         (["a", "--real=floats", "--image_size=16"], "0.tif cannot be read (a picture of floating-point numbers has no"),
         (["none.ckpt", "--data=FashionMNISTSample"], "there is no checkpoint none.ckpt"),
-        (["none.ckpt"], "none.ckpt is no folder, so a checkpoint: give --data"),
+        (["none.ckpt"], "none.ckpt is no folder of pictures, so a checkpoint: give --data"),
         (["a", "--real=none"], "there is no folder none"),
         (
             ["a", "--real=mixed", "--metrics=[precision_recall]"],

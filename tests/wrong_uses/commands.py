@@ -202,7 +202,7 @@ FILES = {
     ),
     "a config with a typo": of(from_config(), r"los", config("model: {los: Minimax}")),
     "a checkpoint that is not there": of(fit("--ckpt_path=none.ckpt"), r"^there is no checkpoint none.ckpt"),
-    "a checkpoint that is a folder": of(fit("--ckpt_path=."), r"^there is no checkpoint \."),
+    "a checkpoint that is a folder": of(fit("--ckpt_path=."), r"^\. is a folder and holds no checkpoint \(.ckpt\)"),
     "a checkpoint of another network": of(
         fit("--ckpt_path=whole.ckpt"), r"another (generator|discriminator), MLP.*this model has MLP", whole
     ),
@@ -263,6 +263,16 @@ SAMPLE = {
         r"real samples are \(1, 32, 32\) and generated ones \(1, 16, 16\)",
         whole,
     ),
+    "seeds in words": of(sample("--seed=one"), r"seed='one' is no seed: give a number, a range like 1-10", whole),
+    "seeds from high to low": of(sample("--seed=9-3"), r"seed='9-3' is no seed: give a number", whole),
+    "a seed twice": of(sample("--seed=1-3,2"), r"seed='1-3,2' names a seed twice", whole),
+    "a path of several seeds": of(
+        sample("--seed=1-3", "--interpolate=auto"), r"interpolate and several seeds are pictures of their own", whole
+    ),
+    "a class by a name that is not known": of(
+        sample("--labels=cats"), r"labels='cats' is no number, and the checkpoint holds no names of classes", whole
+    ),
+    "a folder without checkpoints": of(command("sample", "."), r"^\. is a folder and holds no checkpoint \(.ckpt\): g"),
     "an unknown option": of(sample("--bogus=1"), r"unrecognized arguments: --bogus=1", whole),
 }
 
