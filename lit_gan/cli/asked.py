@@ -6,7 +6,7 @@ from typing import Any
 
 from lit_gan._utils.arguments import shown
 from lit_gan._utils.errors import LitGANError
-from lit_gan._utils.suggestions import likely
+from lit_gan._utils.suggestions import choices
 
 __all__ = ["several_seeds", "with_numbers"]
 
@@ -63,4 +63,4 @@ def _number(label: str, class_names: Sequence[str]) -> int:
             f"labels={label!r} is no number, and the checkpoint holds no names of classes: give the class's number, or "
             "--data with the names"
         )
-    raise LitGANError(f"there is no class {label!r}{likely(label, class_names)}: take some of {', '.join(class_names)}")
+    raise LitGANError(f"there is no class {label!r}: take some of {choices(class_names, label)}")

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.suggestions import likely
 from lit_gan._utils.version import __version__
 from lit_gan.cli.commands import COMMANDS, TRAINING
 from lit_gan.cli.own_parts import own_parts
@@ -53,7 +54,8 @@ def _run(arguments: list[str], for_lightning: list[str] | None) -> None:
         _train(for_lightning)
     else:
         names = ", ".join(map(repr, (*TRAINING, *COMMANDS)))
-        _refuse(f"argument subcommand: invalid choice: {first!r} (choose from {names})")
+        meant = likely(first, (*TRAINING, *COMMANDS))
+        _refuse(f"argument subcommand: invalid choice: {first!r} (choose from {names}){meant}")
 
 
 def _train(arguments: list[str] | None) -> None:

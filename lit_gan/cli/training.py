@@ -1,6 +1,7 @@
 """The ``lit-gan fit``, ``validate``, ``test`` and ``predict`` commands: LightningCLI for a LitGAN."""
 
 import json
+import sys
 from typing import Any
 
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
@@ -90,6 +91,9 @@ class LitGANCLI(LightningCLI):
             ValueError: a seed that NumPy does not take, a checkpoint that cannot be read, or none for a command that
                 needs one.
         """
+        first = str(next(iter(sys.argv[1:] if args is None else args), "")).partition("=")[0]
+        if first.startswith("--") and not any(option.startswith(first) for option in parser._option_string_actions):
+            parser.error(f"unrecognized arguments: {first}")  # argparse would take what follows for a command
         super().parse_arguments(parser, args)
         command = str(self.config.get("subcommand"))
         options = self.config.get(command, self.config)

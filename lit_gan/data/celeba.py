@@ -10,6 +10,7 @@ from torchvision import datasets
 
 from lit_gan._utils.arguments import at_least_one, each_once
 from lit_gan._utils.errors import LitGANError
+from lit_gan._utils.suggestions import choices
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
@@ -97,7 +98,7 @@ class CelebA(MappedSet):
         self._asked = [attributes] if isinstance(attributes, str) else list(attributes or ())
         for name in self._asked:
             if name not in ATTRIBUTES:
-                raise LitGANError(f"CelebA has no attribute {name!r}: take some of {', '.join(ATTRIBUTES)}")
+                raise LitGANError(f"CelebA has no attribute {name!r}: take some of {choices(ATTRIBUTES, name)}")
         each_once(attributes=self._asked)
         if class_balanced and not self._asked:
             raise LitGANError("class_balanced=True needs classes and attributes=None gives none: name an attribute")

@@ -12,6 +12,7 @@ from torch import Tensor
 from lit_gan._utils.arguments import at_least_one, each_once
 from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
 from lit_gan._utils.extras import optional
+from lit_gan._utils.suggestions import choices
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
 from lit_gan.data.memory_map import Pictures, memory_map, stamps
@@ -91,7 +92,7 @@ class LSUN(MappedSet):
         self._classes = [classes] if isinstance(classes, str) else list(classes)
         for name in self._classes or [""]:
             if name not in _CLASSES:
-                raise LitGANError(f"LSUN has no class {name!r}: take some of {', '.join(_CLASSES)}")
+                raise LitGANError(f"LSUN has no class {name!r}: take some of {choices(_CLASSES, name)}")
         each_once(classes=self._classes)
         if class_balanced and len(self._classes) < 2:
             raise LitGANError(f"class_balanced=True needs classes and classes={classes!r} is one: name another")

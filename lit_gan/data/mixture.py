@@ -9,6 +9,7 @@ from torch import Tensor
 from lit_gan._utils.arguments import at_least, at_least_one, positive
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.randomness import Stream, derive_seed
+from lit_gan._utils.suggestions import choices
 from lit_gan.data.base import Split, TensorDataModule
 from lit_gan.theory import Mixture
 
@@ -79,7 +80,7 @@ class GaussianMixture(TensorDataModule):
         self.modes, self.size, self.std, self.means, self.weights = modes, size, std, means, weights
         self.seed = seed
         if kind not in _MODES:
-            raise LitGANError(f"kind={kind!r} is none of {', '.join(_MODES)}")
+            raise LitGANError(f"kind={kind!r} is none of {choices(_MODES, kind)}")
         if means is not None:
             if kind != "line":
                 raise LitGANError(

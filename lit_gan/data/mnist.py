@@ -9,6 +9,7 @@ from torchvision import datasets
 from lit_gan._utils.arguments import at_least, at_least_one
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.randomness import Stream, derive_seed
+from lit_gan._utils.suggestions import choices
 from lit_gan.data.base import Split
 from lit_gan.data.images import resize
 from lit_gan.data.official import OfficialSet, Part, Source
@@ -159,7 +160,7 @@ class EMNIST(_IdxSet):
     ) -> None:
         super().__init__(root, image_size, batch_size, horizontal_flip, num_workers, download, class_balanced)
         if split not in _EMNIST_CLASSES:
-            raise LitGANError(f"split={split!r} is none of {', '.join(_EMNIST_CLASSES)}")
+            raise LitGANError(f"split={split!r} is none of {choices(_EMNIST_CLASSES, split)}")
         self.split, self.num_classes = split, _EMNIST_CLASSES[split]
 
     def _options(self, part: Part) -> dict[str, Any]:

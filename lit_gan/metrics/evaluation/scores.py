@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lit_gan._utils.errors import LitGANError, LitGANTypeError
+from lit_gan._utils.suggestions import likely
 from lit_gan.extractors import Extractor, InceptionV3, as_extractor
 from lit_gan.metrics.evaluation.cache import States
 from lit_gan.metrics.evaluation.named_metrics import NAMED_METRICS, Given
@@ -180,7 +181,10 @@ def _by_name(metric: str, setting: Setting, own: Extractor | None) -> _Entry:
     if not isinstance(metric, str):
         raise LitGANTypeError(f"metrics: {metric!r} is neither a name nor a metric of torchmetrics")
     if metric not in NAMED_METRICS:
-        raise LitGANError(f"metrics: there is no {metric!r}; take some of {', '.join(NAMED_METRICS)}, or a Metric")
+        raise LitGANError(
+            f"metrics: there is no {metric!r}; take some of {', '.join(NAMED_METRICS)}, or a Metric"
+            f"{likely(metric, NAMED_METRICS)}"
+        )
     cls = NAMED_METRICS[metric]
     logits = cls.takes == "logits"
     if logits and own is None:
