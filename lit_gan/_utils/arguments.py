@@ -1,5 +1,8 @@
 """Checks of arguments, whose errors are one sentence with the argument's name and value."""
 
+import os
+import re
+from argparse import Namespace
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -10,6 +13,7 @@ __all__ = [
     "at_least",
     "at_least_one",
     "each_once",
+    "expanded",
     "instance_of",
     "positive",
     "prefix",
@@ -97,6 +101,30 @@ def each_once(**values: Sequence[str]) -> None:
     for name, value in values.items():
         if len(set(value)) < len(value):
             raise LitGANError(f"{name}={value!r} names one twice: leave it out once")
+
+
+def expanded(value: Any) -> Any:
+    """Return ``value`` with the home folder in place of ``~`` or ``~user`` at the beginning of a path.
+
+    Args:
+        value: text, or a dict, list or namespace with text in it, at any depth; anything else is returned unchanged.
+
+    Raises:
+        ValueError: no such user, or one without a home folder: the text would name a folder ``~`` in the current one.
+    """
+    if isinstance(value, dict):
+        return {key: expanded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [expanded(part) for part in value]
+    if isinstance(value, Namespace):
+        return type(value)(**expanded(vars(value)))
+    home = re.match(r"~$|~[^/\\]*(?=[/\\])", value) if isinstance(value, str) else None
+    if home is None:
+        return value
+    path = os.path.expanduser(value)  # noqa: PTH111  Path would drop a "/" at the end
+    if path == value:
+        raise LitGANError(f"{value}: there is no home folder {home[0]}, so give the whole path")
+    return path
 
 
 def prefix(owner: object) -> str:

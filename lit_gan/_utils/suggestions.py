@@ -15,7 +15,7 @@ def likely(given: object, names: Iterable[str]) -> str:
     ''
     """
     by_lower = {name.lower(): name for name in names}
-    found = get_close_matches(str(given).lower(), by_lower, n=1, cutoff=0.6)
+    found = get_close_matches(str(given).lower(), by_lower, n=1, cutoff=0.7)
     return f"; did you mean {by_lower[found[0]]!r}?" if found else ""
 
 

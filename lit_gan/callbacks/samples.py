@@ -213,7 +213,7 @@ class SampleWriter(BasePredictionWriter):
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reset the counts, and find the folder, which all processes must do together."""
         self._written.clear()
-        self._folder = Path(self.folder) if self.folder else run_folder(trainer) / "predictions"
+        self._folder = Path(self.folder).expanduser() if self.folder else run_folder(trainer) / "predictions"
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the number of images written by all processes, and their folder."""

@@ -8,6 +8,7 @@ from fsspec.core import url_to_fs
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
 import lit_gan.data
+from lit_gan._utils.arguments import expanded
 from lit_gan._utils.checkpoint_file import Section, read_checkpoint
 from lit_gan._utils.errors import LitGANError, MissingFileError
 from lit_gan.sampling.export.exported_folder import DESCRIPTION, load_generator
@@ -27,7 +28,7 @@ class Given(NamedTuple):
 
 def is_exported(path: str) -> bool:
     """Return whether ``path`` is a folder that ``lit-gan export`` wrote."""
-    return (Path(path).expanduser() / DESCRIPTION).is_file()
+    return Path(expanded(path), DESCRIPTION).is_file()
 
 
 def holds_generators(path: str) -> bool:
@@ -46,6 +47,7 @@ def checkpoint_at(path: str) -> str:
         FileNotFoundError: a folder without checkpoints.
         ValueError: an exported generator, or a folder of checkpoints none of which is whole.
     """
+    path = expanded(path)
     if not path or not url_to_fs(path)[0].isdir(path):
         return path
     if is_exported(path):
@@ -75,7 +77,7 @@ def given_generators(path: str, ema: bool = True) -> Given:
     if not is_exported(path):
         checkpoint = read_checkpoint(checkpoint_at(path))
         return Given(saved_generators(checkpoint), _class_names(checkpoint))
-    folder = Path(path).expanduser()
+    folder = Path(expanded(path))
     trained, said = load_generator(folder), json.loads((folder / DESCRIPTION).read_bytes())
     averaged = said.get("ema") is True
     if averaged and not ema:

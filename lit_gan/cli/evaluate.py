@@ -59,6 +59,7 @@ def evaluate(
             ~/.cache/lit_gan if not given.
     """
     options = dict(locals())
+    from lit_gan._utils.arguments import expanded
     from lit_gan.cli.compare import Options, compare
 
-    compare(Options(**options))
+    compare(Options(**expanded(options)))

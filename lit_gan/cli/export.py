@@ -38,11 +38,12 @@ def export(
         generator: network of the same architecture, by import path, that the weights are loaded into; required if the
             generator's class is not lit_gan's.
     """
+    from lit_gan._utils.arguments import expanded
     from lit_gan._utils.config import Origin
     from lit_gan.cli.checkpoint_paths import checkpoint_at
     from lit_gan.sampling.export.write import ExportOptions, export_checkpoint
 
     origin = Origin(load="export(checkpoint, {0}=...), or --{0} and its class path")
-    options = ExportOptions(onnx, ema, license, data, None if scores is None else Path(scores))
-    for line in export_checkpoint(checkpoint_at(checkpoint), Path(output), options, generator, origin):
+    options = ExportOptions(onnx, ema, license, data, None if scores is None else Path(expanded(scores)))
+    for line in export_checkpoint(checkpoint_at(checkpoint), Path(expanded(output)), options, generator, origin):
         print(line)

@@ -55,6 +55,8 @@ def sample(
         extractor: network in whose features distances to neighbours are measured; pixels if not given.
     """
     options = dict(locals())
+    from lit_gan._utils.arguments import expanded
     from lit_gan.cli.draw import Options, draw
 
-    print(f"Wrote {draw(Options(**options))} to {output}")
+    asked = Options(**expanded(options))
+    print(f"Wrote {draw(asked)} to {asked.output}")

@@ -9,6 +9,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveCon
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
+from lit_gan._utils.arguments import expanded
 from lit_gan._utils.checkpoint_file import read_checkpoint
 from lit_gan._utils.errors import LitGANError, MissingFileError
 from lit_gan._utils.kinds import KINDS, import_parts
@@ -91,10 +92,12 @@ class LitGANCLI(LightningCLI):
             ValueError: a seed that NumPy does not take, a checkpoint that cannot be read, or none for a command that
                 needs one.
         """
-        first = str(next(iter(sys.argv[1:] if args is None else args), "")).partition("=")[0]
+        given = sys.argv[1:] if args is None else args
+        first = str(next(iter(given), "")).partition("=")[0]
         if first.startswith("--") and not any(option.startswith(first) for option in parser._option_string_actions):
             parser.error(f"unrecognized arguments: {first}")  # argparse would take what follows for a command
         super().parse_arguments(parser, args)
+        self.config = expanded(self.config)
         command = str(self.config.get("subcommand"))
         options = self.config.get(command, self.config)
         seed, path = options.get("seed_everything"), options.get("ckpt_path")

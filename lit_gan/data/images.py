@@ -146,7 +146,7 @@ def save_png(image: Tensor, path: Path | str, sync: bool = True) -> Path:
         path: file to write.
         sync: whether to flush the file to the disk; False is faster for many.
     """
-    picture, path = as_pillow(image), Path(path)
+    picture, path = as_pillow(image), Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path, sync) as partial:
         # as small as with Pillow's defaults, in at most half the time

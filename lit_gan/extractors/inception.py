@@ -45,7 +45,7 @@ class InceptionV3(Extractor):
         super().__init__()
         self.weights = weights
         source = optional("torch_fidelity", "fid", "InceptionV3").feature_extractor_inceptionv3
-        state = _downloaded(source.URL_INCEPTION_V3) if weights is None else read_weights(Path(weights))
+        state = _downloaded(source.URL_INCEPTION_V3) if weights is None else read_weights(Path(weights).expanduser())
         with full_float32("cpu"), io.BytesIO() as file:
             torch.save(state, file)  # torch-fidelity unpickles its file: pass it one of the tensors read safely
             file.seek(0)

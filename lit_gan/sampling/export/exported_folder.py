@@ -93,7 +93,7 @@ def load_generator(
             do not fit the generator.
     """
     safetensors = optional("safetensors.torch", "export", "load_generator")
-    folder = Path(path)
+    folder = Path(path).expanduser()
     description = _description(folder / DESCRIPTION)
     weights = _bytes(folder / WEIGHTS)
     if hashlib.sha256(weights).hexdigest() != description["sha256"]:
