@@ -16,6 +16,7 @@ from lit_gan._utils.kinds import KINDS, import_parts
 from lit_gan._utils.version import __version__
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.cli.checkpoint_paths import checkpoint_at
+from lit_gan.cli.loggers import check_loggers, loggers_in
 from lit_gan.cli.parser import OneSentence
 from lit_gan.gan import LitGAN
 from lit_gan.training.checkpoint_io import checkpoint_folders, newest_checkpoint
@@ -93,6 +94,7 @@ class LitGANCLI(LightningCLI):
                 needs one.
         """
         given = sys.argv[1:] if args is None else args
+        check_loggers(loggers_in(given))
         first = str(next(iter(given), "")).partition("=")[0]
         if first.startswith("--") and not any(option.startswith(first) for option in parser._option_string_actions):
             parser.error(f"unrecognized arguments: {first}")  # argparse would take what follows for a command
@@ -101,6 +103,8 @@ class LitGANCLI(LightningCLI):
         command = str(self.config.get("subcommand"))
         options = self.config.get(command, self.config)
         seed, path = options.get("seed_everything"), options.get("ckpt_path")
+        loggers = options.trainer.logger if isinstance(options.trainer.logger, list) else [options.trainer.logger]
+        check_loggers(str(getattr(logger, "class_path", "")) for logger in loggers)
         if seed not in (True, False, None) and not 0 <= seed < 2**32:
             raise LitGANError(f"seed_everything={seed} must lie in [0, {2**32 - 1}]")
         if path and path not in ("best", "last", "hpc"):
