@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from lit_gan._utils.arguments import shown
+from lit_gan._utils.arguments import at_least, shown
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.suggestions import choices
 
@@ -17,9 +17,10 @@ def several_seeds(seed: int | str | Sequence[int] | None) -> int | list[int] | N
     """Return a seed as it is, and several as a list: a range ``"1-10"``, both ends included, or ``"1,5,20-25"``.
 
     Raises:
-        ValueError: text that is neither, a range that ends before it begins, a seed twice, or too many.
+        ValueError: text that is neither, a range that ends before it begins, a seed twice or out of range, or too many.
     """
     if seed is None or isinstance(seed, int):
+        _check_seed(seed)
         return seed
     parts = seed.split(",") if isinstance(seed, str) else [str(number) for number in seed]
     ranges = [re.fullmatch(r"\s*(-?\d+)\s*(?:-\s*(\d+)\s*)?", part) for part in parts]
@@ -31,7 +32,15 @@ def several_seeds(seed: int | str | Sequence[int] | None) -> int | list[int] | N
     seeds = [number for first, last in ends for number in range(first, last + 1)]
     if len(set(seeds)) < len(seeds):
         raise LitGANError(f"seed={shown(seed)} names a seed twice: leave it out once")
+    _check_seed(min(seeds))
+    _check_seed(max(seeds))
     return seeds
+
+
+def _check_seed(seed: int | None) -> None:
+    at_least(0, seed=seed)
+    if seed is not None and seed >= 2**64:
+        raise LitGANError(f"seed={seed} must be below 2^64, {2**64}")
 
 
 def with_numbers(labels: Any, class_names: Sequence[str]) -> Any:

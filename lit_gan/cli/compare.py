@@ -15,6 +15,7 @@ from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.files import atomic_write
 from lit_gan._utils.state_dicts import digest_of_weights
 from lit_gan.cli.checkpoint_paths import given_generators, holds_generators
+from lit_gan.cli.output import output_file
 from lit_gan.data.pictures import check_options
 from lit_gan.metrics.evaluation.engine import Evaluation, Report
 from lit_gan.metrics.evaluation.folder_samples import FolderSamples
@@ -32,7 +33,7 @@ class Options(NamedTuple):
     generated: str
     real: str | None = None
     data: LightningDataModule | None = None
-    metrics: Sequence[str | Metric] = ("fid",)
+    metrics: Sequence[str | Metric] | str = ("fid",)
     extractor: nn.Module | None = None
     n_fake: int | None = None
     n_real: int | None = None
@@ -69,11 +70,11 @@ def compare(options: Options) -> None:
     at_least_one(sets=options.sets, batch_size=options.batch_size, image_size=options.image_size)
     at_least(0, seed=options.seed)
     check_options(options.channels)
-    output = Path(options.output)
-    output.parent.mkdir(parents=True, exist_ok=True)  # a bad path fails before anything is scored
+    output = output_file(options.output, ".json")
     compared = _folders(options) if _is_of_pictures(options) else _checkpoint(options)
     fewest = (compared.floor or compared.generated[0]).n  # a floor has at most as many as a set
-    scorer = scorer_for(options.metrics, options.extractor, compared.real, fewest, options.data).to(best_device())
+    metrics = options.metrics.split(",") if isinstance(options.metrics, str) else options.metrics
+    scorer = scorer_for(metrics, options.extractor, compared.real, fewest, options.data).to(best_device())
     evaluation = Evaluation(scorer, compared.real, compared.describes, options.cache, progress=True)
     report = evaluation.score(compared.generated, compared.floor)
     print(table(report))

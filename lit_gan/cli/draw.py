@@ -15,6 +15,7 @@ from lit_gan._utils.devices import best_device
 from lit_gan._utils.errors import LitGANError
 from lit_gan.cli.asked import several_seeds, with_numbers
 from lit_gan.cli.checkpoint_paths import given_generators
+from lit_gan.cli.output import check_writable
 from lit_gan.data.images import MOVIES, as_pillow, grid, have_a_picture, save_movie, save_png, to_uint8
 from lit_gan.metrics.evaluation import GeneratedSamples
 from lit_gan.metrics.evaluation.nearest import NearestImages, train_and_held_out
@@ -73,7 +74,7 @@ def draw(options: Options) -> str:
     if kind is not None:
         _check_images(saved, kind, options.labels)
     folder = options.path.parent if one_file else options.path
-    folder.mkdir(parents=True, exist_ok=True)  # a bad path fails before anything is drawn
+    check_writable(folder)
     if kind == "neighbours":
         return _draw_neighbours(saved, options)
     return _draw_samples(saved, options) if kind is None else _draw_rows(saved, options, kind)
@@ -97,8 +98,6 @@ def _kind(options: Options) -> str | None:
 
 def _check_numbers(kind: str | None, options: Options) -> None:
     at_least_one(n=options.n, neighbours=options.neighbours)
-    for seed in options.seed if isinstance(options.seed, list) else [options.seed]:
-        at_least(0, seed=seed)
     steps = options.steps
     if steps is not None and kind not in ("interpolate", "a movie"):
         raise LitGANError(f"steps={steps} are those of an interpolation: give --interpolate, or an --output x.gif")
@@ -121,8 +120,9 @@ def _check_neighbours(options: Options) -> None:
 
 def _check_output(path: Path, kind: str | None) -> bool:
     """Return whether the output is one file; raise a ValueError if ``path`` does not suit the kind of picture."""
-    one_file = path.suffix.lower() in (".png", *MOVIES)
-    if (path.suffix and not one_file) or (one_file and path.is_dir()):
+    endings = (".png", *MOVIES)
+    one_file = path.suffix.lower() in endings
+    if path.name.lower() in endings or (path.suffix and not one_file) or (one_file and path.is_dir()):
         raise LitGANError(
             f"output={str(path)!r} must be a file that ends in .png, for a grid, or in {' or '.join(MOVIES)}, for a "
             "movie, or a folder, for one each"

@@ -15,7 +15,7 @@ def evaluate(
     generated: str,
     real: str | None = None,
     data: "LightningDataModule | None" = None,
-    metrics: "Sequence[str | Metric]" = ("fid",),
+    metrics: "Sequence[str | Metric] | str" = ("fid",),
     extractor: "nn.Module | None" = None,
     n_fake: int | None = None,
     n_real: int | None = None,
@@ -38,8 +38,8 @@ def evaluate(
         real: folder of real pictures; required for a folder of pictures, and only allowed there.
         data: data module with the real samples, by name (CIFAR10) or import path; required for a checkpoint, and only
             allowed there.
-        metrics: list of names, like [fid,kid], or of torchmetrics metrics by import path; an unknown name prints the
-            known ones.
+        metrics: names, like fid,kid, or a list of names and of torchmetrics metrics by import path; an unknown name
+            prints the known ones.
         extractor: network that computes the features for metrics given by name; Inception-v3 if not given.
         n_fake: number of generated samples in a set, for a checkpoint; 10,000 if not given.
         n_real: number of real samples, for a checkpoint; all of the split if not given.

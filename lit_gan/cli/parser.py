@@ -1,17 +1,23 @@
 """Argument parsers of the commands, made from the signatures of their functions, with errors of one sentence."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, auto_cli
 
+from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.kinds import KINDS, import_parts, import_path
 from lit_gan.cli.commands import COMMANDS, Command
 from lit_gan.cli.likely_name import with_likely_name
 from lit_gan.cli.sentences import sentence
 
-__all__ = ["CommandParser", "OneSentence", "run_command"]
+__all__ = ["CommandParser", "OneSentence", "refuse_empty", "run_command"]
+
+
+_MAY_BE_EMPTY = re.compile(r"--trainer\.(logger|callbacks|profiler)\..*(?<!dir)$")
+"""Options that are names, prefixes or the like of Lightning's parts; their folders end in ``dir``."""
 
 
 class OneSentence:
@@ -51,11 +57,22 @@ def run_command(name: str, command: Command, arguments: Sequence[str]) -> Any:
     Options that are parts are added to the parser only if they are given or ``--help`` or a config needs them, so that
     a usage error imports neither torch nor Lightning.
     """
+    refuse_empty(arguments)
     wanted = {part for part in command.parts for argument in arguments if _may_be_of(part, argument)}
     if any(argument.startswith(("-h", "--help", "--config", "--print_config")) for argument in arguments):
         wanted = set(command.parts)
     function = _with_parts(import_path(command.function), command.parts, wanted)
     return auto_cli(function, args=list(arguments), prog=f"lit-gan {name}", parser_class=CommandParser)
+
+
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise a ValueError for an empty value, which would stand for the current folder, or for a default."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if argument and not re.fullmatch(r"--[\w.+]+=", argument):
+            continue
+        name = argument.rstrip("=") or (before if before.startswith("--") else "an argument")
+        if not _MAY_BE_EMPTY.match(name):
+            raise LitGANError(f"{name} is empty: give a value, or leave it out")
 
 
 def _may_be_of(part: str, argument: str) -> bool:
@@ -86,4 +103,4 @@ def _type_of(kind: str, default: Any) -> Any:
     """Return the type of an argument that is a part; if its default is a tuple, of a list of parts or their names."""
     import_parts(kind)
     base = import_path(KINDS[kind].base)
-    return Sequence[str | base] if isinstance(default, tuple) else base | None  # type: ignore[valid-type]
+    return Sequence[str | base] | str if isinstance(default, tuple) else base | None  # type: ignore[valid-type]

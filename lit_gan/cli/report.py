@@ -21,18 +21,16 @@ def report(run_folder: str, output: str | None = None, pictures: int = 40) -> Pa
         ValueError: a damaged file in the folder, ``output`` does not end in .html, or ``pictures`` is below 1.
     """
     from lit_gan._utils.arguments import at_least_one, expanded
-    from lit_gan._utils.errors import LitGANError
     from lit_gan._utils.files import atomic_write
     from lit_gan._utils.version import __version__
+    from lit_gan.cli.output import output_file
     from lit_gan.report import page, read
 
     at_least_one(pictures=pictures)
     folder = Path(expanded(run_folder))
-    path = Path(expanded(output)) if output else folder / "report.html"
-    if path.suffix != ".html":
-        raise LitGANError(f"output={output!r} must be a file that ends in .html")
-    html = page(read(folder), pictures, __version__)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    read_run = read(folder)
+    path = output_file(folder / "report.html" if output is None else output, ".html")
+    html = page(read_run, pictures, __version__)
     with atomic_write(path) as partial:
         partial.write_text(html, encoding="utf-8", errors="backslashreplace")
     print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")

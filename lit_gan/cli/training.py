@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
@@ -17,7 +19,7 @@ from lit_gan._utils.version import __version__
 from lit_gan.callbacks import SampleGrid, SampleWriter
 from lit_gan.cli.checkpoint_paths import checkpoint_at
 from lit_gan.cli.loggers import check_loggers, loggers_in
-from lit_gan.cli.parser import OneSentence
+from lit_gan.cli.parser import OneSentence, refuse_empty
 from lit_gan.gan import LitGAN
 from lit_gan.training.checkpoint_io import checkpoint_folders, newest_checkpoint
 from lit_gan.training.lightning_compat import ignore_hyperparameters
@@ -54,6 +56,15 @@ class LitGANParser(OneSentence, LightningArgumentParser):
         if hasattr(default := defaults.get("data"), "init_args"):
             del default["init_args"]
         return defaults
+
+
+def _check_arguments(parser: LightningArgumentParser, arguments: Sequence[str]) -> None:
+    """Refuse what the parser would not see or not explain: empty values, missing packages, an unknown first option."""
+    refuse_empty([*map(str, arguments)])
+    check_loggers(loggers_in(arguments))
+    first = str(next(iter(arguments), "")).partition("=")[0]
+    if first.startswith("--") and not any(option.startswith(first) for option in parser._option_string_actions):
+        parser.error(f"unrecognized arguments: {first}")  # argparse would take what follows for a command
 
 
 class LitGANCLI(LightningCLI):
@@ -93,11 +104,7 @@ class LitGANCLI(LightningCLI):
             ValueError: a seed that NumPy does not take, a checkpoint that cannot be read, or none for a command that
                 needs one.
         """
-        given = sys.argv[1:] if args is None else args
-        check_loggers(loggers_in(given))
-        first = str(next(iter(given), "")).partition("=")[0]
-        if first.startswith("--") and not any(option.startswith(first) for option in parser._option_string_actions):
-            parser.error(f"unrecognized arguments: {first}")  # argparse would take what follows for a command
+        _check_arguments(parser, sys.argv[1:] if args is None else args)
         super().parse_arguments(parser, args)
         self.config = expanded(self.config)
         command = str(self.config.get("subcommand"))
@@ -112,14 +119,18 @@ class LitGANCLI(LightningCLI):
             read_checkpoint(options["ckpt_path"])
         if warm_start := options.model.get("warm_start"):
             options.model["warm_start"] = checkpoint_at(warm_start)
-        if command in ("validate", "test", "predict") and not path and not options.model.get("warm_start"):
+        if command in ("validate", "test", "predict") and not path and not warm_start:
             raise LitGANError(f"{command} without a checkpoint would show untrained networks: give --ckpt_path")
 
     def after_instantiate_classes(self) -> None:
         """Replace ``--ckpt_path last`` by the newest readable checkpoint of this and earlier runs.
 
-        All version folders are searched; Lightning would search only that of the new run, which is empty.
+        All version folders are searched; Lightning would search only that of the new run, which is empty. A file in
+        place of a folder for checkpoints is refused, at which Lightning would fail only after an epoch.
         """
+        for callback in self.trainer.checkpoint_callbacks:
+            if (folder := getattr(callback, "dirpath", None)) and Path(folder).is_file():
+                raise LitGANError(f"dirpath={str(folder)!r} is a file: give a folder for the checkpoints")
         options = self.config_init.get(str(self.subcommand), {})
         if options.get("ckpt_path") != "last":
             return

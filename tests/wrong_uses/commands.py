@@ -74,6 +74,24 @@ COMMAND = {
     "a file for the run's folder": of(
         fit("--trainer.default_root_dir=f"), r"f/lightning_logs: Not a directory", Path("f").touch
     ),
+    "a folder without a name": of(
+        fit("--data=ImageFolder", "--data.folder="), r"^--data.folder is empty: give a value"
+    ),
+    "TensorBoard without its extra": of(
+        without("tensorboard", "--trainer.logger=TensorBoardLogger"),
+        r"TensorBoardLogger needs tensorboard: .*\[tensorboard\]",
+    ),
+    "Comet without its package": of(
+        without("comet_ml", "--trainer.logger=CometLogger"), r"CometLogger needs comet_ml: pip install comet-ml"
+    ),
+    "a file for the folder of checkpoints": of(
+        fit("--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.dirpath=f"),
+        r"dirpath='.*f' is a file: give a folder for the checkpoints",
+        Path("f").touch,
+    ),
+    "an option of the command itself": of(
+        command("--conifg", "a.yaml"), r"arguments: --conifg; did you mean '--config'"
+    ),
     "a seed below zero": of(fit("--seed_everything=-1"), r"seed_everything=-1 must lie in \[0, 4294967295\]"),
     "a seed in words": of(fit("--seed_everything=x"), r"--seed_everything=x is none of what it takes, bool, int"),
     "gradients clipped by the Trainer": of(fit("--trainer.gradient_clip_val=1"), r"use LitGAN\(gradient_clip=1"),
@@ -262,6 +280,12 @@ SAMPLE = {
         sample("--neighbours=1", "--data=FashionMNISTSample"),
         r"real samples are \(1, 32, 32\) and generated ones \(1, 16, 16\)",
         whole,
+    ),
+    "no output": of(sample("--output="), r"^--output is empty: give a value, or leave it out", whole),
+    "a seed too large": of(sample(f"--seed={2**64}"), rf"^seed={2**64} must be below 2\^64", whole),
+    "a picture without a name": of(sample("--output=.png"), r"output='.png' must be a file that ends in .png", whole),
+    "a home that is not there": of(
+        sample("--output=~nobody-is-called-so/x.png"), r"there is no home folder ~nobody-is-called-so, so", whole
     ),
     "seeds in words": of(sample("--seed=one"), r"seed='one' is no seed: give a number, a range like 1-10", whole),
     "seeds from high to low": of(sample("--seed=9-3"), r"seed='9-3' is no seed: give a number", whole),

@@ -17,7 +17,7 @@ from lit_gan.extractors import Extractor, InceptionV3, as_extractor
 from lit_gan.metrics.evaluation.cache import States
 from lit_gan.metrics.evaluation.named_metrics import NAMED_METRICS, Given
 from lit_gan.metrics.evaluation.sources import Samples
-from lit_gan.metrics.named import Setting
+from lit_gan.metrics.named import NamedMetric, Setting
 
 __all__ = ["ScoreName", "Scorer", "scorer_for"]
 
@@ -170,9 +170,9 @@ def scorer_for(
         data: the data module, whose modes are counted if it is a GaussianMixture.
     """
     metrics = list(metrics)
-    named = [NAMED_METRICS.get(metric) for metric in metrics if isinstance(metric, str)]
+    named = [_class_of(metric) for metric in metrics if isinstance(metric, str)]  # before weights are fetched
     network = None
-    if any(metric is None or metric.takes != "samples" for metric in named) and real.block(0).ndim == 4:
+    if any(metric.takes != "samples" for metric in named) and real.block(0).ndim == 4:
         network = InceptionV3() if extractor is None else as_extractor(extractor)
     return Scorer(metrics, network, min(1000, real.n, fewest), data)
 
@@ -180,12 +180,7 @@ def scorer_for(
 def _by_name(metric: str, setting: Setting, own: Extractor | None) -> _Entry:
     if not isinstance(metric, str):
         raise LitGANTypeError(f"metrics: {metric!r} is neither a name nor a metric of torchmetrics")
-    if metric not in NAMED_METRICS:
-        raise LitGANError(
-            f"metrics: there is no {metric!r}; take some of {', '.join(NAMED_METRICS)}, or a Metric"
-            f"{likely(metric, NAMED_METRICS)}"
-        )
-    cls = NAMED_METRICS[metric]
+    cls = _class_of(metric)
     logits = cls.takes == "logits"
     if logits and own is None:
         raise LitGANError(f"metrics: {metric!r} needs an extractor's classes, and samples that are vectors have none")
@@ -193,6 +188,15 @@ def _by_name(metric: str, setting: Setting, own: Extractor | None) -> _Entry:
         warnings.filterwarnings("ignore", message=".*will save all extracted features in buffer.*")
         made = cls.for_scores(setting)
     return _Entry(metric, made, own if cls.takes != "samples" else None, logits, cls.names_scores)
+
+
+def _class_of(metric: str) -> type[NamedMetric]:
+    if metric not in NAMED_METRICS:
+        raise LitGANError(
+            f"metrics: there is no {metric!r}; take some of {', '.join(NAMED_METRICS)}, or a Metric"
+            f"{likely(metric, NAMED_METRICS)}"
+        )
+    return NAMED_METRICS[metric]
 
 
 def _of_object(metric: Metric, shared: dict[int, Extractor | None]) -> _Entry:
