@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 from fsspec.core import url_to_fs
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
-import lit_gan.data
 from lit_gan._utils.arguments import expanded
 from lit_gan._utils.checkpoint_file import Section, read_checkpoint
 from lit_gan._utils.errors import LitGANError, MissingFileError
 from lit_gan.sampling.export.exported_folder import DESCRIPTION, load_generator
-from lit_gan.sampling.from_checkpoint import SavedGenerators, saved_generators
+from lit_gan.sampling.from_checkpoint import SavedGenerators, class_names, saved_generators
 from lit_gan.training.checkpoint_io import newest_checkpoint
 
 __all__ = ["Given", "checkpoint_at", "given_generators", "holds_generators", "is_exported"]
@@ -76,7 +75,7 @@ def given_generators(path: str, ema: bool = True) -> Given:
     """
     if not is_exported(path):
         checkpoint = read_checkpoint(checkpoint_at(path))
-        return Given(saved_generators(checkpoint), _class_names(checkpoint))
+        return Given(saved_generators(checkpoint), class_names(checkpoint))
     folder = Path(expanded(path))
     trained, said = load_generator(folder), json.loads((folder / DESCRIPTION).read_bytes())
     averaged = said.get("ema") is True
@@ -90,14 +89,10 @@ def given_generators(path: str, ema: bool = True) -> Given:
         label_counts=trained.label_counts,
         images_seen=said.get("images_seen", 0),
     )
-    return Given(saved, _class_names({Section.DATA: said.get("recorded_data")}))
+    return Given(saved, _names_of(said))
 
 
-def _class_names(content: dict[str, Any]) -> list[str]:
-    """Return the class names of a checkpoint's data module, or of its class in lit_gan, if there are any."""
-    described = content.get(Section.DATA)
-    name = str(described.get("class_path") if isinstance(described, dict) else "").rpartition(".")[2]
-    state = content.get(name)
-    known = getattr(lit_gan.data, name, None) if name in lit_gan.data.__all__ else None
-    names = state.get("class_names") if isinstance(state, dict) else getattr(known, "class_names", ())
-    return [str(name) for name in names] if isinstance(names, (list, tuple)) else []
+def _names_of(said: dict[str, Any]) -> list[str]:
+    """Return the class names of an export's description; of one by an earlier version, those of lit_gan's own data."""
+    names = said.get("class_names")
+    return [*map(str, names)] if isinstance(names, list) else class_names({Section.DATA: said.get("recorded_data")})

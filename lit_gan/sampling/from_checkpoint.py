@@ -8,6 +8,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
+from lit_gan import data
 from lit_gan._utils.arguments import shown
 from lit_gan._utils.checkpoint_file import AVERAGE, NOT_READ, Section, check_arguments, check_sections, read_checkpoint
 from lit_gan._utils.config import Origin, rebuild
@@ -17,7 +18,7 @@ from lit_gan.optim.ema import start_average
 from lit_gan.sampling.conditions import number_of_classes
 from lit_gan.sampling.generator import GeneratorSource, Latent, read_latent_dim
 
-__all__ = ["SavedGenerators", "load_generators", "saved_generators"]
+__all__ = ["SavedGenerators", "class_names", "load_generators", "saved_generators"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,16 @@ def saved_generators(
     return SavedGenerators(
         network, average, latent_dim, latent, state["label_counts"].long(), int(state["images_seen"])
     )
+
+
+def class_names(content: dict[str, Any]) -> list[str]:
+    """Return the names of the classes that a checkpoint's data module had, or that its class in lit_gan has; or []."""
+    described = content.get(Section.DATA)
+    name = str(described.get("class_path") if isinstance(described, dict) else "").rpartition(".")[2]
+    state = content.get(name)
+    known = getattr(data, name, None) if name in data.__all__ else None
+    names = state.get("class_names") if isinstance(state, dict) else getattr(known, "class_names", ())
+    return [str(name) for name in names] if isinstance(names, (list, tuple)) else []
 
 
 _GENERATORS = ("generator.", AVERAGE)

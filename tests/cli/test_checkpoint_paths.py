@@ -195,6 +195,8 @@ def test_a_checkpoint_names_the_classes_of_its_folder(pets):
     for label in ("dogs", "1"):
         main(["sample", "x.ckpt", "--seed=0", f"--labels={label}", f"--output={label}.png"])
     assert pixels("dogs.png") == pixels("1.png")
+    main(["export", "x.ckpt", "--onnx=false"])
+    assert given_generators("generator").class_names == ["cats", "dogs"]
     checkpoint = torch.load("x.ckpt", weights_only=True)
     del checkpoint["ImageFolder"]
     torch.save(checkpoint, "old.ckpt")
@@ -208,7 +210,11 @@ def test_a_checkpoint_names_the_classes_of_its_folder(pets):
 def test_garments_have_names_in_every_file(capsys):
     save("x.ckpt", FashionMNISTSample(image_size=8))
     main(["export", "x.ckpt", "--onnx=false"])
-    for where in ("x.ckpt", "generator"):
+    main(["export", "x.ckpt", "--onnx=false", "--output=old"])
+    description = json.loads(Path("old/generator.json").read_text())
+    del description["class_names"]
+    Path("old/generator.json").write_text(json.dumps(description))
+    for where in ("x.ckpt", "generator", "old"):
         assert given_generators(where).class_names[8] == "Bag"
     assert "did you mean 'Sneaker'" in refused(capsys, "sample", "x.ckpt", "--labels=sneakers")
 

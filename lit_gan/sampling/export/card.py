@@ -38,6 +38,8 @@ class Facts(NamedTuple):
     """Evaluations, each with ``scores`` and ``protocol``, as in ``scores.json`` and ``evaluation.json``."""
     onnx: float | None
     """Largest difference of the ONNX file's images from torch's, in [-1, 1]; None without an ONNX file."""
+    class_names: list[str]
+    """Name of each class; empty if they are not known."""
     versions: dict[str, str]
     """Version of each package that made the export, by name."""
 

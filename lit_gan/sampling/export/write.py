@@ -19,7 +19,7 @@ from lit_gan.sampling.export.card import NOT_STATED, Facts, card
 from lit_gan.sampling.export.evaluations import of_a_file, of_the_run
 from lit_gan.sampling.export.exported_folder import CARD, DESCRIPTION, FILES, ONNX, WEIGHTS, write_generator
 from lit_gan.sampling.export.onnx import PACKAGES, SIZES, write_onnx
-from lit_gan.sampling.from_checkpoint import SavedGenerators, saved_generators
+from lit_gan.sampling.from_checkpoint import SavedGenerators, class_names, saved_generators
 from lit_gan.sampling.generator import TrainedGenerator
 
 __all__ = ["ExportOptions", "export_checkpoint"]
@@ -85,6 +85,7 @@ def _facts(checkpoint: str, held: dict[str, Any], saved: SavedGenerators, option
         recorded_data=held.get(Section.DATA),
         scores=found,
         onnx=None,
+        class_names=class_names(held),
         versions={"lit_gan": __version__, "torch": torch.__version__},
     )
 
@@ -114,7 +115,7 @@ def _shape(trained: TrainedGenerator) -> tuple[int, ...]:
 
 def _about(facts: Facts) -> dict[str, Any]:
     """Return the entries of the JSON that describe the generator and are not needed to rebuild it."""
-    names = ("ema", "step", "images_seen", "shape", "license", "data", "recorded_data", "versions")
+    names = ("ema", "step", "images_seen", "shape", "license", "data", "recorded_data", "class_names", "versions")
     return {name: getattr(facts, name) for name in names}
 
 
