@@ -64,8 +64,6 @@ QUICK = ["--data.image_size=8", "--trainer.accelerator=cpu"]
             ["--trainer.callbacks=SampleWriter", "--trainer.callbacks.folder=~/runs"],
             "trainer.callbacks.0.init_args.folder",
         ),
-        (["--data=ImageFolder", "--data.folder=~/runs"], "data.init_args.folder"),
-        (["--data=CIFAR10", "--data.root=~/runs"], "data.init_args.root"),
         (["--data=ImageFolder", "--data.folder=x", "--data.cache=~/runs"], "data.init_args.cache"),
         (["--config=~/a.yaml"], "trainer.default_root_dir"),
     ],
@@ -90,6 +88,7 @@ def test_a_run_is_in_one_folder(home):
     assert (home / "drawn" / "000000.png").exists()
 
 
+@pytest.mark.extended
 def test_paths_of_the_other_commands(home):
     main(["sample", "~/run", "--n=20", "--output=~/pictures"])
     main(["sample", "~/run/checkpoints/x.ckpt", "--n=4", "--output=~/a/b.png"])
@@ -110,6 +109,7 @@ def test_paths_of_the_other_commands(home):
     assert json.loads((home / "e.json").read_text())["scores"]["fid_Tiny"] == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.extended
 def test_paths_in_code(home):
     shape = {"image_size": 8, "channels": 1, "width": 4, "num_classes": 10}
     networks = MLPGenerator(**shape), MLPDiscriminator(**shape)
