@@ -28,7 +28,7 @@ _MAX_SKIPPED_TURNS = 20  # of one player in succession
 
 @dataclass(frozen=True)
 class _Numbers:
-    """The numbers of a turn to check: ``values`` is its loss, then the norm of each parameter's gradient."""
+    """The numbers of a turn to check: ``values`` is its loss, then NaN for each gradient that is not finite, else 0."""
 
     player: Player
     turn: int
@@ -38,7 +38,7 @@ class _Numbers:
 
 
 class NonFiniteGuard:
-    """A check of the loss and of the norm of each parameter's gradient in each turn, for NaN and infinity.
+    """A check of the loss and of each parameter's gradient in each turn, for NaN and infinity.
 
     Reading a number stalls a GPU. With ``"stop"`` a GPU's numbers are kept, and read together every 50 turns and before
     a log or a checkpoint is written; the error still names the first turn that was not finite. With ``"skip"``, and on
@@ -115,8 +115,9 @@ class NonFiniteGuard:
         # With float16's scaler gradients are infinite now and then; it skips these updates itself.
         parameters = [] if self.scaled else [p for p in parameters if p.grad is not None]
         gradients = [p.grad for p in parameters if p.grad is not None]
-        norms = torch._foreach_norm(gradients) if gradients else ()
-        values = torch.stack([loss.detach().float(), *(norm.float() for norm in norms)])
+        # 0 · x is NaN if x is NaN or infinite, else 0; the norm of x overflows for large finite x.
+        bad = torch._foreach_norm(torch._foreach_mul(gradients, 0)) if gradients else ()
+        values = torch.stack([loss.detach(), *bad])
         return _Numbers(player, turn, self.trainer.global_step, parameters, values)
 
     def _report(self, numbers: _Numbers, layer: str | None) -> None:

@@ -1,6 +1,7 @@
 """NaN and infinity: found in the turn they appear in, named, and stopped or skipped."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lit_gan import LitGAN
 from lit_gan.losses import NonSaturating
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from lit_gan.training.non_finite import NonFiniteGuard
 from tests.support.processes import on_ranks
 from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.test_gan import weights
@@ -93,6 +95,32 @@ def test_a_bad_gradient_is_named(fit, images, parameter, value):
     message = rf"the gradient of {layer} is not finite in the {player}'s turn 4; .* update 3: lower the learning rate"
     with pytest.raises(FloatingPointError, match=message):
         fit(gan(), loader(images), callbacks=[SpoilGradient(parameter, {4}, value)])
+
+
+@pytest.mark.parametrize(("precision", "largest"), [("32-true", 3e38), ("64-true", 1e308)])
+def test_large_numbers_are_finite(fit, images, precision, largest):
+    """Also a gradient whose norm's square is infinite in its type."""
+    model = gan(discriminator_optimizer=partial(torch.optim.SGD, lr=0.0))
+    model = model.double() if precision == "64-true" else model
+    spoil = SpoilGradient("discriminator.last.weight", {1, 2}, largest)
+    fit(model, loader(images.to(next(model.parameters()))), callbacks=[spoil], precision=precision)
+    assert model.d_steps == spoil.count == 6
+
+
+@pytest.mark.parametrize("type_", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("value", BAD)
+def test_one_bad_number_of_many_is_found(tmp_path, type_, value):
+    """In gradients of any type, next to the largest number of it; an empty one is finite."""
+    model = gan()
+    model.trainer = trainer(tmp_path)
+    guard = NonFiniteGuard("stop", model.players, model.trainer)
+    parameters = [nn.Parameter(torch.zeros(n, dtype=type_)) for n in (3, 0)]
+    for parameter in parameters:
+        parameter.grad = torch.full_like(parameter, torch.finfo(type_).max)
+    numbers = guard._numbers("generator", 1, torch.tensor(1e300, dtype=torch.float64), parameters)
+    assert numbers.values.isfinite().all()
+    parameters[0].grad[1] = value
+    assert guard._numbers("generator", 1, torch.ones(()), parameters).values.isfinite().tolist() == [True, False, True]
 
 
 def test_layers_behind_a_bad_gradient_are_counted(fit, images):
