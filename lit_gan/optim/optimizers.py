@@ -60,7 +60,7 @@ def follow_schedules(
     """Set the scheduled learning rates and β2 for the images seen so far, and return them by log key.
 
     Args:
-        optimizers: of both players, made by :func:`make_optimizer`.
+        optimizers: of both players; their learning rates at the first call are the initial ones.
         lr_schedule: factor of the initial learning rates; None leaves the learning rates as they are.
         beta2_schedule: Adam's β2; None leaves it as it is.
         images_seen: real images that the discriminator was shown so far, over all devices.
@@ -74,7 +74,7 @@ def follow_schedules(
         factor = float(lr_schedule(images_seen))
         metrics["lr_factor"] = torch.tensor(factor)
         for group in groups:
-            group["lr"] = factor * group["initial_lr"]
+            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
     if beta2_schedule is not None:
         beta2 = float(beta2_schedule(images_seen))
         metrics["beta2"] = torch.tensor(beta2)

@@ -1,21 +1,26 @@
 """Checks of LitGAN's arguments, its optimizers and the Trainer's options, made before anything is trained."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from pytorch_lightning import Trainer
-from torch import nn
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
+from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 from torch.optim import Optimizer
 
 from lit_gan._utils.arguments import at_least_one, instance_of, positive, shown
+from lit_gan._utils.dtypes import slowdown_in_bfloat16
 from lit_gan._utils.errors import LitGANError, LitGANTypeError
 from lit_gan.losses import AdversarialLoss
 from lit_gan.penalties import Penalty
 from lit_gan.schedules import Schedule, always_within
 from lit_gan.training.distributed import check_strategy
+from lit_gan.training.players import Players
 
-__all__ = ["check_beta2", "check_parts", "check_trainer"]
+__all__ = ["check_beta2", "check_optimizers", "check_parts", "check_trainer"]
+
+_MUCH_SLOWER = 3.0  # small layers are up to twice as slow in bfloat16 on processors that multiply in it
 
 
 def check_parts(**arguments: Any) -> None:
@@ -94,8 +99,42 @@ def check_beta2(schedule: Schedule | None, optimizers: list[Optimizer]) -> None:
             )
 
 
+def check_optimizers(trainer: Trainer, players: Players, beta2_schedule: Schedule | None) -> None:
+    """Refuse what a subclass's ``configure_optimizers`` returns if it is not an optimizer for each player.
+
+    Args:
+        trainer: about to fit, with its optimizers.
+        players: whose parameters the optimizers hold, the generator's first.
+        beta2_schedule: of both optimizers; None for none.
+
+    Raises:
+        ValueError: there are not two optimizers, they are in the wrong order, one has no β2 to schedule, or there are
+            learning rate schedulers, which nothing would step.
+    """
+    optimizers = trainer.optimizers
+    if len(optimizers) != 2:
+        raise LitGANError(
+            f"configure_optimizers returns {len(optimizers)} optimizers: return [generator's, discriminator's]"
+        )
+    for optimizer, player, other in zip(optimizers, players.networks, reversed(players.networks.values()), strict=True):
+        foreign = {id(p) for p in other.parameters()}
+        if any(id(p) in foreign for group in optimizer.param_groups for p in group["params"]):
+            raise LitGANError(
+                f"configure_optimizers returns an optimizer with parameters of the other player in the {player}'s "
+                "place: return [generator's, discriminator's]"
+            )
+    check_beta2(beta2_schedule, optimizers)
+    for config in trainer.lr_scheduler_configs:
+        raise LitGANError(
+            f"configure_optimizers returns {type(config.scheduler).__name__}, which nothing would step: use "
+            "LitGAN(lr_schedule=Cosine(end=0.1, images=1_000_000)), a factor by images seen"
+        )
+
+
 def check_trainer(trainer: Trainer, averages: bool) -> None:
     """Refuse Trainer options that cannot work with two players: clipping, accumulation, strategies, precision.
+
+    Warn of bfloat16 on a processor that is slow in it, and of a Trainer that has trained before.
 
     Args:
         trainer: about to fit.
@@ -119,4 +158,33 @@ def check_trainer(trainer: Trainer, averages: bool) -> None:
         raise LitGANError(
             f"precision={trainer.precision!r} rounds the steps of the moving average away: take "
             f"{trainer.precision.replace('true', 'mixed')!r}, or LitGAN(ema_half_life=None)"
+        )
+    _warn_of_slow_bfloat16(trainer)
+    _warn_of_earlier_fit(trainer)
+
+
+def _warn_of_slow_bfloat16(trainer: Trainer) -> None:
+    """Warn if training would be in bfloat16 on a processor that is much slower in it than in float32."""
+    if str(trainer.precision).startswith("bf16") and trainer.strategy.root_device.type == "cpu":
+        slower = slowdown_in_bfloat16()
+        if slower > _MUCH_SLOWER:
+            rank_zero_warn(
+                f"precision={trainer.precision!r} is {slower:.1f} times slower than float32 on this processor, as "
+                "measured on a small convolution now: use precision='32-true'"
+            )
+
+
+def _warn_of_earlier_fit(trainer: Trainer) -> None:
+    """Warn if the Trainer's counters, which it keeps from an earlier fit, leave a new model less to train, or nothing.
+
+    A model that goes on, or a checkpoint that is resumed, is the counters' own.
+    """
+    step, epoch = trainer.global_step, trainer.current_epoch
+    over = 0 <= trainer.max_steps <= step or 0 <= (trainer.max_epochs or -1) <= epoch
+    is_new = not cast(Tensor, trainer.lightning_module.d_steps)
+    if trainer.ckpt_path is None and (step or epoch) and (over or is_new):
+        rank_zero_warn(
+            f"this Trainer counts on from an earlier fit, at generator update {step} and epoch {epoch} of "
+            f"max_steps={trainer.max_steps} and max_epochs={trainer.max_epochs}: "
+            f"{'nothing is trained' if over else 'only the rest is trained'}, make a new Trainer for each fit"
         )

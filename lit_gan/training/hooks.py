@@ -15,9 +15,10 @@ from lit_gan._utils.config import describe_data
 from lit_gan._utils.errors import LitGANRuntimeError
 from lit_gan._utils.randomness import Stream, derive_seed
 from lit_gan.sampling.generator import Latent
+from lit_gan.schedules import Schedule
 from lit_gan.training.checkpoint import check_state, saved_arguments
 from lit_gan.training.checkpoint_io import replace_checkpoint_io, strict_checkpoint_io
-from lit_gan.training.checks import check_trainer
+from lit_gan.training.checks import check_optimizers, check_trainer
 from lit_gan.training.distributed import gather, start_equal
 from lit_gan.training.lightning_compat import (
     remove_callbacks,
@@ -55,6 +56,7 @@ class RunHooks(LightningModule):
     ema_generator: nn.Module | None
     """The averaged generator, or None without one."""
     d_steps_per_g_step: int
+    beta2_schedule: Schedule | None
     on_non_finite: NonFinite
     progress: Progress
     """The counters as Python numbers; set when fit starts."""
@@ -160,6 +162,7 @@ class RunHooks(LightningModule):
 
     def on_fit_start(self) -> None:
         """Read the counters, perhaps a checkpoint's; make networks equal on all processes; log the arguments."""
+        check_optimizers(self.trainer, self.players, self.beta2_schedule)
         buffers = dict(self.named_buffers(recurse=False))
         self.progress = Progress(buffers, self.trainer.world_size, self.d_steps_per_g_step)
         self._guard = NonFiniteGuard(self.on_non_finite, self.players, self.trainer)

@@ -6,6 +6,7 @@ import torch
 from pytorch_lightning.callbacks import StochasticWeightAveraging
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
+from torch.optim.lr_scheduler import ExponentialLR
 from torch.utils.data import DataLoader, TensorDataset
 
 from lit_gan import LitGAN
@@ -312,4 +313,27 @@ TRAINERS = {
     ),
 }
 
-CASES = MISFITS_IN_FIT | TRAINERS
+
+class Scheduled(LitGAN):
+    def configure_optimizers(self):
+        both = super().configure_optimizers()
+        return both, [ExponentialLR(optimizer, 0.5) for optimizer in both]
+
+
+class Alone(LitGAN):
+    def configure_optimizers(self):
+        return super().configure_optimizers()[0]
+
+
+def of_class(cls):
+    return lambda: trainer(Path.cwd()).fit(cls(PlainGenerator(), PlainDiscriminator()), loader(GOOD))
+
+
+OPTIMIZERS = {
+    "learning rates that nothing steps": Wrong(
+        of_class(Scheduled), ValueError, r"returns ExponentialLR, which nothing would step: use LitGAN\(lr_schedule="
+    ),
+    "one optimizer": Wrong(of_class(Alone), ValueError, r"configure_optimizers returns 1 optimizers: return \[gen"),
+}
+
+CASES = MISFITS_IN_FIT | TRAINERS | OPTIMIZERS
