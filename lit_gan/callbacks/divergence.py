@@ -2,9 +2,9 @@
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pytorch_lightning import Callback, LightningModule, Trainer, __version__
+from pytorch_lightning import LightningModule, Trainer, __version__
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
@@ -13,7 +13,7 @@ from lit_gan._utils.arguments import at_least_one, instance_of, within
 from lit_gan._utils.checkpoint_file import FORMAT, Section
 from lit_gan._utils.config import describe_data
 from lit_gan._utils.errors import LitGANError
-from lit_gan._utils.representation import in_one_line
+from lit_gan.callbacks.of_a_gan import GANCallback
 from lit_gan.gan import LitGAN
 from lit_gan.training.checkpoint_io import PlainCheckpointIO
 from lit_gan.training.distributed import gather
@@ -24,7 +24,7 @@ __all__ = ["DivergenceStop"]
 _NETWORKS = ("generator.", "discriminator.", "ema_generator.")
 
 
-class DivergenceStop(Callback):
+class DivergenceStop(GANCallback):
     """Callback that stops a run whose score stays far worse than its best, and restores the best weights.
 
     The score is read at the end of each validation that has logged it. A score s is bad if it is not finite, or if
@@ -33,7 +33,8 @@ class DivergenceStop(Callback):
     stops, with a warning.
 
     If ``restore`` is set, the generator, its EMA and the discriminator then get the weights of the best validation
-    again, so that later checkpoints hold them, and ``best.pt`` in the run's folder holds the model of that validation:
+    again, so that later checkpoints hold them, and ``best.pt`` in the run's folder (``best-2.pt`` of a Trainer's second
+    callback of this class) holds the model of that validation:
     ``LitGAN.load_from_checkpoint``, ``warm_start`` and ``lit-gan sample`` take it. The same happens when a loss or
     gradient that is not finite ends the run. Optimizer states are not restored: rather than resume, start a new run
     from ``best.pt`` with a lower learning rate. If the Trainer's ``min_epochs`` is not reached, training continues from
@@ -53,7 +54,7 @@ class DivergenceStop(Callback):
         ValueError: an argument out of its range.
     """
 
-    __repr__ = in_one_line
+    name: ClassVar[str] = "best"
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class DivergenceStop(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Reset the state from an earlier fit."""
+        super().setup(trainer, pl_module, stage)
         if stage == "fit":
             self._forget()
 
@@ -128,8 +130,8 @@ class DivergenceStop(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Restore the best weights if a loss or gradient that is not finite ended the run."""
-        assert isinstance(pl_module, LitGAN)
         if isinstance(exception, FloatingPointError) and trainer.state.fn == TrainerFn.FITTING and self._weights:
+            assert isinstance(pl_module, LitGAN)
             back = self._go_back(trainer, pl_module)
             rank_zero_info(f"The best {self.monitor} was {self._best_said()}{back}")
 
@@ -183,7 +185,7 @@ class DivergenceStop(Callback):
         done = ", and the model has the best one's weights again"
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return done
-        path = self._folder / "best.pt"
+        path = self._folder / f"{self.own_name(trainer)}.pt"
         try:
             if trainer.is_global_zero:
                 content = {

@@ -5,16 +5,17 @@ import signal
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from PIL import Image
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from lit_gan._utils.arguments import at_least_one
-from lit_gan._utils.representation import in_one_line
+from lit_gan._utils.errors import LitGANTypeError
 from lit_gan.callbacks.fixed import validating
+from lit_gan.callbacks.of_a_gan import GANCallback
 from lit_gan.data.images import evenly, save_movie, save_png
 from lit_gan.gan import LitGAN
 from lit_gan.training import logging
@@ -24,12 +25,14 @@ from lit_gan.training.shutdown import GracefulExit
 __all__ = ["PictureCallback"]
 
 
-class PictureCallback(Callback, ABC):
+class PictureCallback(GANCallback, ABC):
     """Base class of callbacks that draw a picture at each ``every_n_steps``-th generator update and when fit ends.
 
     ``<name>/step-000500.png`` in the run's folder is the picture after 500 generator updates; the path of the last one
     is printed. Loggers with ``log_image`` (W&B) or ``experiment.add_image`` (TensorBoard) get it as well, and W&B the
-    movie.
+    movie. A second callback of the same ``name`` in a Trainer draws to ``<name>-2``.
+
+    To write one, give the class a ``name``, implement ``draw``, and call ``super().__init__()``.
 
     Args:
         every_n_steps: generator updates between pictures.
@@ -38,9 +41,6 @@ class PictureCallback(Callback, ABC):
     Raises:
         ValueError: ``every_n_steps`` below 1.
     """
-
-    name: ClassVar[str]
-    __repr__ = in_one_line
 
     def __init__(self, every_n_steps: int = 500, movie: bool = False) -> None:
         at_least_one(every_n_steps=every_n_steps)
@@ -57,7 +57,14 @@ class PictureCallback(Callback, ABC):
         return f"{model.trainer.global_step} generator updates, {int(model.images_seen)} images seen"
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Reset the state from an earlier fit."""
+        """Reset the state from an earlier fit, and choose the folder."""
+        super().setup(trainer, pl_module, stage)
+        if missing := [name for name in ("name", "every_n_steps", "movie") if not hasattr(self, name)]:
+            raise LitGANTypeError(
+                f"{type(self).__name__} has no {missing[0]}: a PictureCallback has the name of its pictures' folder, "
+                "and calls super().__init__(every_n_steps, movie)"
+            )
+        self._own_name = self.own_name(trainer)
         self._last, self._frames = (-1, None), []
 
     def state_dict(self) -> dict[str, Any]:
@@ -91,20 +98,20 @@ class PictureCallback(Callback, ABC):
         """Draw the last picture after Ctrl-C, which ends a run after a batch, and print its path."""
         if isinstance(exception, GracefulExit) and exception.signum == signal.SIGINT:
             self._write(trainer, pl_module)
-            rank_zero_info(f"{self.name.capitalize()}: {self._last[1]}")
+            rank_zero_info(f"{self._own_name.capitalize()}: {self._last[1]}")
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the path of the last picture, and write the movie."""
         path = self._last[1]
         if path is None:
             return
-        rank_zero_info(f"{self.name.capitalize()}: {path}")
+        rank_zero_info(f"{self._own_name.capitalize()}: {path}")
         if self.movie:
             assert isinstance(pl_module, LitGAN)
             with training_goes_on(trainer, movie := path.parent.with_suffix(".gif")):
                 _write_movie(own_pictures(self._frames, path.parent), movie)
-                rank_zero_info(f"{self.name.capitalize()}, moving: {movie}")
-                logging.log_movie(trainer, f"{self.name}_movie", movie, int(pl_module.images_seen))
+                rank_zero_info(f"{self._own_name.capitalize()}, moving: {movie}")
+                logging.log_movie(trainer, f"{self._own_name}_movie", movie, int(pl_module.images_seen))
 
     def _due(self, trainer: Trainer) -> bool:
         return trainer.global_step > 0 and trainer.global_step % self.every_n_steps == 0
@@ -118,10 +125,10 @@ class PictureCallback(Callback, ABC):
             picture = self.draw(model) if trainer.is_global_zero else None
         path = None
         if picture is not None:
-            with training_goes_on(trainer, folder / self.name):
-                path = save_png(picture, folder / self.name / f"step-{step:06d}.png")
+            with training_goes_on(trainer, folder / self._own_name):
+                path = save_png(picture, folder / self._own_name / f"step-{step:06d}.png")
                 self._frames.append(str(path))
-            logging.log_picture(trainer, self.name, picture, self.caption(model), int(model.images_seen))
+            logging.log_picture(trainer, self._own_name, picture, self.caption(model), int(model.images_seen))
         self._last = (step, path)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
@@ -15,8 +15,8 @@ from lit_gan._utils.arguments import at_least_one
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.files import atomic_write
 from lit_gan._utils.modes import evaluating
-from lit_gan._utils.representation import in_one_line
 from lit_gan.callbacks.fixed import FixedSamples, validating
+from lit_gan.callbacks.of_a_gan import GANCallback
 from lit_gan.callbacks.verdict import Measurement, Verdict, judge
 from lit_gan.gan import LitGAN
 from lit_gan.metrics.distances import centred, radii, squared_distances
@@ -34,7 +34,7 @@ _FEWEST = 16  # held-out samples, or packs of them, needed for a measurement
 _COMPARED = 256  # samples for spread and coverage
 
 
-class EquilibriumMonitor(Callback):
+class EquilibriumMonitor(GANCallback):
     """Callback that measures V(G, D), its bound on the JSD, D's calibration, and both players' updates.
 
     Logged as ``equilibrium/…``, of the raw generator and the discriminator in evaluation mode, on the same samples each
@@ -67,8 +67,6 @@ class EquilibriumMonitor(Callback):
     Reference: arXiv:1406.2661, theorem 1, for the bound; arXiv:2002.09797, equation 9, for the coverage.
     """
 
-    __repr__ = in_one_line
-
     def __init__(self, every_n_steps: int = 500, n: int = 1024) -> None:
         at_least_one(every_n_steps=every_n_steps)
         if n < _FEWEST:
@@ -76,6 +74,11 @@ class EquilibriumMonitor(Callback):
         self.every_n_steps, self.n = every_n_steps, n
         self.history: list[Measurement] = []
         self.verdict: Verdict | None = None
+
+    @property
+    def state_key(self) -> str:
+        """Return the class: a Trainer can have one of these callbacks, since two would log under the same names."""
+        return type(self).__qualname__
 
     def state_dict(self) -> dict[str, Any]:
         """Return the measurements so far."""

@@ -16,9 +16,9 @@ from torchmetrics import Metric
 from lit_gan._utils.arguments import at_least, at_least_one
 from lit_gan._utils.errors import LitGANError, LitGANTypeError
 from lit_gan._utils.files import atomic_write
-from lit_gan._utils.representation import in_one_line
 from lit_gan._utils.state_dicts import digest_of_weights
 from lit_gan.callbacks.fixed import loader_of, validating
+from lit_gan.callbacks.of_a_gan import GANCallback
 from lit_gan.data.base import Split
 from lit_gan.gan import LitGAN
 from lit_gan.metrics.evaluation import Evaluation, GeneratedSamples, RealSamples, Report
@@ -32,7 +32,7 @@ __all__ = ["GenerativeMetrics"]
 _FEWEST = 10
 
 
-class GenerativeMetrics(Callback):
+class GenerativeMetrics(GANCallback):
     """Callback that scores generated samples against real ones: FID, KID, precision, recall, any torchmetrics metric.
 
     Logged as ``val/fid``, ``val/kid``, ``val/precision``, …, in ``test`` as ``test/fid``, with the extractor's name as
@@ -106,12 +106,16 @@ class GenerativeMetrics(Callback):
         self._floor: RealSamples | None = None
         self._counts: Tensor | None = None
 
-    __repr__ = in_one_line
+    @property
+    def state_key(self) -> str:
+        """Return a key of the names under which it logs, which no other callback of a Trainer may have."""
+        return self._generate_state_key(metrics=self._names())
 
     # Hooks that evaluate
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Reset the state from an earlier fit; raise if two of these callbacks log under one name."""
+        super().setup(trainer, pl_module, stage)
         self._evaluation, self.report, self._done, self._floor = None, None, (-1, 0), None
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         names = [name for c in callbacks if isinstance(c, GenerativeMetrics) for name in c._names()]

@@ -107,7 +107,7 @@ class NearestNeighbours(PictureCallback):
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         if self._last[0] != drawn and (test := on_first(lambda: self.test)) is not None:
             numbers = {"closer": test.closer, "z": test.z}
-            metrics = {f"{self.name}/{name}": torch.tensor(x) for name, x in numbers.items()}
+            metrics = {f"{self._own_name}/{name}": torch.tensor(x) for name, x in numbers.items()}
             logging.log_metrics(pl_module, metrics, int(pl_module.images_seen))
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

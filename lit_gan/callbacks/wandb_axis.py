@@ -1,15 +1,15 @@
 """WandbAxis: images seen as the x axis of W&B's charts."""
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 
 from lit_gan._utils.errors import LitGANError
-from lit_gan._utils.representation import in_one_line
+from lit_gan.callbacks.of_a_gan import GANCallback
 
 __all__ = ["WandbAxis"]
 
 
-class WandbAxis(Callback):
+class WandbAxis(GANCallback):
     """Callback that makes W&B draw scalars and pictures against images seen, not generator updates, its default.
 
     Runs of different batch sizes, numbers of devices or discriminator steps can then be compared in one chart.
@@ -18,10 +18,9 @@ class WandbAxis(Callback):
         ValueError: before training, the Trainer has no ``WandbLogger``.
     """
 
-    __repr__ = in_one_line
-
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Define the axis before anything is logged; raise if the Trainer has no ``WandbLogger``."""
+        super().setup(trainer, pl_module, stage)
         loggers = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
         if not loggers and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             names = ", ".join(type(logger).__name__ for logger in trainer.loggers) or "none"

@@ -1,9 +1,12 @@
 """The model in a checkpoint: its arguments as plain data, from which it is rebuilt, and its weights, checked to fit."""
 
 import inspect
+import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from pytorch_lightning import Callback
 from torch import nn
 
 from lit_gan._utils.checkpoint_file import AVERAGE, Section, check_arguments, check_sections
@@ -11,7 +14,7 @@ from lit_gan._utils.config import describe, describe_optimizer, rebuild
 from lit_gan._utils.representation import argument_names
 from lit_gan._utils.state_dicts import check_weights
 
-__all__ = ["check_state", "model_arguments", "saved_arguments", "take_weights"]
+__all__ = ["check_state", "match_callback_states", "model_arguments", "saved_arguments", "take_weights"]
 
 _NOT_SAVED = "warm_start"  # the checkpoint holds the weights; a path in it would make loading read a second file
 
@@ -72,3 +75,21 @@ def check_state(model: nn.Module, checkpoint: dict[str, Any]) -> None:
     """
     check_sections(checkpoint)
     check_weights(checkpoint, model.state_dict(), partial(getattr, model))
+
+
+def match_callback_states(states: dict[str, Any], callbacks: Iterable[Callback]) -> None:
+    """Move states of callbacks in a checkpoint to the keys of the run's callbacks, so that Lightning restores them.
+
+    Keys hold arguments (:class:`lit_gan.callbacks.of_a_gan.GANCallback`), which may have changed, or in earlier
+    versions the class alone. Of a class, states and callbacks without a partner are matched in order.
+
+    Args:
+        states: by key; changed in place.
+        callbacks: of the run; those without arguments in their keys are left alone.
+    """
+    keys = [callback.state_key for callback in callbacks]
+    for key in [key for key in keys if key not in states]:
+        name, bracket, _ = key.partition("(")
+        others = [other for other in states if other not in keys and re.split("[({]", other)[0] == name]
+        if bracket and others:
+            states[key] = states.pop(others[0])

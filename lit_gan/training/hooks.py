@@ -16,7 +16,7 @@ from lit_gan._utils.errors import LitGANRuntimeError
 from lit_gan._utils.randomness import Stream, derive_seed
 from lit_gan.sampling.generator import Latent
 from lit_gan.schedules import Schedule
-from lit_gan.training.checkpoint import check_state, saved_arguments
+from lit_gan.training.checkpoint import check_state, match_callback_states, saved_arguments
 from lit_gan.training.checkpoint_io import replace_checkpoint_io, strict_checkpoint_io
 from lit_gan.training.checks import check_optimizers, check_trainer
 from lit_gan.training.distributed import gather, start_equal
@@ -289,6 +289,7 @@ class RunHooks(LightningModule):
             ValueError: the weights are of other networks.
         """
         check_state(self, checkpoint)
+        match_callback_states(checkpoint.get("callbacks", {}), self.trainer.callbacks)  # type: ignore[attr-defined]
         data = getattr(self.trainer, "datamodule", None)
         seed = self._resume.load(checkpoint, self.plain_arguments(), data)
         self.seed = self.seed if seed is None else seed

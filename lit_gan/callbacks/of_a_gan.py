@@ -1,0 +1,46 @@
+"""GANCallback: the base class of callbacks for LitGAN, of which a Trainer may have several of one class."""
+
+from itertools import takewhile
+from typing import ClassVar
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from lit_gan._utils.errors import LitGANTypeError
+from lit_gan._utils.representation import in_one_line
+from lit_gan.gan import LitGAN
+
+__all__ = ["GANCallback"]
+
+
+class GANCallback(Callback):
+    """Base class of callbacks for :class:`lit_gan.LitGAN`, of which a Trainer may have several with other arguments.
+
+    A subclass that overrides ``setup`` must call ``super()`` in it.
+    """
+
+    name: ClassVar[str]
+    """Name of the files or the folder that it writes, if it writes some."""
+    __repr__ = in_one_line
+
+    @property
+    def state_key(self) -> str:
+        """Return the callback as in code: the key of its state in a checkpoint.
+
+        If there is none of this key, a resumed callback gets a state of its class (:func:`match_callback_states`).
+        """
+        return repr(self)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Raise if the model is not a LitGAN."""
+        if not isinstance(pl_module, LitGAN):
+            raise LitGANTypeError(
+                f"{type(self).__name__} is a callback for LitGAN, and the Trainer was given "
+                f"{type(pl_module).__name__}: leave it out"
+            )
+
+    def own_name(self, trainer: Trainer) -> str:
+        """Return ``name``, as ``name-2`` for the second callback of a Trainer that writes under it, and so on."""
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        before = takewhile(lambda callback: callback is not self, callbacks)
+        number = 1 + sum(getattr(callback, "name", None) == self.name for callback in before)
+        return self.name if number == 1 else f"{self.name}-{number}"
