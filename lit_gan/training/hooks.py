@@ -29,6 +29,7 @@ from lit_gan.training.loader import prepare_loader
 from lit_gan.training.logging import log_hyperparameters
 from lit_gan.training.noise import Noise
 from lit_gan.training.non_finite import NonFinite, NonFiniteGuard
+from lit_gan.training.plain_state import check_checkpoint, write_paths_as_text
 from lit_gan.training.players import Players
 from lit_gan.training.progress import COUNTERS, Progress
 from lit_gan.training.resume import Resume
@@ -180,6 +181,7 @@ class RunHooks(LightningModule):
 
         Then do what the last batch of the saved run still lacks: its validation, and the end of its epoch.
         """
+        check_checkpoint(self.trainer)
         if self._resume.go_on(self.trainer, self.device):
             self._seed_process()
         if self.ema_generator is not None:
@@ -275,6 +277,7 @@ class RunHooks(LightningModule):
                 "no checkpoint is written after a failure: it would need every process, and one failed"
             )
         self.check_pending_losses()
+        write_paths_as_text(checkpoint)
         if self._fitted:
             self.progress.count_labels()
             checkpoint[Section.RUN] = self._resume.state(self.trainer, self.seed, self.device)

@@ -24,6 +24,7 @@ from torch.optim import Optimizer
 __all__ = [
     "as_validation",
     "averages_gradients_itself",
+    "checkpoint_content",
     "end_other_processes",
     "find_validation_loaders",
     "ignore_hyperparameters",
@@ -189,3 +190,11 @@ def ignore_hyperparameters(cli: Any, instead: Callable[[], None]) -> None:
     Why: LitGAN rebuilds its model from its own section of a checkpoint, and a manipulated one could name any class.
     """
     cli._parse_ckpt_path = instead
+
+
+def checkpoint_content(trainer: Trainer) -> dict[str, Any]:
+    """Return what a checkpoint would hold now; every process must call this.
+
+    Why: Lightning makes it only to write a file.
+    """
+    return trainer._checkpoint_connector.dump_checkpoint(weights_only=False)

@@ -207,3 +207,12 @@ def test_the_loader_of_a_data_set_is_given_to_the_strategy(tmp_path):
         OneNumber(), DataLoader(TensorDataset(torch.ones(4, 1)), 2), DataLoader(TensorDataset(torch.ones(4, 1)), 2)
     )
     assert calls == [DataLoader, DataLoader]
+
+
+def test_checkpoint_content(tmp_path):
+    model, data = Plain(), loader(torch.zeros(4, 1))
+    run = trainer(tmp_path)
+    run.fit(model, data)
+    run.save_checkpoint(tmp_path / "all.ckpt")
+    written = torch.load(tmp_path / "all.ckpt", weights_only=True)
+    assert compat.checkpoint_content(run).keys() == written.keys() >= {"state_dict", "callbacks", "loops"}
