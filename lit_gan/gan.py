@@ -232,11 +232,11 @@ class LitGAN(RunHooks, GeneratorSource):
         check_beta2(self.beta2_schedule, [opt_g, opt_d])
         return [opt_g, opt_d]
 
-    def _read(self, batch: Any) -> tuple[Tensor, Tensor | None]:
-        """Return images in [-1, 1] and labels; the first batch of each stage is checked against the networks."""
-        stage, players = self.trainer.state.stage, self.players
-        images, labels = read_batch(batch, players, self.latent_dim, first=stage not in self.checked_stages)
-        self.checked_stages.add(stage)
+    def _read(self, batch: Any, loader: int = 0) -> tuple[Tensor, Tensor | None]:
+        """Return images in [-1, 1] and labels; each loader's first batch is checked against the networks."""
+        source, players = (self.trainer.state.stage, loader), self.players
+        images, labels = read_batch(batch, players, self.latent_dim, first=source not in self.checked_stages)
+        self.checked_stages.add(source)
         return to_float(images, players.float_type), labels
 
     def _draw_shared_fakes(self, real: Tensor, labels: Tensor | None) -> step.SharedFakes:
@@ -265,9 +265,12 @@ class LitGAN(RunHooks, GeneratorSource):
 
     on_test_epoch_start = on_validation_epoch_start
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Collect the logits of held-out images and of as many of the raw generator, networks in evaluation mode."""
-        self._held_out.judge(self.players, *self._read(batch))
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Collect the logits of held-out images and of as many of the raw generator, networks in evaluation mode.
+
+        The metrics are over the images of all loaders together.
+        """
+        self._held_out.judge(self.players, *self._read(batch, dataloader_idx))
 
     test_step = validation_step
 

@@ -388,6 +388,27 @@ def test_augmentation_comes_before_the_discriminator_in_both_turns(fit, images):
 # Data of any kind
 
 
+@pytest.mark.parametrize("stage", ["fit", "validate", "test"])
+@pytest.mark.parametrize("parts", [list, lambda parts: {"first": parts[0], "second": parts[1]}], ids=["list", "dict"])
+def test_several_loaders_of_held_out_data_are_judged_together(fit, images, tmp_path, stage, parts):
+    more = -images[:10]
+    split, whole = parts([loader(images), loader(more)]), loader(torch.cat([images, more]))
+    metrics = []
+    for held_out in (split, whole):
+        gan, run = plain_gan(), trainer(tmp_path)
+        run.fit(gan, loader(images), held_out) if stage == "fit" else getattr(run, stage)(gan, held_out)
+        metrics.append(run.callback_metrics)
+    name = "test/value" if stage == "test" else "val/value"
+    assert name in metrics[0]
+    assert metrics[0].keys() == metrics[1].keys()
+    assert_close(metrics[0][name], metrics[1][name])
+
+
+def test_the_first_batch_of_each_held_out_loader_is_checked(fit, images):
+    with pytest.raises(ValueError, match=r"the data has 1×5×5 images"):
+        fit(plain_gan(), loader(images), [loader(images), loader(torch.rand(8, 1, 5, 5) * 2 - 1)])
+
+
 @pytest.mark.parametrize(
     "collate",
     [

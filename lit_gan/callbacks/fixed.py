@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
@@ -91,7 +92,10 @@ def loader_of(trainer: Trainer, split: Split) -> Any:
         loader = loader.loader
     if split == "val":
         loader = find_validation_loaders(trainer) if trainer.state.fn == TrainerFn.FITTING else trainer.val_dataloaders
+    loader = list(loader.values()) if isinstance(loader, dict) else loader
     if split != "train" and isinstance(loader, list) and loader:
+        if len(loader) > 1:
+            rank_zero_warn(f"split={split!r} has {len(loader)} loaders: samples of the first are used")
         loader = loader[0]
     data: Any = getattr(trainer, "datamodule", None)
     if (loader is None or loader == []) and data is not None:

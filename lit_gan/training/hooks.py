@@ -72,8 +72,8 @@ class RunHooks(LightningModule):
         self._guard: NonFiniteGuard | None = None
         self._resume = Resume()
         self._fitted = self._failed = False
-        self.checked_stages: set[str | None] = set()
-        """Stages (train, validate, …) whose first batch was checked."""
+        self.checked_stages: set[tuple[str | None, int]] = set()
+        """Stages (train, validate, …), each with the number of a loader, whose first batch was checked."""
 
     def start_counting(self, classes: int) -> None:
         """Register the counters at 0, and draw the seed of the run from torch's random state."""

@@ -177,3 +177,9 @@ def test_a_drawing_callback_that_lacks_something_says_what(tmp_path, callback, l
     with pytest.raises(LitGANError, match=f"{callback.__name__} has no {lacks}"):
         trainer(tmp_path, callbacks=[callback()]).fit(model, loader(DATA))
     assert model.d_steps == 0
+
+
+def test_a_callback_that_reads_the_first_of_several_loaders_says_so(tmp_path):
+    neighbours = NearestNeighbours(every_n_steps=6, n=2, k=1, tested=20)
+    with pytest.warns(UserWarning, match=r"split='val' has 2 loaders"):
+        trainer(tmp_path, callbacks=[neighbours]).fit(gan(), loader(DATA), [loader(DATA), loader(-DATA)])
