@@ -160,6 +160,10 @@ class LitGAN(RunHooks, GeneratorSource):
             self._metrics |= self.players.augmentation_strength()
             logging.log_step(self, self._metrics, self.progress.images_seen)
 
+    def on_train_epoch_end(self) -> None:
+        """Give callbacks the last batch's losses to monitor."""
+        logging.log_last_step(self, self._metrics)
+
     def discriminator_loss(self, turn: Turn) -> Tensor:
         """Return the discriminator's loss without its penalties, a scalar; override it for a game of your own."""
         assert turn.real_logits is not None

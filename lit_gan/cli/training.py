@@ -142,13 +142,13 @@ class LitGANCLI(LightningCLI):
             rank_zero_warn(f"ckpt_path=last: no checkpoint in {places} yet, so this run starts from scratch")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Return the Trainer, with a CSV logger if none is given, and with the command's sample callback."""
+        """Return the Trainer; unless it is barebones, with a CSV logger if none is given, and the sample callback."""
         trainer_options = self.config_init.get(str(self.subcommand), self.config_init).trainer
-        if trainer_options.logger in (None, True):
+        if trainer_options.logger in (None, True) and not trainer_options.barebones:
             root = trainer_options.default_root_dir
             kwargs.setdefault("logger", CSVLogger(root or ".", name="lightning_logs"))
         trainer = super().instantiate_trainer(**kwargs)
         showing = {"fit": SampleGrid, "predict": SampleWriter}.get(str(self.subcommand))
-        if showing and not any(isinstance(c, showing) for c in trainer.callbacks):  # type: ignore[attr-defined]
+        if showing and not trainer.barebones and not any(isinstance(c, showing) for c in trainer.callbacks):  # type: ignore[attr-defined]
             trainer.callbacks.insert(0, showing())  # type: ignore[attr-defined]
         return trainer

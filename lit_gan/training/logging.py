@@ -27,6 +27,7 @@ __all__ = [
     "is_due",
     "log_facts",
     "log_hyperparameters",
+    "log_last_step",
     "log_metrics",
     "log_movie",
     "log_picture",
@@ -109,17 +110,30 @@ def log_step(module: LightningModule, metrics: dict[str, Tensor], images_seen: i
     log_metrics(module, {**averaged(module, metrics), "images_seen": seen}, images_seen)
 
 
+def log_last_step(module: LightningModule, metrics: dict[str, Tensor]) -> None:
+    """Give callbacks the metrics of an epoch's last step, averaged over all processes, to monitor; not to loggers.
+
+    An epoch may be shorter than ``log_every_n_steps``, and would have none.
+    """
+    if metrics and not module.trainer.barebones:
+        metrics = {name: metric.to(module.device, torch.float32) for name, metric in metrics.items()}
+        module.log_dict(averaged(module, metrics), logger=False)
+
+
 def log_metrics(module: LightningModule, metrics: dict[str, Tensor], images_seen: int) -> None:
     """Log ``metrics`` for callbacks and the progress bar, and to loggers at the number of generator updates.
 
     During fit, Lightning itself would give loggers the number of batches; a metric named "step" corrects that, but
     misnames checkpoints. The progress bar shows losses. ``images_seen`` is added to each record, as another axis.
+    ``Trainer(barebones=True)`` logs nothing.
 
     Args:
         module: attached to a running Trainer.
         metrics: scalars by name.
         images_seen: real images that the discriminator was shown so far, over all devices.
     """
+    if module.trainer.barebones:
+        return
     metrics = {name: metric.to(module.device, torch.float32) for name, metric in metrics.items()}  # for NCCL
     losses = {name: metric for name, metric in metrics.items() if name.startswith("loss/")}
     others = {name: metric for name, metric in metrics.items() if name not in losses}

@@ -56,6 +56,11 @@ def checkpoint() -> str:
     return str(path)
 
 
+def test_a_barebones_fit_writes_nothing_but_its_config():
+    main(["fit", *NETWORKS, "--trainer.barebones=true", "--trainer.max_steps=2", "--data.image_size=16"])
+    assert [path.name for path in Path().rglob("*") if path.is_file()] == ["config.yaml"]
+
+
 def test_fit_logs_shows_saves_and_runs_again_from_its_config():
     main(["fit", *NETWORKS, *QUICK, "--model.loss=RelativisticPaired", "--model.generator_optimizer.lr=0.003"])
     folder = run_folder()

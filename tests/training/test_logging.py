@@ -1,4 +1,4 @@
-"""What only watches a run does not end it: a log folder on a full disk, and loggers that cannot write."""
+"""What callbacks may monitor and loggers are given; loggers and log folders that cannot be written do not end a run."""
 
 import errno
 import os
@@ -7,12 +7,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from lit_gan import LitGAN
 from lit_gan.callbacks import EquilibriumMonitor, GenerativeMetrics, Interpolation, SampleGrid, ValuePlot
+from lit_gan.penalties import R1
+from lit_gan.schedules import Linear
 from tests.callbacks.test_generative import Tiny
 from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
@@ -20,9 +24,9 @@ DATA = torch.rand(32, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 -
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def gan() -> LitGAN:
+def gan(**options) -> LitGAN:
     torch.manual_seed(0)
-    return LitGAN(PlainGenerator(), PlainDiscriminator())
+    return LitGAN(PlainGenerator(), PlainDiscriminator(), **options)
 
 
 def watchers(folder) -> list[Callback]:
@@ -104,3 +108,35 @@ def test_what_is_wrong_with_a_logger_is_still_raised(tmp_path):
 
     with pytest.raises(KeyError, match="bug"):
         run(tmp_path, [], Wrong())
+
+
+@pytest.mark.parametrize("monitor", ["loss/g", "loss/d", "penalty/r1", "lr_factor", "logits/real"])
+@pytest.mark.parametrize("held_out", [False, True])
+def test_every_epoch_has_losses_to_monitor(tmp_path, images, monitor, held_out):
+    """Also one of six batches, when each fiftieth is logged."""
+    stop = EarlyStopping(monitor, patience=1, min_delta=1e9)  # nothing is an improvement but the first
+    best = ModelCheckpoint(tmp_path, monitor=monitor)
+    model = gan(penalties={"r1": R1()}, lr_schedule=Linear())
+    run = trainer(tmp_path, max_epochs=9, callbacks=[stop, best], enable_checkpointing=True)
+    run.fit(model, loader(images), *([loader(images)] if held_out else []))
+    assert run.current_epoch == 2
+    assert best.best_model_score.isfinite()
+
+
+def test_what_is_monitored_is_the_last_batchs(fit, images):
+    model = gan()
+    run = fit(model, loader(images), log_every_n_steps=2, max_epochs=2)
+    assert run.callback_metrics["loss/g"] == model._metrics["loss/g"]
+    assert "loss/g" not in run.logged_metrics
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate", "test"])
+def test_barebones_trains_and_logs_nothing(tmp_path, images, monkeypatch, stage):
+    monkeypatch.chdir(tmp_path)
+    model, data = gan(), loader(images)
+    run = pl.Trainer(barebones=True, accelerator="cpu", max_epochs=1, callbacks=[EquilibriumMonitor(2, n=16)])
+    run.fit(model, data, data) if stage == "fit" else getattr(run, stage)(model, data)  # and warns of nothing
+    assert model.d_steps == (6 if stage == "fit" else 0)
+    assert not run.callback_metrics
+    assert not list(tmp_path.rglob("*.ckpt"))
+    assert not list(tmp_path.rglob("*.csv"))
