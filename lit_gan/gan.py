@@ -28,7 +28,7 @@ from lit_gan.training.held_out import HeldOut
 from lit_gan.training.hooks import RunHooks
 from lit_gan.training.lightning_compat import step_uncounted
 from lit_gan.training.non_finite import NonFinite
-from lit_gan.training.players import Players, condition_modes, read_logits
+from lit_gan.training.players import Players, compiled_in_place, condition_modes, read_logits
 
 __all__ = ["LitGAN"]
 
@@ -67,7 +67,8 @@ class LitGAN(RunHooks, GeneratorSource):
         share_fakes: whether the generator's turn uses the images that the discriminator was just shown, as in PyTorch's
             DCGAN tutorial, which saves a pass of the generator; by default each turn draws its own, as in the paper.
 
-    A subclass that overrides a hook must call ``super()`` in it: hooks clip gradients and keep counters.
+    Networks that ``torch.compile`` returned are trained compiled, and saved as what they wrap. A subclass that
+    overrides a hook must call ``super()`` in it: hooks clip gradients and keep counters.
 
     Raises:
         TypeError: a part of a wrong type, a class in place of an object for instance.
@@ -99,6 +100,7 @@ class LitGAN(RunHooks, GeneratorSource):
         share_fakes: bool = False,
     ) -> None:
         super().__init__()
+        generator, discriminator, augment = map(compiled_in_place, (generator, discriminator, augment))
         self.generator, self.discriminator, self.augment = generator, discriminator, augment
         self.loss, self.penalties = loss, penalties or {}
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
@@ -270,10 +272,7 @@ class LitGAN(RunHooks, GeneratorSource):
     on_test_epoch_start = on_validation_epoch_start
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Collect the logits of held-out images and of as many of the raw generator, networks in evaluation mode.
-
-        The metrics are over the images of all loaders together.
-        """
+        """Collect the logits of all loaders' held-out images and of as many generated ones, in evaluation mode."""
         self._held_out.judge(self.players, *self._read(batch, dataloader_idx))
 
     test_step = validation_step

@@ -1,7 +1,7 @@
 """The two players: generator and discriminator, how to call them, and the modules that belong to each."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from lit_gan.networks.packed import Packed
 from lit_gan.penalties import Penalty, Player, Turn
 from lit_gan.sampling.conditions import ConditionMode, condition_mode
 
-__all__ = ["Players", "condition_modes", "pack_size", "read_logits"]
+__all__ = ["Players", "compiled_in_place", "condition_modes", "pack_size", "read_logits"]
 
 
 class Players(NamedTuple):
@@ -87,6 +87,25 @@ class Players(NamedTuple):
         if player == "generator":
             return [self.generator, *states]
         return [self.discriminator, *states] + ([] if self.augment is None else [self.augment])
+
+
+def compiled_in_place(part: Any) -> Any:
+    """Return a module without the wrappers of ``torch.compile``, in which what they wrapped runs compiled.
+
+    Weights then have the same names in a checkpoint as without compilation. Anything else is returned as it is.
+
+    Args:
+        part: a module, compiled, with compiled modules in it, or neither; changed in place.
+    """
+    if not isinstance(part, nn.Module):
+        return part
+    if isinstance(wrapped := getattr(part, "_orig_mod", None), nn.Module):
+        compiled: Callable[..., Any] = cast(Any, part).dynamo_ctx(wrapped._call_impl)
+        wrapped._compiled_call_impl = compiled  # as nn.Module.compile does
+        part = wrapped
+    for name, child in part.named_children():
+        setattr(part, name, compiled_in_place(child))
+    return part
 
 
 def condition_modes(generator: nn.Module, discriminator: nn.Module) -> dict[Player, ConditionMode]:
