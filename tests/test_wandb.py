@@ -146,8 +146,8 @@ def test_scores_come_with_their_protocol(everything):
     assert read.summary["val/fid_Tiny_of"] == f"2 times {of}"
     assert read.summary["val/recall_Tiny_of"] == of.replace("100", "50")
     assert read.summary["equilibrium/verdict"] == str(watching[1].verdict)
-    assert read.config["evaluation: fid of Tiny"]["n_fake"] == 100
-    assert read.config["evaluation: precision_recall of Tiny"]["n_fake"] == 50
+    assert read.config["evaluation of fid of Tiny"]["n_fake"] == 100
+    assert read.config["evaluation of precision_recall of Tiny"]["n_fake"] == 50
 
 
 def test_the_config_says_what_the_run_is_made_of(everything):

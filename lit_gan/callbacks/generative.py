@@ -201,8 +201,13 @@ class GenerativeMetrics(GANCallback):
 
     def _names(self) -> list[str]:
         """Return the names of metrics and extractor, by which two of these callbacks are told apart."""
-        of = "" if self.extractor is None else f" of {type(self.extractor).__name__}"
-        return [(metric if isinstance(metric, str) else type(metric).__name__) + of for metric in self.metrics]
+        return [name + self._of() for name in self._metric_names()]
+
+    def _metric_names(self) -> list[str]:
+        return [metric if isinstance(metric, str) else type(metric).__name__ for metric in self.metrics]
+
+    def _of(self) -> str:
+        return "" if self.extractor is None else f" of {type(self.extractor).__name__}"
 
     def _samples(self, model: LitGAN, number: int) -> GeneratedSamples:
         """Return the ``number``-th set of generated samples, with classes as frequent as among the real ones."""
@@ -230,7 +235,7 @@ class GenerativeMetrics(GANCallback):
             describes = {"split": self.split, "ema": generated.ema, "seed": self.seed}
             self._evaluation = Evaluation(scorer, real, describes, self.cache)
             facts = {**self._evaluation.protocol, "n_fake": self.n_fake, "sets": self.sets}
-            logging.log_facts(trainer, {f"evaluation: {', '.join(self._names())}": facts})
+            logging.log_facts(trainer, {f"evaluation of {' '.join(self._metric_names())}{self._of()}": facts})
         return self._evaluation
 
 

@@ -1,5 +1,6 @@
 """Checks of LitGAN's arguments, its optimizers and the Trainer's options, made before anything is trained."""
 
+import re
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -83,8 +84,11 @@ def _check_penalties(penalties: dict[str, Penalty]) -> None:
     instance_of("penalties", penalties, dict, '{"r1": R1(weight=10)}')
     for name, penalty in penalties.items():
         instance_of(f"penalties[{name!r}]", penalty, Penalty, "R1(weight=10)")
-        if not isinstance(name, str) or not name or "." in name:
-            raise LitGANError(f"penalties[{name!r}]: a name is a log key, a string without a dot, like 'r1'")
+        if not isinstance(name, str) or not re.fullmatch(r"[\w/ -]+", name):
+            raise LitGANError(
+                f"penalties[{name!r}]: a name is a log key, a string of letters, digits, _, /, - and blanks, "
+                "without a dot, like 'r1'"
+            )
         if isinstance(penalty, nn.Module) and sum(other is penalty for other in penalties.values()) > 1:
             raise LitGANError(f"penalties[{name!r}] is there twice, and its averages would be: make two of them")
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -9,12 +10,21 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.logger import _flatten_dict
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger
 
-from lit_gan import LitGAN
-from lit_gan.callbacks import EquilibriumMonitor, GenerativeMetrics, Interpolation, SampleGrid, ValuePlot
+from lit_gan import LitGAN, LitGANError
+from lit_gan.augment import AdaptiveAugment
+from lit_gan.callbacks import (
+    EquilibriumMonitor,
+    GenerativeMetrics,
+    Interpolation,
+    NearestNeighbours,
+    SampleGrid,
+    ValuePlot,
+)
 from lit_gan.penalties import R1
 from lit_gan.schedules import Linear
 from tests.callbacks.test_generative import Tiny
@@ -140,3 +150,43 @@ def test_barebones_trains_and_logs_nothing(tmp_path, images, monkeypatch, stage)
     assert not run.callback_metrics
     assert not list(tmp_path.rglob("*.ckpt"))
     assert not list(tmp_path.rglob("*.csv"))
+
+
+class Strict(CSVLogger):
+    """Takes the keys that MLflow takes."""
+
+    def log_metrics(self, metrics, step=None):
+        self.check(metrics)
+
+    def log_hyperparams(self, params):
+        self.check(_flatten_dict(params))
+
+    def check(self, keys):
+        refused = [key for key in keys if not re.fullmatch(r"[\w/. -]{1,250}", key, re.ASCII)]
+        assert not refused
+
+
+class Features(torch.nn.Module):
+    def forward(self, images):
+        return images.flatten(1)[:, :3].float()
+
+
+def test_all_keys_are_of_letters_digits_blanks_and_four_signs(tmp_path):
+    images = torch.rand(60, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    callbacks = [
+        EquilibriumMonitor(2, n=32),
+        NearestNeighbours(2, n=2, k=1, tested=20),
+        NearestNeighbours(2, n=2, k=2, tested=20),
+        GenerativeMetrics(["fid", "kid", "precision_recall", "density_coverage"], Features(), n_fake=20),
+        GenerativeMetrics(["two_sample"], n_fake=60),
+    ]
+    model = gan(penalties={"r1 of-D/1": R1()}, augment=AdaptiveAugment(), lr_schedule=Linear())
+    run = trainer(tmp_path, logger=Strict(tmp_path), callbacks=callbacks, log_every_n_steps=2)
+    run.fit(model, loader(images), loader(images))
+    assert {"penalty/r1 of-D/1", "val/fid_Features"} <= run.callback_metrics.keys()
+
+
+@pytest.mark.parametrize("name", ["r1, r2", "r1:", "r(1)", "γ=1", "a.b", "", "a\n"])
+def test_a_penaltys_name_is_a_log_key(name):
+    with pytest.raises(LitGANError, match="log key"):
+        gan(penalties={name: R1()})
