@@ -27,5 +27,6 @@ def slowdown_in_bfloat16() -> float:
             layer(images).sum().backward()
         return time.perf_counter() - start
 
-    fastest = {half: min(seconds(half) for _ in range(6)) for half in (False, True)}  # the first includes preparations
-    return fastest[True] / fastest[False]
+    times = [(seconds(True), seconds(False)) for _ in range(6)]  # the first includes preparations
+    halves, wholes = zip(*times, strict=True)
+    return min(halves) / min(wholes)

@@ -63,7 +63,19 @@ class Penalty(ABC):
     (arXiv:1912.04958, section 3.1)."""
 
     def __post_init__(self) -> None:
-        """Refuse a negative weight, ``every`` below 1, and an unknown player."""
+        """Check the fields; a dataclass calls this."""
+        self.check_fields()
+
+    def check_fields(self) -> None:
+        """Refuse a missing field, a negative weight, ``every`` below 1, and an unknown player; LitGAN calls this too.
+
+        Raises:
+            TypeError: a field is missing or of a wrong type.
+            ValueError: a field is out of its range.
+        """
+        for name, as_in_code in (("weight", "weight: float = 1.0"), ("every", "every: int = 1")):
+            if not hasattr(self, name):
+                raise LitGANTypeError(f"{type(self).__name__} has no {name}: give the penalty a field {as_in_code}")
         if self.weight is None:
             raise LitGANTypeError(f"{type(self).__name__}: weight=None: leave the penalty out to go without")
         always_within("[0, ∞)", self, weight=self.weight)

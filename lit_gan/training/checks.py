@@ -1,9 +1,11 @@
 """Checks of LitGAN's arguments, its optimizers and the Trainer's options, made before anything is trained."""
 
+import copy
 import re
 from types import SimpleNamespace
 from typing import Any, cast
 
+import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
@@ -38,14 +40,17 @@ def check_parts(**arguments: Any) -> None:
     instance_of("generator", model.generator, nn.Module, "DCGANGenerator()")
     instance_of("discriminator", model.discriminator, nn.Module, "DCGANDiscriminator()")
     instance_of("loss", model.loss, AdversarialLoss, "NonSaturating()")
+    _check_needs_real(model.loss)
     if model.generator is model.discriminator:
         raise LitGANError(f"generator and discriminator are one {type(model.generator).__name__}: make two networks")
     for player in ("generator", "discriminator"):
+        _check_initialised(player, getattr(model, player))
         if any(isinstance(p, UninitializedParameter) for p in getattr(model, player).parameters()):
             raise LitGANError(f"the {player} has lazy parameters without a shape: call it once on a batch before")
     _check_penalties(model.penalties)
     if model.augment is not None:
         instance_of("augment", model.augment, nn.Module, "torch.nn.Identity()")
+        _check_initialised("augment", model.augment)
     _check_optimizers(model)
     if model.latent not in ("normal", "uniform"):
         raise LitGANError(f'latent={model.latent!r} is neither "normal" nor "uniform"')
@@ -60,6 +65,32 @@ def check_parts(**arguments: Any) -> None:
         )
     positive(gradient_clip=model.gradient_clip)
     always_within("(0, ∞)", ema_half_life=model.ema_half_life)
+
+
+def _check_initialised(name: str, module: nn.Module) -> None:
+    if "_parameters" not in vars(module):
+        raise LitGANTypeError(
+            f"{name} is a {type(module).__name__} without super().__init__() in its __init__: call it"
+        )
+
+
+def _check_needs_real(loss: AdversarialLoss) -> None:
+    """Refuse a game whose generator's loss fails without real logits but not with them, if it does not ask for them."""
+    logits = torch.zeros(2)
+    if not loss.needs_real and _fails(loss, logits) and not _fails(loss, logits, logits):
+        raise LitGANTypeError(
+            f"{type(loss).__name__}.generator fails without real logits: let the class say needs_real = True"
+        )
+
+
+def _fails(loss: AdversarialLoss, *logits: Tensor) -> bool:
+    """Return whether a copy of a game raises an error when it computes the generator's loss."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            copy.deepcopy(loss).generator(*logits)
+    except Exception:  # of a user's own code
+        return True
+    return False
 
 
 def _check_optimizers(model: SimpleNamespace) -> None:
@@ -84,6 +115,9 @@ def _check_penalties(penalties: dict[str, Penalty]) -> None:
     instance_of("penalties", penalties, dict, '{"r1": R1(weight=10)}')
     for name, penalty in penalties.items():
         instance_of(f"penalties[{name!r}]", penalty, Penalty, "R1(weight=10)")
+        penalty.check_fields()
+        if isinstance(penalty, nn.Module):
+            _check_initialised(f"penalties[{name!r}]", penalty)
         if not isinstance(name, str) or not re.fullmatch(r"[\w/ -]+", name):
             raise LitGANError(
                 f"penalties[{name!r}]: a name is a log key, a string of letters, digits, _, /, - and blanks, "

@@ -97,7 +97,7 @@ def compiled_in_place(part: Any) -> Any:
     Args:
         part: a module, compiled, with compiled modules in it, or neither; changed in place.
     """
-    if not isinstance(part, nn.Module):
+    if not isinstance(part, nn.Module) or "_modules" not in vars(part):  # not initialised, refused later
         return part
     if isinstance(wrapped := getattr(part, "_orig_mod", None), nn.Module):
         compiled: Callable[..., Any] = cast(Any, part).dynamo_ctx(wrapped._call_impl)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from lit_gan._utils.errors import LitGANTypeError
 from lit_gan.penalties import Penalty, Player, Turn
 from lit_gan.training.buffers import BufferSnapshot
 from lit_gan.training.players import Players
@@ -99,14 +100,25 @@ def add_penalties(
         turn: the record of its networks' run.
         game: the player's loss without penalties, a scalar.
         due: the penalties of this turn, by name.
+
+    Raises:
+        TypeError: the loss or a penalty is not a scalar tensor.
     """
     loss, terms = game, {f"loss/{player[0]}": game}
+    _check_scalar(f"the {player}'s loss", game)
     for name, penalty in due.items():
         terms[f"penalty/{name}"] = penalty(turn)
+        _check_scalar(f"penalties[{name!r}]", terms[f"penalty/{name}"])
         loss = loss + penalty.every * terms[f"penalty/{name}"]
     if player == "discriminator" and turn.real_logits is not None:
         terms |= {"logits/real": turn.real_logits.mean(), "logits/fake": turn.fake_logits.mean()}
     return loss, terms
+
+
+def _check_scalar(name: str, value: object) -> None:
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        what = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise LitGANTypeError(f"{name} is {what}: return a scalar tensor, the mean over the batch")
 
 
 def add_terms(means: dict[str, Tensor], share: float, terms: Mapping[str, Tensor]) -> None:

@@ -1,14 +1,20 @@
 """What is refused, or warned of, before anything is trained: optimizers of a subclass, options of the Trainer."""
 
 import warnings
+from dataclasses import dataclass
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.functional import softplus
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ExponentialLR, StepLR
 
 from lit_gan import LitGAN, LitGANError
+from lit_gan.augment import Augmentation
+from lit_gan.losses import AdversarialLoss
 from lit_gan.optim import GANAdam
+from lit_gan.penalties import Penalty
 from lit_gan.schedules import Linear
 from lit_gan.training import checks
 from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
@@ -27,6 +33,101 @@ def gan(optimizers=None, **options) -> LitGAN:
 
 def decays(optimizer):
     return ExponentialLR(optimizer, 0.5)
+
+
+# Parts of one's own that lack something
+
+
+@dataclass(frozen=True)
+class Weightless(Penalty):
+    every: int = 1
+
+    def __call__(self, turn):
+        return turn.fake_logits.mean()
+
+
+class Plain(Penalty):
+    """A penalty that is no dataclass, with some of the fields."""
+
+    def __init__(self, **fields):
+        vars(self).update(fields)
+
+    def __call__(self, turn):
+        return turn.fake_logits.square() if "whole" in vars(self) else turn.fake_logits.square().mean()
+
+
+class Uninitialised(nn.Module, Penalty):
+    weight, every = 1.0, 1
+
+    def __init__(self):
+        pass
+
+    def forward(self, turn):
+        return turn.fake_logits.mean()
+
+    __call__ = nn.Module.__call__
+
+
+class Flip(Augmentation):
+    def __init__(self, p=0.5):
+        self.p = p
+
+    def forward(self, images):
+        return images.flip(3)
+
+
+class Bare(nn.Module):
+    latent_dim = 3
+
+    def __init__(self):
+        self.width = 8
+
+
+@dataclass(frozen=True)
+class Pairs(AdversarialLoss):
+    """Forgets to say that it needs the real logits."""
+
+    def discriminator(self, real, fake):
+        return softplus(fake - real).mean()
+
+    def generator(self, fake, real=None):
+        return softplus(real - fake).mean()
+
+
+LACKING = {
+    "weight": (lambda: gan(penalties={"p": Weightless()}), "Weightless has no weight"),
+    "weight, in no dataclass": (lambda: gan(penalties={"p": Plain(every=1)}), "Plain has no weight"),
+    "every": (lambda: gan(penalties={"p": Plain(weight=1.0)}), "Plain has no every"),
+    "a good weight": (lambda: gan(penalties={"p": Plain(weight=-1.0, every=1)}), "weight=-1.0"),
+    "a player": (lambda: gan(penalties={"p": Plain(weight=1.0, every=1, player="critic")}), "critic"),
+    "a penalty's super": (lambda: gan(penalties={"p": Uninitialised()}), "Uninitialised without super"),
+    "an augmentation's super": (lambda: gan(augment=Flip()), "Flip without super"),
+    "a network's super": (lambda: LitGAN(Bare(), PlainDiscriminator()), "Bare without super"),
+    "needs_real": (lambda: gan(loss=Pairs()), "needs_real"),
+}
+
+
+@pytest.mark.parametrize(("make", "says"), LACKING.values(), ids=LACKING)
+def test_a_part_that_lacks_what_its_base_needs_says_so(make, says):
+    with pytest.raises(LitGANError, match=says):
+        make()
+
+
+def test_a_penalty_needs_no_dataclass(fit, images):
+    fitted = fit(gan(penalties={"p": Plain(weight=1.0, every=1)}), loader(images))
+    assert fitted.callback_metrics["penalty/p"] > 0
+
+
+class Number(LitGAN):
+    def generator_loss(self, turn):
+        return 1.0
+
+
+def test_losses_and_penalties_are_scalars(fit, images):
+    with pytest.raises(LitGANError, match=r"penalties\['p'\] is of shape \(4,\)"):
+        fit(gan(penalties={"p": Plain(weight=1.0, every=1, whole=False)}), loader(images))
+    with pytest.raises(LitGANError, match=r"the generator's loss is a float"):
+        fit(Number(PlainGenerator(), PlainDiscriminator()), loader(images))
 
 
 # Optimizers

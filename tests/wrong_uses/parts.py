@@ -24,7 +24,7 @@ from lit_gan.networks import (
     SNGANGenerator,
 )
 from lit_gan.optim import ClippedRMSprop, GANAdam
-from lit_gan.penalties import DRAGAN, R1, Consistency, LeCam, PathLength
+from lit_gan.penalties import DRAGAN, R1, Consistency, LeCam, PathLength, Penalty
 from lit_gan.schedules import Cosine, Linear
 from lit_gan.theory import (
     Mixture,
@@ -82,7 +82,31 @@ def spectral():
     return gan(generator)
 
 
+class Weightless(Penalty):
+    every = 1
+
+    def __call__(self, turn):
+        return turn.fake_logits.mean()
+
+
+class Half(nn.Module):
+    def __init__(self):
+        self.p = 0.5
+
+    def forward(self, images):
+        return images
+
+
 LITGAN = {
+    "a penalty without a weight": of(
+        lambda: gan(penalties={"p": Weightless()}), TypeError, r"Weightless has no weight: give the penalty a field we"
+    ),
+    "an augmentation half made": of(
+        lambda: gan(augment=Half()), TypeError, r"augment is a Half without super\(\).__init__\(\) in its __init__"
+    ),
+    "a penalty's name with a comma": of(
+        lambda: gan(penalties={"r1, r2": R1()}), ValueError, r"penalties\['r1, r2'\]: a name is a log key, a string of"
+    ),
     "a class for the game": of(
         lambda: gan(loss=NonSaturating), TypeError, r"loss=<class .*NonSaturating'> is no AdversarialLoss: give an inst"
     ),

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 from lit_gan._utils.errors import LitGANError, LitGANTypeError
 from lit_gan._utils.suggestions import likely
@@ -29,18 +30,28 @@ class _Entry:
     """A metric, its input, and the name of its scores."""
 
     def __init__(
-        self, name: str, metric: Metric, extractor: Extractor | None, logits: bool = False, names_scores: bool = False
+        self,
+        name: str,
+        metric: Metric,
+        extractor: Extractor | None,
+        by_name: bool = False,
+        logits: bool = False,
+        names_scores: bool = False,
     ) -> None:
         self.name, self.metric, self.extractor, self.logits = name, metric, extractor, logits
-        self.names_scores = names_scores
+        self.by_name, self.names_scores = by_name, names_scores
         self.metric.distributed_available_fn = _alone  # no gathering: rank 0 is given all samples
         self.metric.eval()
         self.takes_kind = "real" in inspect.signature(metric.update).parameters
 
-    @property
-    def real_states(self) -> list[str]:
-        """Names of its states that only real samples change."""
-        return [name for name in self.metric._defaults if "real" in name]
+    def states_after_real(self) -> dict[str, Tensor]:
+        """Return the states after the real samples, by name, on the CPU.
+
+        Of a metric by name they are kept on disk, and only those are needed that have "real" in their names.
+        """
+        names = [name for name in self.metric._defaults if not self.by_name or "real" in name]
+        states: dict[str, Any] = {name: getattr(self.metric, name) for name in names if self.takes_kind}
+        return {name: dim_zero_cat(state).cpu() for name, state in states.items() if isinstance(state, Tensor) or state}
 
     @property
     def suffix(self) -> str:
@@ -63,8 +74,8 @@ class Scorer:
 
     Raises:
         TypeError: neither a name nor a metric.
-        ValueError: no metrics, an unknown name, a name twice, a metric of real samples without a state named ``real``,
-            or ``"mode_coverage"`` of data that is not a ``GaussianMixture``.
+        ValueError: no metrics, an unknown name, a name twice, a metric of real samples without a state, or
+            ``"mode_coverage"`` of data that is not a ``GaussianMixture``.
     """
 
     def __init__(
@@ -86,9 +97,11 @@ class Scorer:
         if twice or not names:
             raise LitGANError(f"metrics={names}: give some, each once")
         self.can_be_cached = not any(isinstance(metric, Metric) for metric in metrics)  # an object may hold any data
-        blind = [e.name for e in self.entries if e.takes_kind and not e.real_states]
+        blind = [e.name for e in self.entries if e.takes_kind and not e.metric._defaults]
         if blind:
-            raise LitGANError(f"metrics: {blind[0]} keeps nothing named real, so real samples cannot be kept for it")
+            raise LitGANError(
+                f"metrics: {blind[0]} has no state, so it would forget real samples: call add_state in it"
+            )
         self.extractors = list({id(e.extractor): e.extractor for e in self.entries if e.extractor is not None}.values())
 
     def to(self, device: torch.device) -> "Scorer":
@@ -114,7 +127,7 @@ class Scorer:
     def see(self, looked: dict[str, Tensor], real: bool) -> None:
         """Update the metrics with their input, as :meth:`look` returned it."""
         for entry in self.entries:
-            if real and not entry.real_states:
+            if real and not entry.takes_kind:
                 continue
             samples = looked[self._takes(entry)].to(entry.metric.device)
             samples = samples.double() if entry.extractor is not None else samples
@@ -136,7 +149,7 @@ class Scorer:
         return scores
 
     def start_from(self, real: States) -> None:
-        """Reset the metrics, and set the states of real samples in ``real``."""
+        """Reset the metrics, and set the states that real samples gave them."""
         for entry in self.entries:
             entry.metric.reset()
             for name, state in real.get(entry.name, {}).items():
@@ -146,8 +159,8 @@ class Scorer:
                 )
 
     def real_states(self) -> States:
-        """Return the metrics' states of real samples, on the CPU."""
-        return {e.name: {name: _whole(getattr(e.metric, name)) for name in e.real_states} for e in self.entries}
+        """Return the states that the metrics have after the real samples and before any other, on the CPU."""
+        return {entry.name: entry.states_after_real() for entry in self.entries}
 
     def protocol(self) -> dict[str, Any]:
         """Return what scores depend on in addition to the samples: each metric's arguments and extractor."""
@@ -187,7 +200,7 @@ def _by_name(metric: str, setting: Setting, own: Extractor | None) -> _Entry:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*will save all extracted features in buffer.*")
         made = cls.for_scores(setting)
-    return _Entry(metric, made, own if cls.takes != "samples" else None, logits, cls.names_scores)
+    return _Entry(metric, made, own if cls.takes != "samples" else None, True, logits, cls.names_scores)
 
 
 def _class_of(metric: str) -> type[NamedMetric]:
@@ -229,10 +242,6 @@ def _named(entry: _Entry, score: Any) -> dict[str, Any]:
 
 def _device(network: nn.Module) -> torch.device:
     return next(chain(network.parameters(), network.buffers(), [torch.empty(0)])).device
-
-
-def _whole(state: Tensor | list[Tensor]) -> Tensor:
-    return (torch.cat(state) if isinstance(state, list) else state).cpu()
 
 
 def _shown(metric: Metric) -> str:

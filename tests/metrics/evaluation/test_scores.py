@@ -316,5 +316,68 @@ def test_a_metric_that_would_forget_the_reals_is_refused():
         def compute(self):
             return torch.zeros(())
 
-    with pytest.raises(ValueError, match="blind keeps nothing named real"):
+    with pytest.raises(ValueError, match="blind has no state"):
         Scorer([Blind()], None)
+
+
+class Gap(Metric):
+    """The distance of the means of real and generated samples, in states of any name and kind."""
+
+    def __init__(self):
+        super().__init__()
+        self.add_state("data", [], dist_reduce_fx="cat")
+        self.add_state("scalars", [], dist_reduce_fx="cat")
+        self.add_state("sums", torch.zeros(2), dist_reduce_fx="sum")
+        self.add_state("samples", torch.zeros(2), dist_reduce_fx="sum")
+
+    def update(self, samples, real):
+        values = samples.float().flatten(1).mean(1)
+        kind = torch.tensor([real, not real]).float()
+        self.sums += kind * values.sum()
+        self.samples += kind * len(values)
+        self.scalars.append(values.sum())
+        self.data.append(values)
+
+    def compute(self):
+        assert torch.cat([part.reshape(-1) for part in self.scalars]).sum().isclose(self.sums.sum())
+        assert len(torch.cat(self.data)) == self.samples.sum()
+        real, fake = self.sums / self.samples
+        return (real - fake).abs()
+
+
+class OfTheFake(Metric):
+    """The mean of generated samples, in a state whose name has "real" in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.add_state("unrealistic", [], dist_reduce_fx="cat")
+
+    def update(self, samples):
+        self.unrealistic.append(samples.float().flatten(1).mean(1))
+
+    def compute(self):
+        return torch.cat(self.unrealistic).mean()
+
+
+def test_states_of_a_metric_of_ones_own_may_have_any_names():
+    scorer = Scorer([Gap(), OfTheFake()], None)
+    real, fakes = torch.full((6, 2), 5.0), [torch.full((4, 2), 1.0), torch.full((4, 2), 2.0)]
+    scorer.start_from({})
+    for part in real.split(4):
+        scorer.see(scorer.look(part), real=True)
+    states = scorer.real_states()
+    for fake, gap in zip(fakes, (4.0, 3.0), strict=True):  # the real samples are seen once
+        scorer.start_from(states)
+        for part in fake.split(3):
+            scorer.see(scorer.look(part), real=False)
+        assert scorer.compute() == {"gap": gap, "of_the_fake": 5 - gap}
+
+
+def test_states_that_generated_samples_alone_change_are_not_kept():
+    scorer = Scorer(["fid", "precision_recall"], None)
+    scorer.start_from({})
+    scorer.see(scorer.look(torch.randn(9, 2)), real=True)
+    assert {name: set(states) for name, states in scorer.real_states().items()} == {
+        "fid": {"real"},
+        "precision_recall": {"real"},
+    }
