@@ -27,6 +27,7 @@ from lit_gan.callbacks import DivergenceStop, GenerativeMetrics
 from lit_gan.cli import main
 from lit_gan.data import FashionMNISTSample, HuggingFaceImages, ImageFolder
 from lit_gan.networks import GaussianGenerator, MLPDiscriminator, MLPGenerator
+from lit_gan.sampling.export.evaluations import of_the_run
 from lit_gan.sampling.export.onnx import TOLERANCE, write_onnx
 from lit_gan.sampling.generator import TrainedGenerator
 from tests.callbacks.test_divergence import Scores
@@ -344,6 +345,29 @@ def card_of(checkpoint: str, **options) -> str:
 def scores_of(folder: str) -> list[str]:
     """Return the scores in a run's folder as a card has them."""
     return [f"| {e['scores']['fid_Tiny']:.6g} |" for e in json.loads((Path(folder) / "scores.json").read_text())]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run/checkpoints/epoch=1-val/fid_lite0=0.12.ckpt",
+        "run/checkpoints/best/epoch=1-val/fid_lite0=0.12.ckpt",
+        "run/epoch=1-val/fid_lite0=0.12.ckpt",
+        "run/last.ckpt",
+        "run/checkpoints/last.ckpt",
+    ],
+)
+def test_scores_are_found_from_a_checkpoint_in_folders_of_its_name(name):
+    own = {"scores": {"fid": 1.0}, "protocol": {}, "images_seen": 4, "weights": "a"}
+    Path(name).parent.mkdir(parents=True)
+    Path("run/scores.json").write_text(json.dumps([own]))
+    assert of_the_run(Path(name), 4, {"a"}) == [own]
+
+
+def test_scores_of_a_folder_further_up_are_not_the_runs():
+    Path("runs/other").mkdir(parents=True)
+    Path("runs/scores.json").write_text(json.dumps([{"scores": {"fid": 1.0}, "protocol": {}, "images_seen": 4}]))
+    assert of_the_run(Path("runs/other/last.ckpt"), 4, {"a"}) == []
 
 
 def test_scores_are_those_of_the_checkpoint_or_before(capsys):

@@ -14,16 +14,28 @@ def of_the_run(checkpoint: Path, images_seen: int, weights: Collection[str]) -> 
     """Return the newest evaluations in a checkpoint's run that score it or an earlier state of it; may be empty.
 
     Args:
-        checkpoint: path of the checkpoint, in the folder of the run's ``scores.json`` or in ``checkpoints`` there.
+        checkpoint: path of the checkpoint, below ``checkpoints`` in the folder of the run's ``scores.json``, or in that
+            folder itself. A file name of Lightning's with a metric's name, ``val/fid``, makes folders of its own.
         images_seen: images seen by the checkpoint.
         weights: digests of the weights of the checkpoint's generators, averaged and raw.
 
     Raises:
         ValueError: ``scores.json`` does not hold evaluations.
     """
-    folder = checkpoint.resolve().parent
-    path = (folder.parent if folder.name == "checkpoints" else folder) / "scores.json"
-    return _newest(_evaluations(path), images_seen, weights) if path.is_file() else []
+    path = next((file for folder in _folders(checkpoint) if (file := folder / "scores.json").is_file()), None)
+    return [] if path is None else _newest(_evaluations(path), images_seen, weights)
+
+
+def _folders(checkpoint: Path) -> list[Path]:
+    """Return the folders that may be the run's: from the checkpoint's up to that of ``checkpoints``.
+
+    Without one of this name, further up than the first only from a folder that is part of a file name, ``epoch=1-val``.
+    """
+    folders = list(checkpoint.resolve().parents)
+    names = [folder.name for folder in folders]
+    if "checkpoints" in names:
+        return folders[: names.index("checkpoints") + 2]
+    return folders[: 1 + next(i for i, name in enumerate(names) if "=" not in name)]
 
 
 def of_a_file(path: Path, images_seen: int, weights: Collection[str]) -> list[dict[str, Any]]:
