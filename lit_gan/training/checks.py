@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import BatchSizeFinder, LearningRateFinder
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
@@ -170,7 +171,7 @@ def check_optimizers(trainer: Trainer, players: Players, beta2_schedule: Schedul
 
 
 def check_trainer(trainer: Trainer, averages: bool) -> None:
-    """Refuse Trainer options that cannot work with two players: clipping, accumulation, strategies, precision.
+    """Refuse Trainer options that cannot work with two players: clipping, accumulation, finders, strategies, precision.
 
     Warn of bfloat16 on a processor that is slow in it, and of a Trainer that has trained before.
 
@@ -191,6 +192,12 @@ def check_trainer(trainer: Trainer, averages: bool) -> None:
             f"Trainer(accumulate_grad_batches={trainer.accumulate_grad_batches}) cannot accumulate for two players: "
             f"multiply the batch size by it and use LitGAN(micro_batches={trainer.accumulate_grad_batches})"
         )
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, (BatchSizeFinder, LearningRateFinder)):
+            raise LitGANError(
+                f"{type(callback).__name__} trains one optimizer before fit has started, and a GAN has two: compare "
+                "short runs, Trainer(max_steps=20), by hand; micro_batches saves memory at any batch size"
+            )
     check_strategy(trainer.strategy)
     if averages and trainer.precision in ("bf16-true", "16-true"):
         raise LitGANError(

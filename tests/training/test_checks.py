@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from pytorch_lightning import callbacks as pl_callbacks
+from pytorch_lightning.tuner import Tuner
 from torch import nn
 from torch.nn.functional import softplus
 from torch.optim import SGD
@@ -12,7 +14,9 @@ from torch.optim.lr_scheduler import ExponentialLR, StepLR
 
 from lit_gan import LitGAN, LitGANError
 from lit_gan.augment import Augmentation
+from lit_gan.data import GaussianMixture
 from lit_gan.losses import AdversarialLoss
+from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
 from lit_gan.penalties import Penalty
 from lit_gan.schedules import Linear
@@ -187,6 +191,24 @@ def test_optimizers_of_a_subclass_follow_the_schedules(fit, images):
 
 
 # The Trainer
+
+
+FINDERS = {
+    "BatchSizeFinder": lambda run, model, data: Tuner(run).scale_batch_size(model, datamodule=data),
+    "LearningRateFinder": lambda run, model, data: Tuner(run).lr_find(model, datamodule=data),
+}
+
+
+@pytest.mark.parametrize("name", FINDERS)
+def test_finders_are_refused_before_they_train(tmp_path, name):
+    model, data = LitGAN(MLPGenerator(features=2), MLPDiscriminator(features=2)), GaussianMixture(train_size=64)
+    model.lr = 0.1  # which LearningRateFinder looks for
+    with pytest.raises(LitGANError, match=name):
+        FINDERS[name](trainer(tmp_path), model, data)
+    with pytest.raises(LitGANError, match=name):
+        trainer(tmp_path, callbacks=[getattr(pl_callbacks, name)()]).fit(model, data)
+    assert model.d_steps == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("limit", [{"max_epochs": 1}, {"max_epochs": -1, "max_steps": 3}], ids=str)
