@@ -229,7 +229,7 @@ class LitGAN(RunHooks, GeneratorSource):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip the active player's gradients, now complete over micro-batches and devices, and unscaled."""
         if self.gradient_clip is not None:
-            self.clip_gradients(optimizer, self.gradient_clip, "norm")
+            step.clip(self, optimizer, self.gradient_clip)
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return the generator's and the discriminator's optimizer, in this order."""

@@ -5,7 +5,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
+from pytorch_lightning import LightningModule
 from torch import Tensor
+from torch.optim import Optimizer
 
 from lit_gan._utils.errors import LitGANTypeError
 from lit_gan.penalties import Penalty, Player, Turn
@@ -17,6 +19,7 @@ __all__ = [
     "TurnInputs",
     "add_penalties",
     "add_terms",
+    "clip",
     "run_networks",
     "split_micro_batches",
     "turn_precision",
@@ -125,6 +128,20 @@ def add_terms(means: dict[str, Tensor], share: float, terms: Mapping[str, Tensor
     """Add the terms of a micro-batch, weighted by its ``share`` of the batch, to the batch's means, by name."""
     for name, term in terms.items():
         means[name] = means.get(name, 0) + share * term.detach()
+
+
+def clip(module: LightningModule, optimizer: Optimizer, limit: float) -> None:
+    """Clip an optimizer's gradients to the L2 norm ``limit`` by Lightning, also finite ones whose norm overflows.
+
+    Torch would clip these to 0.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    gradients = [p.grad for p in parameters if p.grad is not None and p.grad.numel()]
+    norm = torch.stack(torch._foreach_norm(gradients)).norm() if gradients else torch.zeros(())
+    if norm.device.type != "cpu" or norm.isinf():  # elsewhere without a look at the norm, for which a GPU would wait
+        largest = torch.stack([gradient.abs().max() for gradient in gradients]).max()
+        torch._foreach_mul_(gradients, torch.where(norm.isinf(), limit / largest, 1.0))
+    module.clip_gradients(optimizer, limit, "norm")
 
 
 def turn_precision(device: str, penalised: bool) -> AbstractContextManager[Any]:

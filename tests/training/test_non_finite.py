@@ -123,6 +123,17 @@ def test_one_bad_number_of_many_is_found(tmp_path, type_, value):
     assert guard._numbers("generator", 1, torch.ones(()), parameters).values.isfinite().tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize("limit", [1e-3, 1.0, 1e6])
+def test_a_large_gradient_is_clipped_and_not_lost(fit, images, limit):
+    """Along its direction, to the limit, though its norm's square is infinite."""
+    model = gan(discriminator_optimizer=partial(torch.optim.SGD, lr=1.0), gradient_clip=limit)
+    before, spoil = weights(model.discriminator), SpoilGradient("discriminator.last.weight", {1}, 4.5e19)
+    fit(model, loader(images), callbacks=[spoil], limit_train_batches=1)
+    moved = weights(model.discriminator) - before
+    assert moved.norm().item() == pytest.approx(limit, rel=1e-2)
+    assert (moved.abs() > 0.3 * limit).sum() == 8  # those of the last layer, each 1/√8 of the whole
+
+
 def test_layers_behind_a_bad_gradient_are_counted(fit, images):
     model = gan()
     model.discriminator.net[1].register_full_backward_pre_hook(lambda module, g: (g[0] * float("nan"),))
