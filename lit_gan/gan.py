@@ -22,7 +22,7 @@ from lit_gan.training import logging, step
 from lit_gan.training.batch import read_batch, unpack
 from lit_gan.training.buffers import BufferSnapshot, buffers_of
 from lit_gan.training.checkpoint import model_arguments, take_weights
-from lit_gan.training.checks import check_beta2, check_parts
+from lit_gan.training.checks import check_parts
 from lit_gan.training.distributed import average_gradients
 from lit_gan.training.held_out import HeldOut
 from lit_gan.training.hooks import RunHooks
@@ -105,8 +105,7 @@ class LitGAN(RunHooks, GeneratorSource):
         self.loss, self.penalties = loss, penalties or {}
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.d_steps_per_g_step, self.micro_batches = d_steps_per_g_step, micro_batches
-        self.share_fakes = share_fakes
-        self.ema_half_life, self.gradient_clip = ema_half_life, gradient_clip
+        self.share_fakes, self.ema_half_life, self.gradient_clip = share_fakes, ema_half_life, gradient_clip
         self.lr_schedule, self.beta2_schedule = lr_schedule, beta2_schedule
         self.latent: Latent = latent
         self.on_non_finite: NonFinite = on_non_finite
@@ -116,7 +115,6 @@ class LitGAN(RunHooks, GeneratorSource):
         self.ema_generator = None if ema_half_life is None else start_average(generator)
         self.condition_modes = condition_modes(generator, discriminator)
         self.start_counting(number_of_classes(generator))
-        self._metrics: dict[str, Tensor] = {}
         if warm_start is not None:
             take_weights(self, read_checkpoint(warm_start))
 
@@ -142,29 +140,27 @@ class LitGAN(RunHooks, GeneratorSource):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Update the discriminator and, at each ``d_steps_per_g_step``-th batch, then the generator (algorithm 1)."""
         real, labels = self._read(batch)
-        played = self.turns_played()  # by a run that was interrupted in the middle of this batch; else 0
+        played = self.resume.turns_played(
+            self.device
+        )  # by a run that was interrupted in the middle of this batch; else 0
         if played == 0:
             schedules = self.lr_schedule, self.beta2_schedule
-            self._metrics |= follow_schedules(self.trainer.optimizers, *schedules, self.progress.images_seen)
+            self.step_metrics |= follow_schedules(self.trainer.optimizers, *schedules, self.progress.images_seen)
             self.progress.begin_turn(len(real))
         generating = self.progress.generator_is_due and played < 2
         shared = self._draw_shared_fakes(real, labels) if self.share_fakes and generating else None
         if played == 0:
             self._update("discriminator", real, labels, shared)
             self.progress.end_turn(labels)
-            self.end_turn()
+            self.resume.end_turn(self.device)
         if generating:
             self._update("generator", real, labels, shared)
             self._update_average()
-            self.end_turn()
+            self.resume.end_turn(self.device)
         if logging.is_due(self):
             self.check_pending_losses()
-            self._metrics |= self.players.augmentation_strength()
-            logging.log_step(self, self._metrics, self.progress.images_seen)
-
-    def on_train_epoch_end(self) -> None:
-        """Give callbacks the last batch's losses to monitor."""
-        logging.log_last_step(self, self._metrics)
+            self.step_metrics |= self.players.augmentation_strength()
+            logging.log_step(self, self.step_metrics, self.progress.images_seen)
 
     def discriminator_loss(self, turn: Turn) -> Tensor:
         """Return the discriminator's loss without its penalties, a scalar; override it for a game of your own."""
@@ -212,7 +208,7 @@ class LitGAN(RunHooks, GeneratorSource):
             self.manual_backward(objective)
             loss += objective.detach()
             step.add_terms(means, share, terms)
-        self._metrics |= means
+        self.step_metrics |= means
         return loss
 
     def _turn(self, players: Players, player: Player, inputs: step.TurnInputs, penalised: bool) -> Turn:
@@ -233,10 +229,8 @@ class LitGAN(RunHooks, GeneratorSource):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return the generator's and the discriminator's optimizer, in this order."""
-        opt_g = make_optimizer("generator", self.generator_optimizer, self.generator)
-        opt_d = make_optimizer("discriminator", self.discriminator_optimizer, self.discriminator)
-        check_beta2(self.beta2_schedule, [opt_g, opt_d])
-        return [opt_g, opt_d]
+        of_generator = make_optimizer("generator", self.generator_optimizer, self.generator)
+        return [of_generator, make_optimizer("discriminator", self.discriminator_optimizer, self.discriminator)]
 
     def _read(self, batch: Any, loader: int = 0) -> tuple[Tensor, Tensor | None]:
         """Return images in [-1, 1] and labels; each loader's first batch is checked against the networks."""
@@ -253,8 +247,8 @@ class LitGAN(RunHooks, GeneratorSource):
             return step.SharedFakes(z, self(z, labels), before)
 
     def _due_penalties(self, player: Player) -> dict[str, Penalty]:
-        of_player = {name: p for name, p in self.penalties.items() if p.player == player}
-        return {name: p for name, p in of_player.items() if self.progress.is_due(player, p.every)}
+        due = self.progress.is_due
+        return {name: p for name, p in self.penalties.items() if p.player == player and due(player, p.every)}
 
     def _update_average(self) -> None:
         """Update the averaged generator, for the images seen since its last update."""
@@ -279,7 +273,7 @@ class LitGAN(RunHooks, GeneratorSource):
 
     def on_validation_epoch_end(self, stage: str = "val") -> None:
         """Log V(G, D), its lower bound on the Jensen–Shannon divergence, and the discriminator's accuracy."""
-        self.mark_validated()
+        self.resume.mark_validated()
         if self.trainer.sanity_checking:
             return
         if metrics := self._held_out.metrics(self.loss):

@@ -80,7 +80,7 @@ class DivergenceStop(GANCallback):
         self._best_images = self._best_step = self._bad = 0
         self._weights: dict[str, Tensor] = {}
         self._seen: Tensor | None = None
-        self._looked = False
+        self._looked = self._restored_is_read = False
         self._folder = Path()
 
     @property
@@ -97,6 +97,12 @@ class DivergenceStop(GANCallback):
         """Restore the best score and its weights from a checkpoint."""
         self._best, self._best_images, self._best_step = (state_dict[name] for name in ("best", "images", "step"))
         self._bad, self._weights = state_dict["bad"], state_dict["weights"] if self.restore else {}
+        self._restored_is_read = bool(state_dict.get("read"))
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add whether the score that was logged last has been read."""
+        score = trainer.callback_metrics.get(self.monitor)
+        checkpoint["callbacks"][self.state_key]["read"] = score is not None and score is self._seen
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Reset the state from an earlier fit."""
@@ -106,6 +112,8 @@ class DivergenceStop(GANCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the run's folder, which all processes must do together; warn if the run has no validation."""
+        if self._restored_is_read:
+            self._seen = trainer.callback_metrics.get(self.monitor)
         self._folder = run_folder(trainer)
         if not trainer.enable_validation:
             rank_zero_warn(f"DivergenceStop reads {self.monitor!r} when a validation ends, and this run has none")

@@ -103,13 +103,9 @@ class GenerativeMetrics(GANCallback):
         self.report: Report | None = None
         self._evaluation: Evaluation | None = None
         self._done = (-1, 0)  # step and images of the last evaluation
+        self._scored = False
         self._floor: RealSamples | None = None
         self._counts: Tensor | None = None
-
-    @property
-    def state_key(self) -> str:
-        """Return a key of the names under which it logs, which no other callback of a Trainer may have."""
-        return self._generate_state_key(metrics=self._names())
 
     # Hooks that evaluate
 
@@ -117,6 +113,7 @@ class GenerativeMetrics(GANCallback):
         """Reset the state from an earlier fit; raise if two of these callbacks log under one name."""
         super().setup(trainer, pl_module, stage)
         self._evaluation, self.report, self._done, self._floor = None, None, (-1, 0), None
+        self._scored = False
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         names = [name for c in callbacks if isinstance(c, GenerativeMetrics) for name in c._names()]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -124,6 +121,14 @@ class GenerativeMetrics(GANCallback):
             raise LitGANError(
                 f"two GenerativeMetrics log {', '.join(twice)}, of which loggers would get the mean: keep one"
             )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return whether the run was scored before: the first validation scores one that was not."""
+        return {"scored": self._scored}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore whether the run was scored before."""
+        self._scored = bool(state_dict.get("scored"))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Raise if the evaluation is impossible; log its protocol; warn if the run has no validation to score in."""
@@ -158,7 +163,7 @@ class GenerativeMetrics(GANCallback):
         """Evaluate in each validation but the sanity check; in a fit by steps or images, only if none was yet."""
         fitting = trainer.state.fn == TrainerFn.FITTING
         elsewhere = fitting and (self.every_n_steps is not None or self.every_n_images is not None)
-        if not trainer.sanity_checking and (self.report is None or not elsewhere):
+        if not trainer.sanity_checking and not (self._scored and elsewhere):
             self._evaluate(pl_module, "val")
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -183,7 +188,7 @@ class GenerativeMetrics(GANCallback):
         with undisturbed, torch.inference_mode(False), torch.no_grad():
             evaluation = self._prepare(model)
             self.report = evaluation.score([self._samples(model, i) for i in range(self.sets)], self._floor)
-        self._done = (trainer.global_step, int(model.images_seen))
+        self._done, self._scored = (trainer.global_step, int(model.images_seen)), True
         scores = {f"{stage}/{n}": torch.tensor(s, device=model.device) for n, s in self.report.scores.items()}
         logging.log_metrics(model, scores, int(model.images_seen))
         logging.log_summary(trainer, {f"{stage}/{n}_of": self.report.says for n in self.report.scores})

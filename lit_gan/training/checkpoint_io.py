@@ -5,6 +5,7 @@ import pickle
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pytorch_lightning.strategies import Strategy
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
 from lit_gan._utils.checkpoint_file import NOT_READ, check_whole, read_checkpoint
-from lit_gan._utils.errors import LitGANError, LitGANOSError, LitGANTypeError
+from lit_gan._utils.errors import LitGANError, LitGANOSError, LitGANTypeError, MissingFileError
 from lit_gan._utils.files import atomic_write
 from lit_gan.training.lightning_compat import writes_pickles
 
@@ -54,7 +55,10 @@ def newest_checkpoint(*folders: str | Path) -> str | None:
     """
     found = {path: when for folder in folders for path, when in _checkpoints(str(folder))}
     newest_first = sorted(found, key=lambda path: (found[path], path), reverse=True)
-    path = next((path for path in newest_first if _is_whole(path)), None)
+    try:
+        path = next((path for path in newest_first if _is_whole(path)), None)
+    except MissingFileError:  # a run has removed it, and written another one
+        return newest_checkpoint(*folders)
     if found and path is None:
         places = ", ".join(map(str, folders))
         raise LitGANError(f"none of the {len(found)} checkpoints in {places} can be read: remove them to start anew")
@@ -66,12 +70,15 @@ def _checkpoints(folder: str) -> Iterator[tuple[str, Any]]:
     files = url_to_fs(folder)[0]
     for path in files.find(folder):
         if path.endswith(".ckpt"):
-            yield files.unstrip_protocol(path) if "://" in folder else path, files.modified(path)
+            with suppress(FileNotFoundError):  # the run that writes there has removed it
+                yield files.unstrip_protocol(path) if "://" in folder else path, files.modified(path)
 
 
 def _is_whole(path: str) -> bool:
     try:
         check_whole(path)
+    except MissingFileError:
+        raise
     except ValueError as error:
         rank_zero_warn(f"{str(error).partition(f': {NOT_READ}')[0]}: not resumed from, the one before it is tried")
         return False
@@ -108,7 +115,8 @@ class PlainCheckpointIO(TorchCheckpointIO):
     def __init__(self) -> None:
         super().__init__()
         self.strict = True  # refuse weights_only=False
-        self._folders: set[str] = set()  # folders that this object has written into
+        self._written: dict[Path, os.stat_result] = {}  # local files that this object has written
+        self._folders: set[str] = set()  # folders that it has written into
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write ``checkpoint`` to ``path``.
@@ -132,6 +140,7 @@ class PlainCheckpointIO(TorchCheckpointIO):
                 with partial.open("wb") as file:
                     torch.save(checkpoint, file)
                 _check_plain(partial)
+            self._written[path.resolve()] = path.stat()
         except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError
             if (reason := _reason(error)) is None:
                 raise
@@ -142,15 +151,29 @@ class PlainCheckpointIO(TorchCheckpointIO):
             ) from error
 
     def remove_checkpoint(self, path: Any) -> None:
-        """Remove a checkpoint if this object has written into its folder; otherwise warn and keep the file.
+        """Remove a checkpoint in a folder that this object has written into; warn and keep the file if it is the last.
 
         ModelCheckpoint restores the paths that it removes from a checkpoint, which could name any file.
         """
         is_checkpoint = str(path).endswith(".ckpt") and not url_to_fs(str(path))[0].isdir(str(path))
-        if is_checkpoint and _folder(path) in self._folders:
-            super().remove_checkpoint(path)
-        else:
+        if not is_checkpoint or _folder(path) not in self._folders:
             rank_zero_warn(f"{path} is not removed: it is no checkpoint in the folder of this run")
+        elif "://" not in str(path) and not self._has_another(Path(path)):
+            rank_zero_warn(f"{path} is not removed: no other checkpoint of this run is whole")
+        else:
+            super().remove_checkpoint(path)
+
+    def _has_another(self, path: Path) -> bool:
+        """Tell whether there is a whole checkpoint of this run but ``path``; one that is as it was written is whole."""
+        path = path.resolve()
+        if any(_is_as_written(file, stat) for file, stat in self._written.items() if file != path):
+            return True
+        folders = [Path(folder) for folder in self._folders if "://" not in folder]
+        for file in (file for folder in folders for file in folder.glob("*.ckpt") if file.resolve() != path):
+            with suppress(ValueError):
+                check_whole(file)
+                return True
+        return False
 
     def load_checkpoint(
         self, path: Any, map_location: Any = lambda storage, _: storage, weights_only: bool | None = None
@@ -179,6 +202,13 @@ def _check_plain(file: Path | BytesIO) -> None:
             f"the checkpoint would hold {found[1] if found else 'an object'}, which is not read back from a file: let "
             "the state_dict of callbacks and data modules be tensors and plain data"
         ) from error
+
+
+def _is_as_written(path: Path, stat: os.stat_result) -> bool:
+    with suppress(FileNotFoundError):
+        now = path.stat()
+        return (now.st_size, now.st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    return False
 
 
 def _folder(path: Any) -> str:

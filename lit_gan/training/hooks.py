@@ -26,7 +26,7 @@ from lit_gan.training.lightning_compat import (
     restore_loaders_and_wrapper,
 )
 from lit_gan.training.loader import prepare_loader
-from lit_gan.training.logging import log_hyperparameters
+from lit_gan.training.logging import log_hyperparameters, log_last_step
 from lit_gan.training.noise import Noise
 from lit_gan.training.non_finite import NonFinite, NonFiniteGuard
 from lit_gan.training.plain_state import check_checkpoint, write_paths_as_text
@@ -70,8 +70,11 @@ class RunHooks(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self._guard: NonFiniteGuard | None = None
-        self._resume = Resume()
+        self.resume = Resume()
+        """State of the run that it resumes, and of its own for one that resumes it."""
         self._fitted = self._failed = False
+        self.step_metrics: dict[str, Tensor] = {}
+        """Losses, penalties and other scalars of the last step, by log key."""
         self.checked_stages: set[tuple[str | None, int]] = set()
         """Stages (train, validate, …), each with the number of a loader, whose first batch was checked."""
 
@@ -129,14 +132,14 @@ class RunHooks(LightningModule):
         self.checked_stages.clear()
         if self.trainer.state.fn == TrainerFn.FITTING:
             check_trainer(self.trainer, averages=self.ema_generator is not None)
-        self._resume, self._failed = Resume(), False
+        self.resume, self._failed = Resume(), False
         replace_checkpoint_io(self.trainer.strategy)
         replace_loaders_and_wrapper(self.trainer.strategy, self._prepare_loader)
         return [GracefulShutdown(self._fail)]
 
     def _prepare_loader(self, loader: Any) -> Any:
         if self.trainer.training:
-            self._resume.open(self.trainer)
+            self.resume.open(self.trainer)
         return prepare_loader(loader, self.trainer, self.seed)
 
     def setup(self, stage: str) -> None:
@@ -168,7 +171,7 @@ class RunHooks(LightningModule):
         self.progress = Progress(buffers, self.trainer.world_size, self.d_steps_per_g_step)
         self._guard = NonFiniteGuard(self.on_non_finite, self.players, self.trainer)
         self._fitted = True
-        if self._resume.saved is None and self.progress.d_steps:
+        if self.resume.saved is None and self.progress.d_steps:
             self.seed = derive_seed(Stream.FIT, self.seed, self.progress.d_steps)  # another fit has another
         if self.trainer.world_size > 1:
             start_equal(self)
@@ -182,28 +185,25 @@ class RunHooks(LightningModule):
         Then do what the last batch of the saved run still lacks: its validation, and the end of its epoch.
         """
         check_checkpoint(self.trainer)
-        if self._resume.go_on(self.trainer, self.device):
+        if self.resume.go_on(self.trainer, self.device):
             self._seed_process()
+        self.step_metrics |= self.resume.step_metrics()
         if self.ema_generator is not None:
             self.ema_generator.eval()
-        self._resume.finish_batch(self.trainer)
-        self._resume.begin_batch(self.trainer, self.device)
+        self.resume.finish_batch(self.trainer)
+        self.resume.begin_batch(self.trainer, self.device)
 
     def on_train_epoch_start(self) -> None:
         """Save the random states before the first batch is read."""
-        self._resume.begin_batch(self.trainer, self.device)
+        self.resume.begin_batch(self.trainer, self.device)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Save the random states before the next batch is read."""
-        self._resume.begin_batch(self.trainer, self.device)
+        self.resume.begin_batch(self.trainer, self.device)
 
-    def turns_played(self) -> int:
-        """Return how many turns of this batch were played before: 0, or more if a run was interrupted in it."""
-        return self._resume.turns_played(self.device)
-
-    def end_turn(self) -> None:
-        """Count a turn of this batch as played."""
-        self._resume.end_turn(self.device)
+    def on_train_epoch_end(self) -> None:
+        """Give callbacks the last step's losses to monitor."""
+        log_last_step(self, self.step_metrics)
 
     def on_train_end(self) -> None:
         """Check the pending losses for NaN, and add the labels of the last batches to ``label_counts``."""
@@ -212,7 +212,7 @@ class RunHooks(LightningModule):
 
     def on_fit_end(self) -> None:
         """Leave the counts of a run that was finished before as they were."""
-        self._resume.end(self.trainer)
+        self.resume.end(self.trainer)
 
     def check_pending_losses(self) -> None:
         """Raise a FloatingPointError if a loss or gradient that was not read yet is NaN or infinite."""
@@ -232,15 +232,11 @@ class RunHooks(LightningModule):
 
     def begin_validation(self) -> None:
         """Save the random states, so that numbers drawn until :meth:`end_validation` do not affect training."""
-        self._resume.begin_validation(self.device)
-
-    def mark_validated(self) -> None:
-        """Count the validation as done for a checkpoint that is written from now on."""
-        self._resume.mark_validated()
+        self.resume.begin_validation(self.device)
 
     def end_validation(self) -> None:
         """Restore the random states that :meth:`begin_validation` saved."""
-        self._resume.end_validation(self.device)
+        self.resume.end_validation(self.device)
 
     # Checkpoints
 
@@ -280,7 +276,7 @@ class RunHooks(LightningModule):
         write_paths_as_text(checkpoint)
         if self._fitted:
             self.progress.count_labels()
-            checkpoint[Section.RUN] = self._resume.state(self.trainer, self.seed, self.device)
+            checkpoint[Section.RUN] = self.resume.state(self.trainer, self.seed, self.step_metrics)
             checkpoint[Section.DATA] = describe_data(getattr(self.trainer, "datamodule", None))
         checkpoint[Section.MODEL] = self.plain_arguments()
         checkpoint[Section.FORMAT] = FORMAT
@@ -294,5 +290,5 @@ class RunHooks(LightningModule):
         check_state(self, checkpoint)
         match_callback_states(checkpoint.get("callbacks", {}), self.trainer.callbacks)  # type: ignore[attr-defined]
         data = getattr(self.trainer, "datamodule", None)
-        seed = self._resume.load(checkpoint, self.plain_arguments(), data)
+        seed = self.resume.load(checkpoint, self.plain_arguments(), data)
         self.seed = self.seed if seed is None else seed

@@ -109,7 +109,8 @@ def restore_metrics(trainer: Trainer, metrics: dict[str, Tensor]) -> None:
 
     Why: callbacks decide by them, and Lightning does not restore them from a checkpoint.
     """
-    trainer._logger_connector._callback_metrics.update(metrics)
+    device = trainer.strategy.root_device
+    trainer._logger_connector._callback_metrics.update({name: metric.to(device) for name, metric in metrics.items()})
 
 
 def find_validation_loaders(trainer: Trainer) -> list[Any]:

@@ -1,11 +1,12 @@
 """Bit-exact resuming of a run: the state that a checkpoint needs for it, and warnings of what differs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
+from torch import Tensor
 
 from lit_gan._utils.checkpoint_file import Section
 from lit_gan._utils.config import describe_data, summary
@@ -85,11 +86,12 @@ class Resume:
 
     # Checkpoints
 
-    def state(self, trainer: Trainer, seed: int, device: torch.device) -> dict[str, Any]:
+    def state(self, trainer: Trainer, seed: int, step_metrics: dict[str, Tensor]) -> dict[str, Any]:
         """Return what a checkpoint needs in addition to Lightning's counters; every process must call this."""
         if self.saved is not None and not self._gone_on:  # a run that was finished before
             return self.saved
-        within, states = is_within_batch(trainer), self._before_validation or random_states(device)
+        within = is_within_batch(trainer)
+        states = self._before_validation or random_states(trainer.strategy.root_device)
         if within and self._before_batch is not None:
             states = self._before_batch
         return {
@@ -97,7 +99,8 @@ class Resume:
             "seed": seed,
             "random_states": gather(states),
             "validating": self._before_validation is not None and not self._validated,
-            "metrics": {name: metric.detach().cpu() for name, metric in trainer.callback_metrics.items()},
+            "metrics": _on_cpu(trainer.callback_metrics),
+            "step_metrics": _on_cpu(step_metrics),
             "played": self._played if within else 0,
             "after_turn": self._after_turn if within else None,
             "exact": not within or self._before_batch is not None,
@@ -134,9 +137,18 @@ class Resume:
         return int(self.saved["seed"])
 
     def open(self, trainer: Trainer) -> None:
-        """Let the loop begin even if the run's limit is reached, if the last batch of the saved run is unfinished."""
+        """Restore the metrics that callbacks decide by; let the loop begin if the saved run's last batch is unfinished.
+
+        Lightning would not begin it if the run's limit is reached.
+        """
+        if self.saved is not None:
+            restore_metrics(trainer, self.saved["metrics"])
         if self._unfinished.batch and self._close is None:
             self._close = open_finished_run(trainer)
+
+    def step_metrics(self) -> dict[str, Tensor]:
+        """Return the metrics of the saved run's last step."""
+        return {} if self.saved is None else self.saved["step_metrics"]
 
     def go_on(self, trainer: Trainer, device: torch.device) -> bool:
         """Restore the random states; warn if the run cannot equal one without an interruption bit by bit.
@@ -154,7 +166,6 @@ class Resume:
             if trainer.ckpt_path is not None:
                 rank_zero_warn("resuming, not bit-exact: the checkpoint says nothing of the run that it is from")
             return False
-        restore_metrics(trainer, {name: metric.to(device) for name, metric in self.saved["metrics"].items()})
         if reasons := differences(trainer, self.saved):
             rank_zero_warn(f"resuming, not bit-exact: {'; '.join(reasons)}. Weights, optimizers and counters are exact")
             rescale_epoch(trainer, self.saved["batches_per_epoch"], trainer.num_training_batches)
@@ -175,3 +186,7 @@ class Resume:
             restore_loaders(trainer)
             if self._unfinished.epoch:
                 count_epoch_as_over(trainer)
+
+
+def _on_cpu(metrics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: metric.detach().cpu() for name, metric in metrics.items()}

@@ -17,7 +17,14 @@ from lit_gan.training.stateful_loader import StatefulLoader
 __all__ = ["differences", "facts", "read_run_state", "settled"]
 
 _REQUIRED = {"seed", "world_size", "batches_per_epoch", "random_states"}
-_DEFAULTS: dict[str, Any] = {"validating": None, "metrics": {}, "played": 0, "after_turn": None, "exact": True}
+_DEFAULTS: dict[str, Any] = {
+    "validating": None,
+    "metrics": {},
+    "step_metrics": {},
+    "played": 0,
+    "after_turn": None,
+    "exact": True,
+}
 """Parts of the state that checkpoints of earlier versions lack."""
 
 
@@ -61,11 +68,16 @@ def _fit(state: dict[str, Any]) -> dict[str, bool]:
         "random_states": isinstance(states, list)
         and len(states) == state["world_size"]
         and all(map(_are_random_states, states)),
-        "metrics": isinstance(state["metrics"], dict)
-        and all(isinstance(m, Tensor) and m.numel() == 1 for m in state["metrics"].values()),
+        "metrics": _are_scalars(state["metrics"]),
+        "step_metrics": _are_scalars(state["step_metrics"]),
         "played": type(played) is int and 0 <= played <= 2,
         "after_turn": _are_random_states(state["after_turn"]) or not (played and state["exact"]),
     }
+
+
+def _are_scalars(metrics: Any) -> bool:
+    values = metrics.values() if isinstance(metrics, dict) else [None]
+    return all(isinstance(value, Tensor) and value.numel() == 1 for value in values)
 
 
 def _are_random_states(states: Any) -> bool:

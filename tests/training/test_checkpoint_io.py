@@ -16,6 +16,7 @@ from lit_gan import LitGAN
 from lit_gan._utils.checkpoint_file import read_checkpoint
 from lit_gan._utils.files import atomic_write
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
+from lit_gan.training import checkpoint_io
 from lit_gan.training.checkpoint_io import PlainCheckpointIO, checkpoint_folders, newest_checkpoint
 from tests.support.processes import result, start
 from tests.support.small import loader, trainer
@@ -174,6 +175,40 @@ def test_the_newest_that_can_be_read_is_taken(tmp_path):
         newest_checkpoint(tmp_path / "nothing", tmp_path)
 
 
+def test_a_checkpoint_that_goes_while_it_is_looked_at_is_passed_over(tmp_path, monkeypatch):
+    """A run beside the search writes a new one, and removes the old one."""
+    io, old, new = PlainCheckpointIO(), tmp_path / "old.ckpt", tmp_path / "new.ckpt"
+    io.save_checkpoint({"state_dict": {}}, old)
+    whole = checkpoint_io.check_whole
+
+    def meanwhile(path):
+        if old.exists():
+            io.save_checkpoint({"state_dict": {}}, new)
+            io.remove_checkpoint(old)
+        whole(path)
+
+    monkeypatch.setattr(checkpoint_io, "check_whole", meanwhile)
+    assert newest_checkpoint(tmp_path) == str(new)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_last_whole_one_is_not_removed(tmp_path, again):
+    io, old, new = PlainCheckpointIO(), tmp_path / "old.ckpt", tmp_path / "new.ckpt"
+    for path in (old, new):
+        io.save_checkpoint({"state_dict": {"w": torch.zeros(99)}}, path)
+    new.write_bytes(new.read_bytes()[:-100])  # a disk that lied
+    if again:  # a process that goes on, and has written nothing yet
+        io = PlainCheckpointIO()
+        io.save_checkpoint({"state_dict": {}}, tmp_path / "third.ckpt")
+        (tmp_path / "third.ckpt").unlink()
+    with pytest.warns(UserWarning, match=r"old\.ckpt is not removed: no other checkpoint"):
+        io.remove_checkpoint(old)
+    assert old.exists()
+    io.save_checkpoint({"state_dict": {}}, new)
+    io.remove_checkpoint(old)
+    assert not old.exists()
+
+
 def test_where_checkpoints_are_looked_for(tmp_path):
     logger = pl.loggers.CSVLogger(tmp_path / "runs", name="faces")
     own = pl.callbacks.ModelCheckpoint(dirpath=tmp_path / "own")
@@ -223,14 +258,15 @@ def test_a_device_that_is_not_there_is_not_blamed_on_the_file(tmp_path, device):
 def test_a_folder_is_not_removed(tmp_path):
     """Nor any other file: its name may come from a checkpoint."""
     files = PlainCheckpointIO()
-    files.save_checkpoint(BEFORE, tmp_path / "a.ckpt")
+    for name in ("a.ckpt", "b.ckpt"):
+        files.save_checkpoint(BEFORE, tmp_path / name)
     (tmp_path / "source.ckpt").mkdir()
     (tmp_path / "notes.txt").touch()
     for name in ("source.ckpt", "notes.txt"):
         with pytest.warns(UserWarning, match=f"{name} is not removed"):
             files.remove_checkpoint(str(tmp_path / name))
     files.remove_checkpoint(str(tmp_path / "a.ckpt"))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "source.ckpt"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["b.ckpt", "notes.txt", "source.ckpt"]
 
 
 @pytest.mark.parametrize("way", ["load", "fit", "warm start"])

@@ -210,7 +210,7 @@ def test_the_loader_of_a_data_set_is_given_to_the_strategy(tmp_path):
 
 
 def test_checkpoint_content(tmp_path):
-    model, data = Plain(), loader(torch.zeros(4, 1))
+    model, data = OneNumber(), ones(4)
     run = trainer(tmp_path)
     run.fit(model, data)
     run.save_checkpoint(tmp_path / "all.ckpt")

@@ -136,7 +136,7 @@ def test_every_epoch_has_losses_to_monitor(tmp_path, images, monitor, held_out):
 def test_what_is_monitored_is_the_last_batchs(fit, images):
     model = gan()
     run = fit(model, loader(images), log_every_n_steps=2, max_epochs=2)
-    assert run.callback_metrics["loss/g"] == model._metrics["loss/g"]
+    assert run.callback_metrics["loss/g"] == model.step_metrics["loss/g"]
     assert "loss/g" not in run.logged_metrics
 
 

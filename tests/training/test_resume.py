@@ -1,7 +1,9 @@
 """A run that is killed and resumed ends with the bits of one that was not: every tensor, counter and random state."""
 
+import json
 import os
 import random
+import shutil
 import signal
 import warnings
 from functools import partial
@@ -13,13 +15,14 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset, WeightedRandomSampler
 
 from benchmarks.soak import differing
 from lit_gan import LitGAN, LitGANError
-from lit_gan.callbacks import SampleGrid
+from lit_gan.callbacks import DivergenceStop, GenerativeMetrics, SampleGrid
 from lit_gan.data import FashionMNISTSample
 from lit_gan.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from lit_gan.penalties import R1
@@ -331,6 +334,48 @@ def test_a_turn_is_counted_when_it_is_done(tmp_path):
     resumed = LitGAN(*networks(False))
     trainer(tmp_path, max_epochs=1).fit(resumed, points(), ckpt_path=path)
     assert (int(resumed.d_steps), int(resumed.images_seen)) == (6, 44)
+
+
+class Scripted(Callback):
+    """Logs a score of a script at some steps, as GenerativeMetrics does, and saves at one."""
+
+    def __init__(self, folder, scores, saved):
+        self.folder, self.scores, self.saved = folder, scores, saved
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        step = trainer.global_step
+        if step in self.scores:
+            pl_module.log("val/fid", self.scores[step])
+        if step == self.saved:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+
+
+def decided(folder, saved=None, resume=False):
+    """Return the steps at which a run is scored, and at which it stopped."""
+    pl.seed_everything(1, verbose=False)
+    gan = LitGAN(*networks(False))
+    scores = {4: 1.0, 9: 5.0, 15: 5.0, 21: 5.0, 27: 5.0}  # each read by the validation that follows; bad from step 9
+    callbacks = [
+        GenerativeMetrics(["precision_recall"], n_fake=20, every_n_steps=8),
+        DivergenceStop("val/fid", patience=3, restore=False),
+        Scripted(folder, scores, saved),
+    ]
+    fitted = trainer(folder, max_epochs=9, callbacks=callbacks, logger=CSVLogger(folder), log_every_n_steps=1)
+    points = DataLoader(TensorDataset(torch.linspace(-1, 1, 96).reshape(48, 2)), BATCH)
+    fitted.fit(gan, points, points, ckpt_path=folder / "last.ckpt" if resume else None)
+    scored = [e["step"] for path in sorted(folder.rglob("scores.json")) for e in json.loads(path.read_text())]
+    return scored, fitted.global_step
+
+
+@pytest.mark.parametrize("saved", [8, 10, 13, 20])
+def test_callbacks_decide_at_the_same_steps(tmp_path, saved):
+    whole = on_ranks(decided, tmp_path / "whole", saved, world_size=1)[0]
+    assert whole == ([6, 8, 16, 24], 24)
+    (tmp_path / "cut").mkdir()
+    shutil.copy(tmp_path / "whole" / "last.ckpt", tmp_path / "cut")
+    scored, stopped = on_ranks(decided, tmp_path / "cut", None, True, world_size=1)[0]
+    assert scored == [step for step in whole[0] if step > saved]
+    assert stopped == whole[1]
 
 
 def test_as_many_batches_as_lightning_takes_of_two_loaders(tmp_path):
