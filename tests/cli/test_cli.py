@@ -150,6 +150,7 @@ def test_fit_on_a_set_by_its_name():
 
 
 @pytest.mark.usefixtures("any_checksum")
+@pytest.mark.filterwarnings("ignore:the generator has num_classes=10, and there are no training images of")
 @pytest.mark.parametrize(
     ("preset", "turns", "classes", "betas"),
     [

@@ -235,4 +235,4 @@ def test_the_commands_of_the_page(conditional, capsys):
         small = ["--data.image_size=8"] if "--data" in arguments else []
         main([conditional if a == "CKPT" else a for a in arguments] + small)
     pictures = {"samples.png", "between.png", "ladder.png", "classes.png", "morph.gif", "neighbours.png"}
-    assert {path.name for path in Path.cwd().iterdir()} == pictures | {conditional}
+    assert {path.name for path in Path.cwd().iterdir()} == pictures | {conditional, "seeds"}

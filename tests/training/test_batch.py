@@ -164,7 +164,9 @@ def test_what_averaging_would_ignore_is_refused(options):
 
 @pytest.mark.parametrize("strategy", ["ddp", "ddp_find_unused_parameters_true", "ddp_spawn", "auto"])
 def test_plain_strategies_are_taken(tmp_path, strategy):
-    check_trainer(trainer(tmp_path, strategy=strategy, devices=1), averages=True)
+    run = trainer(tmp_path, strategy=strategy, devices=1)
+    run.strategy.connect(gan())
+    check_trainer(run, averages=True)
 
 
 def test_sampling_a_conditional_generator_that_does_not_count_its_classes():

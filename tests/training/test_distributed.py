@@ -165,7 +165,7 @@ def test_a_turn_sends_its_players_elements_and_no_more(case):
     k = CASES[name].get("d_steps_per_g_step", 1)
     turns = [e for i in range(1, 7) for e in ([size["discr"]] + [size["gener"]] * (i % k == 0))]
     for rank in ranks:
-        sent = [n for n in rank["sent"] if n not in (1, 3)]  # Lightning's own agreements, and counts of three classes
+        sent = [n for n in rank["sent"] if n > 9]  # the rest are agreements, counts of classes, an epoch's last losses
         assert sent == turns
 
 
@@ -186,7 +186,7 @@ def test_statistics_of_batch_norm_are_averaged(tmp_path, k):
     assert [name for name, tensor in first["state"].items() if not tensor.equal(second["state"][name])] == []
     floats = {name: t for name, t in first["state"].items() if t.is_floating_point()}
     size = {p: sum(t.numel() for n, t in floats.items() if n.startswith(p)) for p in ("discr", "gener")}
-    sent = [n for n in first["sent"] if n != 1]
+    sent = [n for n in first["sent"] if n > 9]
     assert sent == [e for i in range(1, 7) for e in ([size["discr"]] + [size["gener"]] * (i % k == 0))]
     assert any("running_mean" in name and tensor.ne(0).any() for name, tensor in floats.items())
 

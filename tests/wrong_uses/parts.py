@@ -2,6 +2,7 @@
 
 import functools
 import math
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -39,7 +40,7 @@ from lit_gan.theory import (
     optimal_discriminator,
     value,
 )
-from tests.support.small import PlainDiscriminator, PlainGenerator
+from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 from tests.wrong_uses.use import Wrong
 
 NAN, INF = math.nan, math.inf
@@ -407,7 +408,10 @@ OPTIMIZERS = {
         made(discriminator_optimizer=lambda p: GANAdam(WEIGHTS)), ValueError, r"discriminator_optimizer holds 1 tensors"
     ),
     "β2 of an optimizer without": of(
-        made(discriminator_optimizer=functools.partial(torch.optim.SGD, lr=0.1), beta2_schedule=Linear(0.9, 0.99)),
+        lambda: trainer(Path.cwd()).fit(
+            gan(discriminator_optimizer=functools.partial(torch.optim.SGD, lr=0.1), beta2_schedule=Linear(0.9, 0.99)),
+            loader(torch.zeros(4, 1, 4, 4)),
+        ),
         ValueError,
         r"beta2_schedule=Linear.* and SGD, which has no β2: leave the schedule out, or take GANAdam",
     ),
