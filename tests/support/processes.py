@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import signal
 import socket
 import traceback
 from multiprocessing.connection import Connection, wait
@@ -47,6 +48,7 @@ def _run(writing: Connection, rank, world_size, port, function, args):
     import torch
 
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore Ctrl-C
     multiprocessing.set_start_method("fork", force=True)  # as in a program of its own: loaders start their workers so
     if world_size > 1:
         os.environ.update(

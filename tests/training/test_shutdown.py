@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,9 @@ def test_ctrl_c_in_a_terminal_saves_draws_and_says_how_to_go_on(tmp_path):
     """It reaches the workers too, as they are in the terminal's group of processes."""
     (tmp_path / "config.yaml").write_text(CONFIG)
     command = [Path(sys.executable).with_name("lit-gan"), "fit", "--config=config.yaml", "--data.num_workers=2"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore Ctrl-C
+    terminal = {"start_new_session": True, "preexec_fn": heeds}
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, **terminal)
     folder = tmp_path / "lightning_logs" / "version_0"
     while not list(folder.glob("checkpoints/*.ckpt")):
         assert process.poll() is None, process.stderr.read()
