@@ -187,7 +187,7 @@ class RunHooks(LightningModule):
         check_checkpoint(self.trainer)
         if self.resume.go_on(self.trainer, self.device):
             self._seed_process()
-        self.step_metrics |= self.resume.step_metrics()
+        self.step_metrics |= self.resume.step_metrics(self.trainer.global_rank)
         if self.ema_generator is not None:
             self.ema_generator.eval()
         self.resume.finish_batch(self.trainer)

@@ -100,7 +100,7 @@ class Resume:
             "random_states": gather(states),
             "validating": self._before_validation is not None and not self._validated,
             "metrics": _on_cpu(trainer.callback_metrics),
-            "step_metrics": _on_cpu(step_metrics),
+            "step_metrics": gather(_on_cpu(step_metrics)),
             "played": self._played if within else 0,
             "after_turn": self._after_turn if within else None,
             "exact": not within or self._before_batch is not None,
@@ -146,9 +146,10 @@ class Resume:
         if self._unfinished.batch and self._close is None:
             self._close = open_finished_run(trainer)
 
-    def step_metrics(self) -> dict[str, Tensor]:
-        """Return the metrics of the saved run's last step."""
-        return {} if self.saved is None else self.saved["step_metrics"]
+    def step_metrics(self, rank: int) -> dict[str, Tensor]:
+        """Return the metrics of the saved run's last step on the process of this rank."""
+        metrics = [] if self.saved is None else self.saved["step_metrics"]
+        return metrics[rank] if rank < len(metrics) else {}
 
     def go_on(self, trainer: Trainer, device: torch.device) -> bool:
         """Restore the random states; warn if the run cannot equal one without an interruption bit by bit.

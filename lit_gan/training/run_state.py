@@ -20,7 +20,7 @@ _REQUIRED = {"seed", "world_size", "batches_per_epoch", "random_states"}
 _DEFAULTS: dict[str, Any] = {
     "validating": None,
     "metrics": {},
-    "step_metrics": {},
+    "step_metrics": [],
     "played": 0,
     "after_turn": None,
     "exact": True,
@@ -69,7 +69,7 @@ def _fit(state: dict[str, Any]) -> dict[str, bool]:
         and len(states) == state["world_size"]
         and all(map(_are_random_states, states)),
         "metrics": _are_scalars(state["metrics"]),
-        "step_metrics": _are_scalars(state["step_metrics"]),
+        "step_metrics": isinstance(state["step_metrics"], list) and all(map(_are_scalars, state["step_metrics"])),
         "played": type(played) is int and 0 <= played <= 2,
         "after_turn": _are_random_states(state["after_turn"]) or not (played and state["exact"]),
     }
