@@ -54,6 +54,7 @@ class NonFiniteGuard:
         self.policy, self.players, self.trainer = policy, players, trainer
         self.scaled = scales_gradients(trainer)
         self.defers = trainer.strategy.root_device.type != "cpu" and policy == "stop"
+        self._keeps_buffers = policy == "skip" or saves_on_error(trainer)
         self._unread: list[_Numbers] = []
         self._skipped: dict[Player, int] = {"generator": 0, "discriminator": 0}
 
@@ -62,8 +63,7 @@ class NonFiniteGuard:
 
         It is empty if no turn is skipped, and no checkpoint written after an error.
         """
-        kept = self.policy == "skip" or saves_on_error(self.trainer)
-        return BufferSnapshot(*(self.players.modules_of(player) if kept else ()))
+        return BufferSnapshot(*(self.players.modules_of(player) if self._keeps_buffers else ()))
 
     def passes(
         self, player: Player, turn: int, loss: Tensor, parameters: list[nn.Parameter], again: Callable[[], Any]

@@ -41,7 +41,7 @@ class Resume:
         self.saved: dict[str, Any] | None = None
         """The saved run's :meth:`state`; None for a run from scratch, or a checkpoint without it."""
         self._changed: list[str] = []
-        self._unfinished, self._gone_on = Unfinished(), False
+        self._unfinished, self._gone_on, self._ended = Unfinished(), False, False
         self._close: Callable[[], None] | None = None
         self._before_validation: dict[str, Any] | None = None
         self._validated = False
@@ -88,8 +88,8 @@ class Resume:
 
     def state(self, trainer: Trainer, seed: int, step_metrics: dict[str, Tensor]) -> dict[str, Any]:
         """Return what a checkpoint needs in addition to Lightning's counters; every process must call this."""
-        if self.saved is not None and not self._gone_on:  # a run that was finished before
-            return self.saved
+        if self.saved is not None and not self._gone_on:
+            return self.saved if self._ended else {**self.saved, "unfinished": list(self._unfinished)}
         within = is_within_batch(trainer)
         states = self._before_validation or random_states(trainer.strategy.root_device)
         if within and self._before_batch is not None:
@@ -104,6 +104,7 @@ class Resume:
             "played": self._played if within else 0,
             "after_turn": self._after_turn if within else None,
             "exact": not within or self._before_batch is not None,
+            "unfinished": None,
         }
 
     def load(self, checkpoint: dict[str, Any], arguments: dict[str, Any], data: Any) -> int | None:
@@ -133,6 +134,8 @@ class Resume:
         if self.saved is None:
             return None
         self._unfinished = settled(checkpoint, self.saved)
+        if self.saved["unfinished"] is not None:  # written before the run went on, from counts that were settled
+            self._unfinished = Unfinished(*self.saved["unfinished"])
         self._played_before = self.saved["played"]
         return int(self.saved["seed"])
 
@@ -141,7 +144,7 @@ class Resume:
 
         Lightning would not begin it if the run's limit is reached.
         """
-        if self.saved is not None:
+        if self.saved is not None and not self._gone_on:
             restore_metrics(trainer, self.saved["metrics"])
         if self._unfinished.batch and self._close is None:
             self._close = open_finished_run(trainer)
@@ -183,6 +186,7 @@ class Resume:
 
     def end(self, trainer: Trainer) -> None:
         """Leave the counts and the loaders of a run that was finished, and has not gone on, as they were."""
+        self._ended = True
         if self.saved is not None and not self._gone_on:
             restore_loaders(trainer)
             if self._unfinished.epoch:

@@ -24,6 +24,7 @@ _DEFAULTS: dict[str, Any] = {
     "played": 0,
     "after_turn": None,
     "exact": True,
+    "unfinished": None,
 }
 """Parts of the state that checkpoints of earlier versions lack."""
 
@@ -60,7 +61,8 @@ def read_run_state(checkpoint: dict[str, Any]) -> dict[str, Any] | None:
 
 def _fit(state: dict[str, Any]) -> dict[str, bool]:
     """Return whether each part of a run's state is as a run writes it, by name."""
-    states, played, batches = state["random_states"], state["played"], state["batches_per_epoch"]
+    states, batches = state["random_states"], state["batches_per_epoch"]
+    played, unfinished = state["played"], state["unfinished"]
     return {
         "seed": type(state["seed"]) is int,
         "world_size": type(state["world_size"]) is int and state["world_size"] >= 1,
@@ -70,6 +72,8 @@ def _fit(state: dict[str, Any]) -> dict[str, bool]:
         and all(map(_are_random_states, states)),
         "metrics": _are_scalars(state["metrics"]),
         "step_metrics": isinstance(state["step_metrics"], list) and all(map(_are_scalars, state["step_metrics"])),
+        "unfinished": unfinished is None
+        or (isinstance(unfinished, list) and len(unfinished) == 3 and all(type(part) is bool for part in unfinished)),
         "played": type(played) is int and 0 <= played <= 2,
         "after_turn": _are_random_states(state["after_turn"]) or not (played and state["exact"]),
     }

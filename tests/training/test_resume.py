@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import warnings
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import LambdaCallback, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
@@ -270,6 +271,7 @@ DOCTORED = {
     "random_states": [],
     "metrics": {"val/fid": "low"},
     "played": 7,
+    "unfinished": [1, 0],
     "loops": {},
     "counts": {"ready": "many"},
 }
@@ -376,6 +378,36 @@ def test_callbacks_decide_at_the_same_steps(tmp_path, saved):
     scored, stopped = on_ranks(decided, tmp_path / "cut", None, True, world_size=1)[0]
     assert scored == [step for step in whole[0] if step > saved]
     assert stopped == whole[1]
+
+
+class Fails(Callback):
+    """Fails when training starts."""
+
+    def on_train_start(self, trainer, pl_module):
+        raise InterruptedError
+
+
+@pytest.mark.parametrize("saved", [3, 6])
+def test_a_start_that_fails_loses_nothing(tmp_path, saved):
+    """The checkpoint that a failure leaves still says that the end of the epoch, after the sixth batch, is missing."""
+    on_ranks(epochs, tmp_path, None, [Scripted(tmp_path, {}, saved)], world_size=1)
+    failing = [Fails(), ModelCheckpoint(tmp_path / "failed", save_on_exception=True)]
+    on_ranks(epochs, tmp_path, tmp_path / "last.ckpt", failing, world_size=1)
+    (path,) = (tmp_path / "failed").glob("*.ckpt")
+    ends = [on_ranks(epochs, tmp_path, path, [], world_size=1)[0] for path in (tmp_path / "last.ckpt", path)]
+    assert ends == [([0, 1], 12)] * 2
+
+
+def epochs(folder, path, callbacks):
+    """Return the epochs whose end a run has seen, and its turns."""
+    ended = []
+    pl.seed_everything(1, verbose=False)
+    gan = LitGAN(*networks(False))
+    seen = LambdaCallback(on_train_epoch_end=lambda trainer, _: ended.append(trainer.current_epoch))
+    fitted = trainer(folder, max_epochs=2, callbacks=[seen, *callbacks], enable_checkpointing=bool(callbacks))
+    with suppress(InterruptedError):
+        fitted.fit(gan, points(), ckpt_path=path)
+    return ended, int(gan.d_steps)
 
 
 def test_as_many_batches_as_lightning_takes_of_two_loaders(tmp_path):
