@@ -35,7 +35,7 @@ _ARGUMENTS = {"generator", "discriminator", "latent", "latent_dim", "ema_half_li
 """Arguments of LitGAN that the checkpoints of each format hold."""
 _COUNTS = {"images_seen", "d_steps", "ema_images_seen", "label_counts"}
 """Tensors of a state dict that hold whole numbers from 0."""
-_DEEPEST, _LARGEST = 50, 100_000  # levels and values of a description
+_DEEPEST, _LARGEST = 50, 100_000  # levels and values of a description; counts
 
 
 class Section:
@@ -139,7 +139,7 @@ def check_sections(checkpoint: dict[str, Any]) -> None:
     if not isinstance(state, dict) or not all(isinstance(n, str) and _is_plain(t) for n, t in state.items()):
         raise LitGANError("the checkpoint's state_dict holds more than tensors: nothing was read from it")
     for name in _COUNTS & state.keys():
-        if state[name].dtype != torch.int64 or (state[name] < 0).any():
+        if state[name].dtype != torch.int64 or state[name].numel() > _LARGEST or (state[name] < 0).any():
             raise LitGANError(f"the checkpoint's {name} is no count: {NOT_READ}")
 
 

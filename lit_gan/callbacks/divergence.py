@@ -10,7 +10,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from lit_gan._utils.arguments import at_least_one, instance_of, within
-from lit_gan._utils.checkpoint_file import FORMAT, Section
+from lit_gan._utils.checkpoint_file import FORMAT, Section, differences
 from lit_gan._utils.config import describe_data
 from lit_gan._utils.errors import LitGANError
 from lit_gan.callbacks.of_a_gan import GANCallback
@@ -92,6 +92,14 @@ class DivergenceStop(GANCallback):
         """Return the best score, its step and images seen, its weights, and the number of bad scores since."""
         when = {"images": self._best_images, "step": self._best_step}
         return {"best": self._best, **when, "bad": self._bad, "weights": self._weights}
+
+    def _wrote(self, state: dict[str, Any], model: LightningModule) -> bool:
+        best, weights = state.get("best"), state.get("weights")
+        counts = all(type(state.get(name)) is int for name in ("images", "step", "bad"))
+        if not counts or not isinstance(weights, dict) or (best is not None and not _is_finite(best)):
+            return False
+        tensors = all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items())
+        return tensors and not (weights and differences(_networks(weights), _networks(model.state_dict())))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the best score and its weights from a checkpoint."""
@@ -188,8 +196,7 @@ class DivergenceStop(GANCallback):
         """Load the best weights, if they were kept, and write ``best.pt``; return a clause that reports it."""
         if not self._weights:
             return ""
-        networks = {name: tensor for name, tensor in self._weights.items() if name.startswith(_NETWORKS)}
-        model.load_state_dict({**model.state_dict(), **networks})
+        model.load_state_dict({**model.state_dict(), **_networks(self._weights)})
         done = ", and the model has the best one's weights again"
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return done
@@ -208,3 +215,12 @@ class DivergenceStop(GANCallback):
         except OSError as error:
             return f"{done}; {error}"
         return f"{done}, which are in {path} too"
+
+
+def _networks(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return those tensors of a model's state that belong to its networks."""
+    return {name: tensor for name, tensor in state.items() if name.startswith(_NETWORKS)}
+
+
+def _is_finite(score: Any) -> bool:
+    return isinstance(score, float) and math.isfinite(score)

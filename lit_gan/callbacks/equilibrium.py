@@ -17,7 +17,7 @@ from lit_gan._utils.files import atomic_write
 from lit_gan._utils.modes import evaluating
 from lit_gan.callbacks.fixed import FixedSamples, validating
 from lit_gan.callbacks.of_a_gan import GANCallback
-from lit_gan.callbacks.verdict import Measurement, Verdict, judge
+from lit_gan.callbacks.verdict import Measurement, Verdict, is_measurement, judge
 from lit_gan.gan import LitGAN
 from lit_gan.metrics.distances import centred, radii, squared_distances
 from lit_gan.theory import calibration_error, jsd_interval, value
@@ -83,6 +83,10 @@ class EquilibriumMonitor(GANCallback):
     def state_dict(self) -> dict[str, Any]:
         """Return the measurements so far."""
         return {"history": self.history}
+
+    def _wrote(self, state: dict[str, Any], model: LightningModule) -> bool:
+        history = state.get("history")
+        return isinstance(history, list) and all(map(is_measurement, history))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the measurements from a checkpoint."""

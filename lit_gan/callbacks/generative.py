@@ -128,7 +128,7 @@ class GenerativeMetrics(GANCallback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore whether the run was scored before."""
-        self._scored = bool(state_dict.get("scored"))
+        self._scored = state_dict.get("scored") is True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Raise if the evaluation is impossible; log its protocol; warn if the run has no validation to score in."""

@@ -1,11 +1,13 @@
 """GANCallback: the base class of callbacks for LitGAN, of which a Trainer may have several of one class."""
 
 from itertools import takewhile
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lit_gan._utils.errors import LitGANTypeError
+from lit_gan._utils.arguments import shown
+from lit_gan._utils.checkpoint_file import NOT_READ
+from lit_gan._utils.errors import LitGANError, LitGANTypeError
 from lit_gan._utils.representation import in_one_line
 from lit_gan.gan import LitGAN
 
@@ -37,6 +39,20 @@ class GANCallback(Callback):
                 f"{type(self).__name__} is a callback for LitGAN, and the Trainer was given "
                 f"{type(pl_module).__name__}: leave it out"
             )
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Refuse a state in a checkpoint that this callback has not written, before ``load_state_dict`` reads it.
+
+        Raises:
+            ValueError: the state is none of this callback's.
+        """
+        state = checkpoint["callbacks"].get(self.state_key)
+        if state and not self._wrote(state, pl_module):
+            raise LitGANError(f"the checkpoint's state of {type(self).__name__} is none, {shown(state)}: {NOT_READ}")
+
+    def _wrote(self, state: dict[str, Any], model: LightningModule) -> bool:
+        """Tell whether ``state``, from a file, has the form of what ``state_dict`` returns in a run of ``model``."""
+        return True
 
     def own_name(self, trainer: Trainer) -> str:
         """Return ``name``, as ``name-2`` for the second callback of a Trainer that writes under it, and so on."""

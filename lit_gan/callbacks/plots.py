@@ -189,6 +189,12 @@ class ValuePlot(PictureCallback):
         """Return V(G, D) of the validations so far, each with its generator updates."""
         return super().state_dict() | {"values": [list(pair) for pair in self._values]}
 
+    def _wrote(self, state: dict[str, Any], model: LightningModule) -> bool:
+        values = state.get("values")
+        return isinstance(values, list) and all(
+            isinstance(pair, list) and list(map(type, pair)) == [float, float] for pair in values
+        )
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the values of V(G, D) from a checkpoint."""
         super().load_state_dict(state_dict)

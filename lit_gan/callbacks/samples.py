@@ -53,10 +53,15 @@ class FixedLatents(PictureCallback):
         """Return the classes of the first training batch, if those are shown."""
         return super().state_dict() | ({} if self._labels is None else {"labels": self._labels})
 
+    def _wrote(self, state: dict[str, Any], model: LightningModule) -> bool:
+        labels = state.get("labels", torch.zeros(1, dtype=torch.int64))
+        return isinstance(labels, Tensor) and labels.dtype is torch.int64 and labels.ndim == 1
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the classes to show from a checkpoint."""
+        """Restore the classes to show from a checkpoint, if they are as many as this callback shows."""
         super().load_state_dict(state_dict)
-        self._labels = state_dict.get("labels")
+        labels = state_dict.get("labels")
+        self._labels = labels if labels is not None and len(labels) == self.n else None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 from lit_gan.theory import EQUILIBRIUM_VALUE
 
-__all__ = ["FINE", "Measurement", "State", "Verdict", "judge"]
+__all__ = ["FINE", "Measurement", "State", "Verdict", "is_measurement", "judge"]
 
 State = Literal["plays", "equilibrium", "memorises", "stalls", "collapses", "diverges"]
 FINE: tuple[State, ...] = ("plays", "equilibrium")
@@ -16,6 +16,7 @@ FINE: tuple[State, ...] = ("plays", "equilibrium")
 Measurement = dict[str, float]
 """``step``, and numbers of :class:`lit_gan.callbacks.EquilibriumMonitor` by name without ``equilibrium/``."""
 
+_ALWAYS = {"step", "value", "jsd_lower_bound", "jsd_low", "jsd_high", "d_accuracy"}  # the others may be missing
 _PATIENCE = 3  # measurements in succession that make a trend
 _SLOWER = "a lower learning rate, gradient_clip, or R1"
 
@@ -67,6 +68,13 @@ def judge(history: Sequence[Measurement]) -> Verdict:
     rules = [_diverges, _collapses, _stalls, _memorises, _equilibrium]
     verdicts = (rule(history) for rule in rules)
     return next((verdict for verdict in verdicts if verdict is not None), _plays(history))
+
+
+def is_measurement(held: Any) -> bool:
+    """Tell whether plain data, from a file, is a measurement that :func:`judge` takes."""
+    if not isinstance(held, dict) or not held.keys() >= _ALWAYS or ("memorising_gap" in held) > ("value_train" in held):
+        return False
+    return all(isinstance(name, str) and isinstance(number, (int, float)) for name, number in held.items())
 
 
 def _diverges(history: Sequence[Measurement]) -> Verdict | None:

@@ -9,8 +9,10 @@ from typing import Any
 from pytorch_lightning import Callback
 from torch import nn
 
-from lit_gan._utils.checkpoint_file import AVERAGE, Section, check_arguments, check_sections
+from lit_gan._utils.arguments import shown
+from lit_gan._utils.checkpoint_file import AVERAGE, NOT_READ, Section, check_arguments, check_sections
 from lit_gan._utils.config import describe, describe_optimizer, rebuild
+from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.representation import argument_names
 from lit_gan._utils.state_dicts import check_weights
 
@@ -86,7 +88,12 @@ def match_callback_states(states: dict[str, Any], callbacks: Iterable[Callback])
     Args:
         states: by key; changed in place.
         callbacks: of the run; those without arguments in their keys are left alone.
+
+    Raises:
+        ValueError: ``states`` is not a dict of dicts.
     """
+    if not isinstance(states, dict) or not all(isinstance(k, str) and isinstance(s, dict) for k, s in states.items()):
+        raise LitGANError(f"the checkpoint's callbacks are not states by name, {shown(states)}: {NOT_READ}")
     keys = [callback.state_key for callback in callbacks]
     for key in [key for key in keys if key not in states]:
         name, bracket, _ = key.partition("(")

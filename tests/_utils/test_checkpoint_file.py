@@ -201,8 +201,9 @@ def test_a_section_without_end_is_refused(make, path):
         torch.zeros(1, dtype=torch.complex64),
         torch.zeros(1).to_sparse(),
         torch.zeros(1, device="meta", dtype=torch.int64),
+        torch.zeros(1, dtype=torch.int64).expand(10**6, 10**6),  # a file of some bytes
     ],
-    ids=str,
+    ids=lambda tensor: f"{tensor.dtype} {tuple(tensor.shape)} {tensor.layout} {tensor.device}",
 )
 def test_tensors_that_are_no_counts_are_refused(tmp_path, tensor):
     with pytest.raises(LitGANError):

@@ -18,6 +18,7 @@ from lit_gan.callbacks import (
     NearestNeighbours,
     SampleGrid,
     SampleWriter,
+    ValuePlot,
 )
 from lit_gan.callbacks.drawing import PictureCallback
 from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
@@ -183,3 +184,74 @@ def test_a_callback_that_reads_the_first_of_several_loaders_says_so(tmp_path):
     neighbours = NearestNeighbours(every_n_steps=6, n=2, k=1, tested=20)
     with pytest.warns(UserWarning, match=r"split='val' has 2 loaders"):
         trainer(tmp_path, callbacks=[neighbours]).fit(gan(), loader(DATA), [loader(DATA), loader(-DATA)])
+
+
+WATCHED = [ValuePlot(), EquilibriumMonitor(every_n_steps=2, n=16), DivergenceStop("val/value"), SampleGrid(n=4)]
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    """Content of a checkpoint with a state of each of ``WATCHED``, after 6 steps."""
+    folder = tmp_path_factory.mktemp("saved")
+    run = trainer(folder, callbacks=WATCHED)
+    run.fit(gan(), loader(DATA), loader(DATA))
+    run.save_checkpoint(folder / "x.ckpt")
+    read = torch.load(folder / "x.ckpt", weights_only=True)
+    read["callbacks"][repr(WATCHED[3])] = {"labels": torch.arange(4)}  # as of a generator that takes classes
+    return read
+
+
+def resumed(folder, content, callbacks=WATCHED):
+    torch.save(content, folder / "y.ckpt")
+    run = trainer(folder, max_epochs=2, callbacks=callbacks)
+    run.fit(gan(), loader(DATA), loader(DATA), ckpt_path=folder / "y.ckpt")
+    return run
+
+
+def test_states_of_callbacks_are_restored(tmp_path, content):
+    assert resumed(tmp_path, content).global_step == 12
+
+
+MEASURED = {"step": 1.0, "value": -1.0, "jsd_lower_bound": 0.1, "jsd_low": 0.0, "jsd_high": 0.2, "d_accuracy": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("number", "part"),
+    [
+        (0, {"values": None}),
+        (0, {"values": "ab"}),
+        (0, {"values": [[1.0, 2.0, 3.0]]}),
+        (0, {"values": [["a", "b"]]}),
+        (1, {"history": None}),
+        (1, {"history": [1]}),
+        (1, {"history": [{}]}),
+        (1, {"history": [{**MEASURED, "value": "x"}]}),
+        (1, {"history": [{**MEASURED, "memorising_gap": 1.0}]}),
+        (2, {"best": "x"}),
+        (2, {"best": float("nan")}),
+        (2, {"bad": "1"}),
+        (2, {"weights": None}),
+        (2, {"weights": {"generator.x": 1}}),
+        (2, {"weights": {"generator.x": torch.zeros(3)}}),
+        (3, {"labels": "a"}),
+        (3, {"labels": torch.zeros(4)}),
+    ],
+    ids=str,
+)
+def test_a_state_that_a_callback_has_not_written_is_refused(tmp_path, content, number, part):
+    callback = WATCHED[number]
+    states = {**content["callbacks"], callback.state_key: {**content["callbacks"][callback.state_key], **part}}
+    with pytest.raises(LitGANError, match=type(callback).__name__):
+        resumed(tmp_path, {**content, "callbacks": states})
+
+
+@pytest.mark.parametrize("states", [[1], {1: {}}, {WATCHED[0].state_key: [1]}], ids=str)
+def test_states_that_are_none_are_refused(tmp_path, content, states):
+    with pytest.raises(LitGANError, match="callbacks"):
+        resumed(tmp_path, {**content, "callbacks": states})
+
+
+def test_a_grid_of_another_size_does_not_take_the_classes_of_the_saved_one(tmp_path, content):
+    callbacks = [*WATCHED[:3], SampleGrid(n=9)]
+    resumed(tmp_path, content, callbacks)
+    assert callbacks[3]._labels is None
