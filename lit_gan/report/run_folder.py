@@ -17,6 +17,7 @@ __all__ = ["Run", "read"]
 Points = list[tuple[float, float]]
 """Pairs (generator updates, value)."""
 _LARGEST = 500_000_000  # bytes of a file that is read
+_MOST_COLUMNS = 10_000  # of metrics.csv: each has a chart
 
 
 @dataclass
@@ -90,7 +91,10 @@ def _metrics(file: Path) -> dict[str, Points]:
     points: dict[str, Points] = defaultdict(list)
     try:
         with file.open(newline="", encoding="utf-8") as lines:
-            for row in csv.DictReader(lines):
+            rows = csv.DictReader(lines)
+            if (columns := len(rows.fieldnames or ())) > _MOST_COLUMNS:
+                raise LitGANError(f"{columns} columns are more than {_MOST_COLUMNS}")
+            for row in rows:
                 step = float(row.pop("step"))
                 for name, value in row.items():
                     if value:

@@ -18,6 +18,7 @@ from lit_gan import LitGANError
 from lit_gan.cli import main
 from lit_gan.cli.report import report
 from lit_gan.data.images import evenly, save_png
+from lit_gan.report import run_folder
 from lit_gan.report.charts import Chart, Curve, draw
 
 KEYS = st.sampled_from(
@@ -281,3 +282,9 @@ def test_pictures_that_are_none_are_counted(tmp_path, content):
     html = report(str(run)).read_text()
     assert re.findall(r'data-step="(\d+)"', html) == ["10", "30"]
     assert "2 of 3 pictures. 1 cannot be decoded." in html
+
+
+def test_a_log_of_very_many_columns_is_refused_before_its_charts_are_drawn(tmp_path):
+    (tmp_path / "metrics.csv").write_text("step" + ",a" * 20_000 + "\n1" + ",1" * 20_000 + "\n")
+    with pytest.raises(LitGANError, match="20001 columns"):
+        run_folder.read(tmp_path)
