@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import BatchSizeFinder, LearningRateFinder
+from pytorch_lightning.callbacks import BatchSizeFinder, Callback, LearningRateFinder, WeightAveraging
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
@@ -24,6 +24,7 @@ from lit_gan.training.players import Players
 
 __all__ = ["check_beta2", "check_optimizers", "check_parts", "check_trainer"]
 
+_HELD_OUT = ("val/value", "val/jsd_lower_bound", "val/d_accuracy")
 _MUCH_SLOWER = 2.5  # small layers are up to twice as slow in bfloat16 on processors that multiply in it
 
 
@@ -163,6 +164,7 @@ def check_optimizers(trainer: Trainer, players: Players, beta2_schedule: Schedul
                 "place: return [generator's, discriminator's]"
             )
     check_beta2(beta2_schedule, optimizers)
+    _warn_of_untrained(trainer)
     for config in trainer.lr_scheduler_configs:
         raise LitGANError(
             f"configure_optimizers returns {type(config.scheduler).__name__}, which nothing would step: use "
@@ -170,8 +172,19 @@ def check_optimizers(trainer: Trainer, players: Players, beta2_schedule: Schedul
         )
 
 
+def _warn_of_untrained(trainer: Trainer) -> None:
+    """Warn of parameters that require a gradient and are in no optimizer: of a subclass's third network, say."""
+    held = {id(p) for optimizer in trainer.optimizers for group in optimizer.param_groups for p in group["params"]}
+    names = [name for name, p in trainer.lightning_module.named_parameters() if p.requires_grad and id(p) not in held]
+    if names:
+        rank_zero_warn(
+            f"{shown(names)} are in no optimizer, so nothing trains them: add them to one in configure_optimizers "
+            "(add_param_group), or call requires_grad_(False) on them"
+        )
+
+
 def check_trainer(trainer: Trainer, averages: bool) -> None:
-    """Refuse Trainer options that cannot work with two players: clipping, accumulation, finders, strategies, precision.
+    """Refuse Trainer options that cannot work with two players: clipping, accumulation, callbacks, precision.
 
     Warn of bfloat16 on a processor that is slow in it, and of a Trainer that has trained before.
 
@@ -193,11 +206,7 @@ def check_trainer(trainer: Trainer, averages: bool) -> None:
             f"multiply the batch size by it and use LitGAN(micro_batches={trainer.accumulate_grad_batches})"
         )
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, (BatchSizeFinder, LearningRateFinder)):
-            raise LitGANError(
-                f"{type(callback).__name__} trains one optimizer before fit has started, and a GAN has two: compare "
-                "short runs, Trainer(max_steps=20), by hand; micro_batches saves memory at any batch size"
-            )
+        _check_callback(callback, trainer)
     check_strategy(trainer.strategy)
     if averages and trainer.precision in ("bf16-true", "16-true"):
         raise LitGANError(
@@ -206,6 +215,31 @@ def check_trainer(trainer: Trainer, averages: bool) -> None:
         )
     _warn_of_slow_bfloat16(trainer)
     _warn_of_earlier_fit(trainer)
+
+
+def _check_callback(callback: Callback, trainer: Trainer) -> None:
+    """Refuse a callback of Lightning's that cannot work with two players; warn of one that would do nothing."""
+    name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
+    if isinstance(callback, (BatchSizeFinder, LearningRateFinder)):
+        raise LitGANError(
+            f"{name} trains one optimizer before fit has started, and a GAN has two: compare "
+            "short runs, Trainer(max_steps=20), by hand; micro_batches saves memory at any batch size"
+        )
+    if isinstance(callback, WeightAveraging):
+        raise LitGANError(
+            f"{name} would average both players and the counters of images: use LitGAN(ema_half_life=10_000), which "
+            "averages the generator"
+        )
+    if monitor in _HELD_OUT and not trainer.enable_validation:
+        raise LitGANError(
+            f"{name} monitors {monitor!r}, which is measured on held-out data, and there are none: give fit "
+            "val_dataloaders, without limit_val_batches=0, or monitor a loss, like 'loss/d'"
+        )
+    if "'train_time_interval': datetime" in callback.state_key:
+        rank_zero_warn(
+            f"{name}(train_time_interval=...) saves nothing: Lightning reads it in automatic optimization alone, use "
+            "every_n_train_steps"
+        )
 
 
 def _warn_of_slow_bfloat16(trainer: Trainer) -> None:

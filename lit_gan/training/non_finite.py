@@ -142,7 +142,8 @@ class NonFiniteGuard:
         loss, *gradients = numbers.values.tolist()
         if not math.isfinite(loss):
             return f"the loss is {loss}" + (f", first seen in the output of {layer}," if layer else "")
-        names = {id(p): name for name, p in self.players.networks[numbers.player].named_parameters()}
+        own = {id(p): name for name, p in self.players.networks[numbers.player].named_parameters()}
+        names = {id(p): name for name, p in self.trainer.lightning_module.named_parameters()} | own
         bad = [names[id(p)] for p, g in zip(numbers.parameters, gradients, strict=True) if not math.isfinite(g)]
         others = f" and {len(bad) - 1} layers before it" if len(bad) > 1 else ""
         return f"the gradient of {bad[-1]}{others} is not finite"

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 import torch
@@ -190,7 +191,64 @@ def test_optimizers_of_a_subclass_follow_the_schedules(fit, images):
     fit(gan(lambda g, d: [GANAdam(g.param_groups[0]["params"]), d], beta2_schedule=Linear(0.9, 0.99)), loader(images))
 
 
+class Third(LitGAN):
+    """A LitGAN with a third network, whose parameters are in the generator's optimizer if ``trained``."""
+
+    def __init__(self, trained, scale=1.0):
+        super().__init__(PlainGenerator(), PlainDiscriminator())
+        self.encoder, self.trained, self.scale = nn.Linear(16, 3), trained, scale
+
+    def configure_optimizers(self):
+        generators, discriminators = super().configure_optimizers()
+        if self.trained:
+            generators.add_param_group({"params": list(self.encoder.parameters())})
+        return [generators, discriminators]
+
+    def generator_loss(self, turn):
+        if self.scale != 1 and self.encoder.weight.requires_grad:
+            self.encoder.weight.register_hook(lambda gradient: gradient * self.scale)
+        return super().generator_loss(turn) + (self.encoder(turn.fake.flatten(1)) - turn.z).square().mean()
+
+
+def test_parameters_that_nothing_trains_are_said(fit, images):
+    with pytest.warns(UserWarning, match=r"encoder.weight.* in no optimizer"):
+        fit(Third(trained=False), loader(images))
+
+
+@pytest.mark.filterwarnings("error:.*no optimizer")
+def test_a_third_network_trains_and_is_named(fit, images):
+    fit(Third(trained=True), loader(images))
+    with pytest.raises(LitGANError, match=r"gradient of encoder.weight"):
+        fit(Third(trained=True, scale=float("nan")), loader(images))
+
+
 # The Trainer
+
+
+MONITORS = [pl_callbacks.EarlyStopping("val/value"), pl_callbacks.ModelCheckpoint(monitor="val/d_accuracy")]
+
+
+@pytest.mark.parametrize("callback", MONITORS, ids=lambda callback: type(callback).__name__)
+def test_held_out_metrics_are_monitored_with_held_out_data(tmp_path, images, callback):
+    model, options = gan(), {"enable_checkpointing": True, "callbacks": [callback]}
+    for held_out, more in ((None, {}), (loader(images), {"limit_val_batches": 0})):
+        with pytest.raises(LitGANError, match=f"{callback.monitor}.*val_dataloaders"):
+            trainer(tmp_path, **options, **more).fit(model, loader(images), held_out)
+    assert model.d_steps == 0
+    trainer(tmp_path, **options).fit(model, loader(images), loader(images))
+    assert model.d_steps == 6
+
+
+@pytest.mark.parametrize("callback", [pl_callbacks.WeightAveraging, pl_callbacks.EMAWeightAveraging])
+def test_an_average_of_counters_is_refused(fit, images, callback):
+    with pytest.raises(LitGANError, match=rf"{callback.__name__}.*ema_half_life"):
+        fit(gan(), loader(images), callbacks=[callback()])
+
+
+def test_a_checkpoint_that_time_never_saves_is_said(fit, images, tmp_path):
+    by_time = pl_callbacks.ModelCheckpoint(tmp_path, train_time_interval=timedelta(microseconds=1))
+    with pytest.warns(UserWarning, match=r"train_time_interval.*every_n_train_steps"):
+        fit(gan(), loader(images), callbacks=[by_time], enable_checkpointing=True)
 
 
 FINDERS = {

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from pytorch_lightning.callbacks import BatchSizeFinder, StochasticWeightAveraging
+from pytorch_lightning.callbacks import BatchSizeFinder, EarlyStopping, EMAWeightAveraging, StochasticWeightAveraging
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.optim.lr_scheduler import ExponentialLR
@@ -300,6 +300,12 @@ TRAINERS = {
     "an average in float16": Wrong(under(precision="16-true"), ValueError, r"precision='16-true' rounds .*'16-mixed'"),
     "an average of weights": Wrong(
         under(callbacks=[StochasticWeightAveraging(1e-2)]), MisconfigurationException, r"SWA currently works with 1 `op"
+    ),
+    "a moving average of weights": Wrong(
+        under(callbacks=[EMAWeightAveraging()]), ValueError, r"EMAWeightAveraging .*use LitGAN\(ema_half_life=10_000\)"
+    ),
+    "held-out data monitored without any": Wrong(
+        under(callbacks=[EarlyStopping("val/value")]), ValueError, r"monitors 'val/value', .*give fit val_dataloaders"
     ),
     "a search for the batch size": Wrong(
         under(callbacks=[BatchSizeFinder()]), ValueError, r"BatchSizeFinder trains one optimizer before fit has started"
