@@ -91,19 +91,27 @@ class Cosine(_Ramp):
         return self._between((1 - math.cos(math.pi * self._progress(images_seen))) / 2)
 
 
-def value_at(value: float | Schedule, images_seen: int) -> float:
+def value_at(value: float | Schedule, images_seen: int, interval: str = "(-∞, ∞)") -> float:
     """Return ``value`` as a float if it is a number, or a schedule's value after ``images_seen`` images.
 
     Args:
         value: a number or a schedule.
         images_seen: real images that the discriminator was shown, over all devices.
+        interval: that the value lies in, as for :func:`lit_gan._utils.arguments.within`.
+
+    Raises:
+        TypeError: a value that is not a number.
+        ValueError: a value outside the interval, or NaN.
 
     Examples:
         >>> from lit_gan.schedules import Linear, value_at
         >>> value_at(0.1, 50), value_at(Linear(0.0, 1.0, images=100), 50)
         (0.1, 0.5)
     """
-    return float(value(images_seen) if isinstance(value, Schedule) else value)
+    there = value(images_seen) if isinstance(value, Schedule) else value
+    if misfit := why_outside(interval, there):
+        raise misfit(f"{value} is {there!r} after {images_seen} images and must be a number in {interval} throughout")
+    return float(there)
 
 
 def always_within(interval: str, owner: object = None, /, **values: float | Schedule | None) -> None:

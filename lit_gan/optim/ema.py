@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from lit_gan._utils.arguments import positive
 from lit_gan._utils.errors import LitGANError
 
 __all__ = ["start_average", "update_average"]
@@ -38,10 +39,14 @@ def update_average(average: nn.Module, network: nn.Module, images: int, half_lif
         average: changed in place; made by :func:`start_average`.
         network: the network that is trained; not changed.
         images: images seen since the last update, over all devices.
-        half_life: images after which ½ of the distance is left, if ``network`` stays as it is.
+        half_life: images after which ½ of the distance is left, if ``network`` stays as it is; > 0.
+
+    Raises:
+        ValueError: a half-life that is not positive, of a schedule for instance.
 
     Reference: Karras et al. 2017, arXiv:1710.10196, appendix A.1; the half-life in images is StyleGAN's.
     """
+    positive(ema_half_life=half_life)
     move = get_ema_multi_avg_fn(0.5 ** (images / half_life))
     move(list(average.parameters()), list(network.parameters()), None)
     for (name, kept), buffer in zip(average.named_buffers(), network.buffers(), strict=True):

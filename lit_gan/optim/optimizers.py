@@ -10,7 +10,7 @@ from torch.optim import LBFGS, Adam, Optimizer, RMSprop
 
 from lit_gan._utils.arguments import positive, within
 from lit_gan._utils.errors import LitGANError, LitGANTypeError
-from lit_gan.schedules import Schedule
+from lit_gan.schedules import Schedule, value_at
 
 __all__ = ["ClippedRMSprop", "GANAdam", "OptimizerFactory", "follow_schedules", "make_optimizer"]
 
@@ -67,16 +67,19 @@ def follow_schedules(
 
     Returns:
         ``lr_factor`` and ``beta2``, scalars, each if it has a schedule.
+
+    Raises:
+        TypeError, ValueError: a schedule's value is not a number, or out of range.
     """
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     metrics = {}
     if lr_schedule is not None:
-        factor = float(lr_schedule(images_seen))
+        factor = value_at(lr_schedule, images_seen, "[0, ∞)")
         metrics["lr_factor"] = torch.tensor(factor)
         for group in groups:
             group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
     if beta2_schedule is not None:
-        beta2 = float(beta2_schedule(images_seen))
+        beta2 = value_at(beta2_schedule, images_seen, "[0, 1)")
         metrics["beta2"] = torch.tensor(beta2)
         for group in groups:
             group["betas"] = (group["betas"][0], beta2)

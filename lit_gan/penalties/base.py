@@ -88,7 +88,7 @@ class Penalty(ABC):
 
     def weight_in(self, turn: Turn) -> float:
         """Return the weight at ``turn``, after its images seen."""
-        return value_at(self.weight, turn.images_seen)
+        return value_at(self.weight, turn.images_seen, "[0, ∞)")
 
     def check(self, generator: nn.Module, discriminator: nn.Module, labels: Tensor | None) -> None:
         """Raise a ValueError before training if the penalty cannot be computed for this game; by default never.

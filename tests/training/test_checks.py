@@ -19,8 +19,8 @@ from lit_gan.data import GaussianMixture
 from lit_gan.losses import AdversarialLoss
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
 from lit_gan.optim import GANAdam
-from lit_gan.penalties import Penalty
-from lit_gan.schedules import Linear
+from lit_gan.penalties import R1, Penalty
+from lit_gan.schedules import Linear, Schedule
 from lit_gan.training import checks
 from tests.support.small import PlainDiscriminator, PlainGenerator, loader, trainer
 
@@ -220,6 +220,33 @@ def test_a_third_network_trains_and_is_named(fit, images):
     fit(Third(trained=True), loader(images))
     with pytest.raises(LitGANError, match=r"gradient of encoder.weight"):
         fit(Third(trained=True, scale=float("nan")), loader(images))
+
+
+class Spike(Schedule):
+    """A schedule that is 0.5, except after 8 images."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, images_seen):
+        return self.value if images_seen == 8 else 0.5
+
+
+SPIKES = {
+    "a negative rate": (lambda: gan(lr_schedule=Spike(-1.0)), r"-1.0 after 8"),
+    "a rate of NaN": (lambda: gan(lr_schedule=Spike(float("nan"))), r"nan after 8"),
+    "a rate in words": (lambda: gan(lr_schedule=Spike("x")), r"'x' after 8"),
+    "no rate": (lambda: gan(lr_schedule=Spike(None)), r"None after 8"),
+    "a second moment that stays": (lambda: gan(beta2_schedule=Spike(1.0)), r"1.0 after 8"),
+    "a negative weight": (lambda: gan(penalties={"r1": R1(weight=Spike(-2.0))}), r"-2.0 after 8"),
+    "no half-life": (lambda: gan(ema_half_life=Spike(0.0)), r"ema_half_life=0.0"),
+}
+
+
+@pytest.mark.parametrize(("make", "says"), SPIKES.values(), ids=SPIKES)
+def test_a_schedule_that_leaves_its_range_late_stops_the_run(fit, images, make, says):
+    with pytest.raises(LitGANError, match=says):
+        fit(make(), loader(images))
 
 
 # The Trainer
