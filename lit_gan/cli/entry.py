@@ -13,7 +13,8 @@ from lit_gan.cli.own_parts import own_parts
 
 __all__ = ["main", "refusal"]
 
-_LIGHTNING = ("pytorch_lightning", "lightning_fabric")
+_LIGHTNING = ("pytorch_lightning", "lightning_fabric", "wandb")
+"""Lightning, and what its logger says of a key that is not there."""
 _BUGS = (AssertionError, AttributeError, LookupError, NameError)
 """Types of errors that are bugs, not a user's mistake, even if Lightning raises them."""
 _DISK = (errno.ENOSPC, errno.EROFS)  # of a full disk, and of one that cannot be written, which may name no file

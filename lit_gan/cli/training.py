@@ -2,6 +2,7 @@
 
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,8 @@ class LitGANCLI(LightningCLI):
         self.config = expanded(self.config)
         command = str(self.config.get("subcommand"))
         options = self.config.get(command, self.config)
+        if not isinstance(options.trainer, Namespace):
+            raise LitGANError(f"trainer={options.trainer!r}: give options by name, like trainer: {{max_steps: 1000}}")
         seed, path = options.get("seed_everything"), options.get("ckpt_path")
         loggers = options.trainer.logger if isinstance(options.trainer.logger, list) else [options.trainer.logger]
         check_loggers(str(getattr(logger, "class_path", "")) for logger in loggers)

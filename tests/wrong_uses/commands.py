@@ -218,6 +218,11 @@ FILES = {
         r"a config file is no text in UTF-8 \(invalid start byte",
         lambda: Path("a.yaml").write_bytes(bytes(range(256))),
     ),
+    "a config with a list for the Trainer": of(
+        fit("--config=a.yaml"),
+        r"trainer=\[3\]: give options by name, like trainer: {max_steps: 1000}",
+        config("trainer: [3]"),
+    ),
     "a config with a typo": of(from_config(), r"los", config("model: {los: Minimax}")),
     "a checkpoint that is not there": of(fit("--ckpt_path=none.ckpt"), r"^there is no checkpoint none.ckpt"),
     "a checkpoint that is a folder": of(fit("--ckpt_path=."), r"^\. is a folder and holds no checkpoint \(.ckpt\)"),
