@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from pytorch_lightning import Callback
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from lit_gan._utils.arguments import shown
 from lit_gan._utils.checkpoint_file import AVERAGE, NOT_READ, Section, check_arguments, check_sections
@@ -16,8 +17,17 @@ from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.representation import argument_names
 from lit_gan._utils.state_dicts import check_weights
 
-__all__ = ["check_state", "match_callback_states", "model_arguments", "saved_arguments", "take_weights"]
+__all__ = [
+    "check_optimizer_states",
+    "check_restored",
+    "check_state",
+    "match_callback_states",
+    "model_arguments",
+    "saved_arguments",
+    "take_weights",
+]
 
+_OF_PARAMETERS_SHAPE = {"exp_avg", "exp_avg_sq", "exp_inf", "max_exp_avg_sq", "momentum_buffer", "square_avg", "sum"}
 _NOT_SAVED = "warm_start"  # the checkpoint holds the weights; a path in it would make loading read a second file
 
 
@@ -67,6 +77,39 @@ def take_weights(model: nn.Module, checkpoint: dict[str, Any]) -> None:
     state |= {name: t for name, t in model.state_dict().items() if not name.startswith((*players, AVERAGE))}
     check_state(model, {**checkpoint, "state_dict": state})
     model.load_state_dict(state)
+
+
+def check_optimizer_states(checkpoint: dict[str, Any]) -> None:
+    """Refuse a checkpoint to resume from that does not hold the states of two optimizers.
+
+    Raises:
+        ValueError: there are others or none, or they are not as torch writes them.
+    """
+    states = checkpoint.get("optimizer_states")
+    found = states if isinstance(states, list) else []
+    if len(found) != 2 or not all(isinstance(s, dict) and s.keys() == {"state", "param_groups"} for s in found):
+        raise LitGANError(
+            f"the checkpoint holds no states of two optimizers (optimizer_states={shown(states)}): it cannot be "
+            "resumed, take another one, or warm_start, which reads the networks alone"
+        )
+
+
+def check_restored(optimizers: Iterable[Optimizer]) -> None:
+    """Refuse optimizers whose restored averages are not of their parameters' shapes: a fused update would read beyond.
+
+    Raises:
+        ValueError: the first that does not fit, with both shapes.
+    """
+    for optimizer in optimizers:
+        for parameter, state in optimizer.state.items():
+            for name, value in state.items():
+                if name not in _OF_PARAMETERS_SHAPE or value is None:
+                    continue
+                if not isinstance(value, Tensor) or value.shape != parameter.shape:
+                    raise LitGANError(
+                        f"{name}={shown(value)} in the checkpoint's optimizer_states is of a parameter of shape "
+                        f"{tuple(parameter.shape)}: take another one, or warm_start, which reads the networks alone"
+                    )
 
 
 def check_state(model: nn.Module, checkpoint: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from lit_gan._utils.errors import LitGANRuntimeError
 from lit_gan._utils.randomness import Stream, derive_seed
 from lit_gan.sampling.generator import Latent
 from lit_gan.schedules import Schedule
-from lit_gan.training.checkpoint import check_state, match_callback_states, saved_arguments
+from lit_gan.training.checkpoint import check_optimizer_states, check_state, match_callback_states, saved_arguments
 from lit_gan.training.checkpoint_io import replace_checkpoint_io, strict_checkpoint_io
 from lit_gan.training.checks import check_optimizers, check_trainer
 from lit_gan.training.distributed import gather, start_equal
@@ -285,9 +285,11 @@ class RunHooks(LightningModule):
         """Refuse weights of other networks; read the seed and the state of the run that is resumed.
 
         Raises:
-            ValueError: the weights are of other networks.
+            ValueError: the weights or the optimizers' states are of other networks.
         """
         check_state(self, checkpoint)
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            check_optimizer_states(checkpoint)
         match_callback_states(checkpoint.get("callbacks", {}), self.trainer.callbacks)  # type: ignore[attr-defined]
         data = getattr(self.trainer, "datamodule", None)
         seed = self.resume.load(checkpoint, self.plain_arguments(), data)

@@ -11,6 +11,7 @@ from torch import Tensor
 from lit_gan._utils.checkpoint_file import Section
 from lit_gan._utils.config import describe_data, summary
 from lit_gan._utils.randomness import random_states, set_random_states
+from lit_gan.training.checkpoint import check_restored
 from lit_gan.training.checkpoint_io import saves_on_error
 from lit_gan.training.distributed import gather
 from lit_gan.training.lightning_compat import restore_metrics
@@ -159,8 +160,12 @@ class Resume:
 
         Returns:
             Whether the random states must be seeded anew, because those of the saved run do not fit this one.
+
+        Raises:
+            ValueError: the optimizers' restored states are not of their parameters' shapes.
         """
         self._gone_on = True
+        check_restored(trainer.optimizers)
         if self._changed:
             rank_zero_warn(
                 f"resuming a run that had other arguments: {'; '.join(sorted(self._changed))}. Weights, counters and "

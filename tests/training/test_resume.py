@@ -1,5 +1,6 @@
 """A run that is killed and resumed ends with the bits of one that was not: every tensor, counter and random state."""
 
+import copy
 import json
 import os
 import random
@@ -274,6 +275,8 @@ DOCTORED = {
     "unfinished": [1, 0],
     "loops": {},
     "counts": {"ready": "many"},
+    "optimizer_states": [],
+    "exp_avg": torch.zeros(1),
 }
 
 
@@ -286,6 +289,11 @@ def doctored(folder):
         if name == "counts":
             loop = {**whole["loops"]["fit_loop"], "epoch_progress": {"total": value, "current": value}}
             checkpoint = {**whole, "loops": {**whole["loops"], "fit_loop": loop}}
+        if name == "optimizer_states":
+            checkpoint = {**whole, name: value}
+        if name == "exp_avg":
+            checkpoint = copy.deepcopy(whole)
+            checkpoint["optimizer_states"][0]["state"][0][name] = value
         torch.save(checkpoint, folder / "last.ckpt")
         with pytest.raises(LitGANError, match="loops" if name == "counts" else name):
             train(folder, "plain", resume=True, epochs=2)
