@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lit_gan import LitGAN
+from lit_gan import LitGAN, LitGANError
 from lit_gan._utils.checkpoint_file import read_checkpoint
 from lit_gan.callbacks import DivergenceStop
 from lit_gan.networks import MLPDiscriminator, MLPGenerator
@@ -123,7 +123,7 @@ def test_the_file_of_the_best_is_taken_by_all_that_takes_weights(tmp_path):
     warm = LitGAN(MLPGenerator(4, 1, latent_dim=3, width=8), MLPDiscriminator(4, 1, width=8), warm_start=str(path))
     assert torch.equal(warm.sample(4, seed=1, ema=False), best.sample(4, seed=1, ema=False))
     trainer(tmp_path).validate(warm, loader(DATA), ckpt_path=path, verbose=False)
-    with pytest.raises(KeyError, match="checkpoint contains only the model"):
+    with pytest.raises(LitGANError, match="no states of two optimizers"):
         trainer(tmp_path, max_epochs=4).fit(warm, loader(DATA), ckpt_path=path)
 
 

@@ -147,6 +147,7 @@ def a_part(parameters):
     return torch.optim.SGD(list(parameters)[:2], lr=0.1)
 
 
+@pytest.mark.filterwarnings("ignore:.*are in no optimizer")
 @pytest.mark.parametrize("optimizer", [two_groups, one_group_of_its_own, a_part])
 def test_parameter_groups_of_ones_own_must_be_passed(save, optimizer):
     path = save(dcgan(generator_optimizer=optimizer))
@@ -179,6 +180,7 @@ def test_subclasses_are_saved_and_loaded(save):
         Fixed.load_from_checkpoint(path)
 
 
+@pytest.mark.filterwarnings("ignore:.*are in no optimizer")
 def test_a_sampler_needs_no_more_than_the_generator(save):
     shape = (1, 16, 16)
 
@@ -203,6 +205,7 @@ def test_a_sampler_needs_no_more_than_the_generator(save):
         load_generators(save(LitGAN(PlainGenerator(shape), PlainDiscriminator(shape))))
 
 
+@pytest.mark.filterwarnings("ignore:.*are in no optimizer")
 def test_another_augmentation_is_named(save, tmp_path):
     path = save(dcgan(augment=nn.BatchNorm2d(1)))
     with pytest.raises(ValueError, match=r"another augment, BatchNorm2d\(\).*augment.bias is \(1,\) there and absent"):

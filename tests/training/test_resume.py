@@ -377,7 +377,7 @@ def decided(folder, saved=None, resume=False):
     return scored, fitted.global_step
 
 
-@pytest.mark.parametrize("saved", [8, 10, 13, 20])
+@pytest.mark.parametrize("saved", [10, *(pytest.param(n, marks=pytest.mark.extended) for n in (8, 13, 20))])
 def test_callbacks_decide_at_the_same_steps(tmp_path, saved):
     whole = on_ranks(decided, tmp_path / "whole", saved, world_size=1)[0]
     assert whole == ([6, 8, 16, 24], 24)

@@ -63,9 +63,9 @@ def terminated(folder, ranks, world_size, signum):
     [
         (1, (0,), signal.SIGTERM, 0),
         (2, (0,), signal.SIGTERM, 0),
-        (2, (0, 1), signal.SIGTERM, 0),
+        pytest.param(2, (0, 1), signal.SIGTERM, 0, marks=pytest.mark.extended),
         (1, (0,), signal.SIGINT, 130),
-        (2, (0, 1), signal.SIGINT, 130),
+        pytest.param(2, (0, 1), signal.SIGINT, 130, marks=pytest.mark.extended),
     ],
 )
 def test_a_signal_saves_and_exits(tmp_path, world_size, ranks, signum, expected):
