@@ -14,11 +14,16 @@ _context.set_forkserver_preload(["torch", "pytorch_lightning", "lit_gan", "lit_g
 
 def on_ranks(function, *args, world_size=2, timeout=120):
     """Return what ``function(*args)`` returns in each of ``world_size`` processes that find one another as ranks."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     ranks = [start(function, *args, rank=rank, world_size=world_size, port=port) for rank in range(world_size)]
     return [result(process, reading, timeout) for process, reading in ranks]
+
+
+def free_port() -> int:
+    """Return the number of a port that nothing listens to."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def start(function, *args, rank=0, world_size=1, port=0):
