@@ -5,6 +5,7 @@ import re
 from argparse import Namespace
 from collections.abc import Sequence
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from lit_gan._utils.errors import LitGANError, LitGANTypeError
@@ -107,7 +108,8 @@ def expanded(value: Any) -> Any:
     """Return ``value`` with the home folder in place of ``~`` or ``~user`` at the beginning of a path.
 
     Args:
-        value: text, or a dict, list or namespace with text in it, at any depth; anything else is returned unchanged.
+        value: text or a path, or a dict, list or namespace with these in it, at any depth; anything else is returned
+            unchanged.
 
     Raises:
         ValueError: no such user, or one without a home folder: the text would name a folder ``~`` in the current one.
@@ -118,6 +120,8 @@ def expanded(value: Any) -> Any:
         return [expanded(part) for part in value]
     if isinstance(value, Namespace):
         return type(value)(**expanded(vars(value)))
+    if isinstance(value, Path):
+        return Path(expanded(str(value)))
     home = re.match(r"~$|~[^/\\]*(?=[/\\])", value) if isinstance(value, str) else None
     if home is None:
         return value

@@ -12,9 +12,10 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+from lit_gan._utils.arguments import expanded
 from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
 
-__all__ = ["atomic_folder", "atomic_write", "cache_folder", "expanded"]
+__all__ = ["atomic_folder", "atomic_write", "cache_folder"]
 
 _PARTIAL = re.compile(r"\.(?P<place>\w+)-(?P<process>[1-9]\d{0,8})-[0-9a-f]{8}\.partial")
 """End of the name of a file or folder that is being written: host, process and random digits."""
@@ -175,22 +176,10 @@ def cache_folder(given: str | None) -> Path:
     Raises:
         RuntimeError: it begins with ``~``, and this user has no home folder.
     """
-    return expanded(given or os.environ.get("LIT_GAN_CACHE") or "~/.cache/lit_gan")
-
-
-def expanded(path: str | Path) -> Path:
-    """Return a path with the home folder in place of ``~``.
-
-    Raises:
-        RuntimeError: this user has no home folder, or no user has the name after ``~``.
-    """
     try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise LitGANRuntimeError(
-            f"{path} names a home folder that does not exist: set HOME, or give another path (LIT_GAN_CACHE for the "
-            "cache)"
-        ) from error
+        return Path(expanded(given or os.environ.get("LIT_GAN_CACHE") or "~/.cache/lit_gan"))
+    except LitGANError as error:
+        raise LitGANRuntimeError(f"{error}: set HOME, or LIT_GAN_CACHE, the folder of the cache") from error
 
 
 def _sync(path: Path) -> None:

@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
-from lit_gan._utils.arguments import at_least, at_least_one
+from lit_gan._utils.arguments import at_least, at_least_one, expanded
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.representation import in_one_line
 from lit_gan.callbacks.drawing import PictureCallback
@@ -218,7 +218,7 @@ class SampleWriter(BasePredictionWriter):
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reset the counts, and find the folder, which all processes must do together."""
         self._written.clear()
-        self._folder = Path(self.folder).expanduser() if self.folder else run_folder(trainer) / "predictions"
+        self._folder = Path(expanded(self.folder)) if self.folder else run_folder(trainer) / "predictions"
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the number of images written by all processes, and their folder."""

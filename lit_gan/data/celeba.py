@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from lit_gan._utils.arguments import at_least_one, each_once
+from lit_gan._utils.arguments import at_least_one, each_once, expanded
 from lit_gan._utils.errors import LitGANError
 from lit_gan._utils.suggestions import choices
 from lit_gan.data.base import Split
@@ -116,7 +116,7 @@ class CelebA(MappedSet):
         return bool(self._asked) and not self.class_balanced
 
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
-        folder = Path(self.root).expanduser() / _SOURCE.folder
+        folder = Path(expanded(self.root)) / _SOURCE.folder
         faces = folder / "img_align_celeba"
         files = [faces, *(folder / table for table in _TABLES)]
 

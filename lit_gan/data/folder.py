@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_gan._utils.arguments import expanded
 from lit_gan._utils.errors import LitGANError
 from lit_gan.data.base import Split
 from lit_gan.data.deep import Levels
@@ -93,7 +94,7 @@ class ImageFolder(MappedSet):
     def _labels(self, files: list[Path]) -> list[int]:
         if not self.classes:
             return [0] * len(files)
-        root = Path(self.folder).expanduser()
+        root = Path(expanded(self.folder))
         of_files = [p.relative_to(root).parts[0] if p.parent != root else "" for p in files]
         if "" in of_files:
             stray = files[of_files.index("")].name
@@ -102,7 +103,7 @@ class ImageFolder(MappedSet):
                 "lies in none: move it, or set classes=False"
             )
         self.class_names = names = class_folders(self.folder)
-        if empty := [readable(name) for name in names if name not in of_files]:
+        if empty := [readable(name) for name in sorted({*names} - {*of_files})]:
             raise LitGANError(
                 f"classes=True takes each sub-folder of {readable(root)} as a class, and {some(empty, len(empty))} "
                 "hold no pictures: put some there, or remove the folders"

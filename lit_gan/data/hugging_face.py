@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_gan._utils.arguments import expanded
 from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
 from lit_gan._utils.extras import optional
 from lit_gan.data.base import Split
@@ -143,7 +144,7 @@ class HuggingFaceImages(MappedSet):
         except Exception as error:  # datasets, the hub and pyarrow raise errors of many types
             fetch = f"hf download {self.path} --repo-type dataset --local-dir FOLDER"
             way = f"where there is network, run {fetch}, and give the folder as path"
-            if Path(self.path).expanduser().exists():
+            if Path(expanded(self.path)).exists():
                 way = "is it whole, and does it have such a split?"
             raise LitGANRuntimeError(
                 f"split {split!r} of {self.path} cannot be had ({one_line(error)}): {way}"
@@ -211,13 +212,13 @@ class HuggingFaceImages(MappedSet):
 
 def _local(path: str) -> Path | None:
     """Return an absolute path without links if it is there, and None for a name on the hub."""
-    local = Path(path).expanduser()
+    local = Path(expanded(path))
     return local.resolve() if local.exists() else None
 
 
 def _is_saved(path: str) -> bool:
     """Tell whether ``save_to_disk`` wrote a folder."""
-    local = Path(path).expanduser()
+    local = Path(expanded(path))
     return (local / "dataset_dict.json").exists() or (local / "state.json").exists()
 
 

@@ -13,7 +13,7 @@ from torchvision.transforms.functional import InterpolationMode
 from torchvision.transforms.functional import resize as torchvision_resize
 from torchvision.utils import make_grid
 
-from lit_gan._utils.arguments import at_least_one
+from lit_gan._utils.arguments import at_least_one, expanded
 from lit_gan._utils.errors import LitGANError, LitGANTypeError
 from lit_gan._utils.files import atomic_write
 
@@ -146,7 +146,7 @@ def save_png(image: Tensor, path: Path | str, sync: bool = True) -> Path:
         path: file to write.
         sync: whether to flush the file to the disk; False is faster for many.
     """
-    picture, path = as_pillow(image), Path(path).expanduser()
+    picture, path = as_pillow(image), Path(expanded(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path, sync) as partial:
         # as small as with Pillow's defaults, in at most half the time

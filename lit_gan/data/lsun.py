@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lit_gan._utils.arguments import at_least_one, each_once
+from lit_gan._utils.arguments import at_least_one, each_once, expanded
 from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
 from lit_gan._utils.extras import optional
 from lit_gan._utils.suggestions import choices
@@ -107,7 +107,7 @@ class LSUN(MappedSet):
         return len(self._classes) > 1 and not self.class_balanced
 
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
-        root = Path(self.root).expanduser()
+        root = Path(expanded(self.root))
         for name in self._classes:  # check both parts first: decoding one takes hours
             for other in self.parts:
                 _open(root / f"{name}_{other}_lmdb").close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 
+from lit_gan._utils.arguments import expanded
 from lit_gan._utils.errors import LitGANError, LitGANOSError, MissingFileError
 from lit_gan.data.names import readable, some
 
@@ -33,7 +34,7 @@ def picture_files(where: str) -> list[Path]:
         OSError: a folder that cannot be read.
         ValueError: a link to a folder that holds the link.
     """
-    folder = Path(where).expanduser()
+    folder = Path(expanded(where))
     if not folder.is_dir():
         more = ", but a file: unpack it if it is an archive, and give the folder" if folder.is_file() else ""
         raise MissingFileError(f"there is no folder {readable(folder)}{more}")
@@ -56,7 +57,7 @@ def picture_files(where: str) -> list[Path]:
 
 def class_folders(where: str) -> list[str]:
     """Return the names of the sub-folders of a folder in alphabetical order, without those that are left out."""
-    return sorted(path.name for path in Path(where).expanduser().iterdir() if path.is_dir() and not _is_hidden(path))
+    return sorted(path.name for path in Path(expanded(where)).iterdir() if path.is_dir() and not _is_hidden(path))
 
 
 def _search(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:

@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision import datasets
 
+from lit_gan._utils.arguments import expanded
 from lit_gan._utils.errors import LitGANError
 from lit_gan.data.base import Split
 from lit_gan.data.mapped import MappedSet
@@ -86,7 +87,7 @@ class STL10(MappedSet):
 
     def _decode(self, part: Split, fetch: bool) -> tuple[Tensor, Tensor]:
         name = "unlabeled" if self.unlabeled and part == "train" else part
-        file = Path(self.root).expanduser() / _SOURCE.folder / f"{name}_X.bin"
+        file = Path(expanded(self.root)) / _SOURCE.folder / f"{name}_X.bin"
 
         def opened() -> Any:
             return _SOURCE.open("STL10", self.root, fetch and self.download, split=name)

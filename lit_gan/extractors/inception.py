@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lit_gan._utils.arguments import expanded
 from lit_gan._utils.errors import LitGANError, LitGANRuntimeError
 from lit_gan._utils.extras import optional
 from lit_gan.extractors.base import Extractor, Pass, read_weights
@@ -45,7 +46,7 @@ class InceptionV3(Extractor):
         super().__init__()
         self.weights = weights
         source = optional("torch_fidelity", "fid", "InceptionV3").feature_extractor_inceptionv3
-        state = _downloaded(source.URL_INCEPTION_V3) if weights is None else read_weights(Path(weights).expanduser())
+        state = _downloaded(source.URL_INCEPTION_V3) if weights is None else read_weights(Path(expanded(weights)))
         with full_float32("cpu"), io.BytesIO() as file:
             torch.save(state, file)  # torch-fidelity unpickles its file: pass it one of the tensors read safely
             file.seek(0)

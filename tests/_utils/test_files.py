@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lit_gan._utils import files
-from lit_gan._utils.files import atomic_folder, atomic_write, cache_folder, expanded
+from lit_gan._utils.arguments import expanded
+from lit_gan._utils.files import atomic_folder, atomic_write, cache_folder
 from tests.support.processes import result, start
 
 LINES = 20_000
@@ -173,9 +174,15 @@ def homeless(monkeypatch):
 
 
 def test_without_a_home_the_way_out_is_named(homeless, monkeypatch, tmp_path):
-    for call in (lambda: cache_folder(None), lambda: cache_folder("~/x"), lambda: expanded("~nobody-of-that-name/x")):
+    for given in (None, "~/x", "~nobody-of-that-name/x"):
         with pytest.raises(files.LitGANRuntimeError, match=r"^~.*LIT_GAN_CACHE"):
-            call()
+            cache_folder(given)
     monkeypatch.setenv("LIT_GAN_CACHE", str(tmp_path))
     assert cache_folder(None) == tmp_path
-    assert cache_folder("here") == expanded("here") == Path("here")
+    assert cache_folder("here") == Path("here")
+
+
+@pytest.mark.parametrize("path", ["~/x", Path("~/x")])
+def test_without_a_home_no_path_in_it_is_taken(homeless, path):
+    with pytest.raises(files.LitGANError, match="no home folder ~"):
+        expanded(path)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from lit_gan._utils.arguments import instance_of, shown
+from lit_gan._utils.arguments import expanded, instance_of, shown
 from lit_gan._utils.checkpoint_file import differences
 from lit_gan._utils.config import Origin, describe, rebuild, summary
 from lit_gan._utils.errors import LitGANError, MissingFileError
@@ -93,7 +93,7 @@ def load_generator(
             do not fit the generator.
     """
     safetensors = optional("safetensors.torch", "export", "load_generator")
-    folder = Path(path).expanduser()
+    folder = Path(expanded(path))
     description = _description(folder / DESCRIPTION)
     weights = _bytes(folder / WEIGHTS)
     if hashlib.sha256(weights).hexdigest() != description["sha256"]:
