@@ -207,7 +207,9 @@ def fit(folder: Path, run: Combination, interruption: Interruption | None, end: 
         options["max_steps"] = run.turns // run.k
     elif run.end == "max_time":
         callbacks.append(Timer({"seconds": run.turns}))
-    callbacks += [ModelCheckpoint(folder / str(i), **c) for i, c in enumerate(CHECKPOINTS[run.checkpoints])]
+    for i, saving in enumerate(CHECKPOINTS[run.checkpoints]):
+        monitored = {"monitor": "loss/d"} if "monitor" in saving and run.validation == "none" else {}
+        callbacks.append(ModelCheckpoint(folder / str(i), **{**saving, **monitored}))
     if interruption is not None:
         again = interruption.hook in ("on_train_epoch_start", "on_validation_epoch_end")  # hooks that are called again
         callbacks.insert(0 if again else 1, Interrupt(interruption))
