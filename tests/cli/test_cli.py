@@ -14,6 +14,7 @@ from lit_gan import LitGAN
 from lit_gan.cli import main
 from lit_gan.losses import RelativisticPaired
 from lit_gan.optim import GANAdam
+from tests.support.commands import refused
 from tests.support.layouts import cifar
 
 pytestmark = pytest.mark.slow
@@ -32,19 +33,6 @@ QUICK = [
     "--data.image_size=16",
     "--seed_everything=3",
 ]
-
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["lit-gan"])
-
-
-def refused(capsys, *arguments) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    return capsys.readouterr().err
 
 
 def run_folder() -> Path:

@@ -29,9 +29,7 @@ class Tiny(torch.nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["lit-gan"])
+def extractor_and_cache(tmp_path, in_an_empty_folder, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setenv("LIT_GAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delitem(sys.modules, "tiny", raising=False)

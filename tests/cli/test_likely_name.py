@@ -1,31 +1,17 @@
 """A mistyped command, option, class, word or key ends in the name that is likely meant, if there is one."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from lit_gan._utils.suggestions import choices, likely
-from lit_gan.cli import main
 from lit_gan.data import LSUN, CelebA, GaussianMixture
 from lit_gan.metrics.evaluation.scores import Scorer
+from tests.support.commands import refused
 
 FIT = ("fit", "--model.generator=MLPGenerator", "--model.discriminator=MLPDiscriminator")
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["lit-gan"])
-
-
-def refused(capsys, *arguments) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    return capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

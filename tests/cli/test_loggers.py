@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lit_gan import LitGANError
-from lit_gan.cli import main
 from lit_gan.cli.loggers import check_loggers, loggers_in
+from tests.support.commands import refused
 
 PACKAGES = {
     "TensorBoardLogger": ("tensorboard", "tensorboardX"),
@@ -21,32 +21,27 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def without_them(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["lit-gan"])
+def without_them(monkeypatch):
     for package in (package for packages in PACKAGES.values() for package in packages):
         monkeypatch.setitem(sys.modules, package, None)
 
 
-def refused(capsys, *arguments) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    (said,) = capsys.readouterr().err.splitlines()
+def only_line(capsys, *arguments) -> str:
+    (said,) = refused(capsys, *arguments).splitlines()
     return said
 
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_the_package_is_named(name, capsys):
     prefix = "pytorch_lightning.loggers." if name == "CometLogger" else ""
-    said = refused(capsys, "fit", "--trainer.logger", f"{prefix}{name}")
+    said = only_line(capsys, "fit", "--trainer.logger", f"{prefix}{name}")
     assert PACKAGES[name][0] in said
     assert "pip install" in said
 
 
 @pytest.mark.parametrize("option", ["--trainer.logger=[CSVLogger,CometLogger]", "--trainer.logger+=CometLogger"])
 def test_one_of_several(option, capsys):
-    assert "comet-ml" in refused(capsys, "fit", option)
+    assert "comet-ml" in only_line(capsys, "fit", option)
 
 
 def test_a_logger_of_a_config(capsys):
@@ -55,7 +50,7 @@ def test_a_logger_of_a_config(capsys):
         "trainer: {logger: [{class_path: TensorBoardLogger, init_args: {save_dir: x}}, {class_path: CSVLogger, "
         "init_args: {save_dir: x}}]}"
     )
-    assert "tensorboard" in refused(capsys, "fit", "--config=a.yaml", *networks)
+    assert "tensorboard" in only_line(capsys, "fit", "--config=a.yaml", *networks)
 
 
 def test_one_of_two_packages_is_enough(monkeypatch):

@@ -1,15 +1,14 @@
 """Empty values, files in place of folders and the reverse: refused before any work, with nothing written."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from lit_gan import LitGANError
-from lit_gan.cli import main
 from lit_gan.cli.output import check_writable, output_file
 from lit_gan.cli.parser import refuse_empty
 from tests.cli.test_checkpoint_paths import save
+from tests.support.commands import refused
 
 pytestmark = pytest.mark.slow
 
@@ -20,17 +19,8 @@ NETWORKS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["lit-gan"])
-
-
-def refused(capsys, *arguments) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    return capsys.readouterr().err.splitlines()[-1]
+def last_line(capsys, *arguments) -> str:
+    return refused(capsys, *arguments).splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +40,7 @@ def refused(capsys, *arguments) -> str:
     ],
 )
 def test_an_empty_value_stands_for_no_folder(arguments, named, capsys, tmp_path):
-    assert f"{named} is empty" in refused(capsys, *arguments)
+    assert f"{named} is empty" in last_line(capsys, *arguments)
     assert not list(tmp_path.iterdir())
 
 
@@ -66,11 +56,11 @@ def test_outputs_that_cannot_be_written(capsys):
     Path("file").touch()
     data = ["--data=FashionMNISTSample", "--data.image_size=8", "--metrics=fid,fidd"]
     for output in ("folder", "folder.json", "x.csv"):
-        assert f"output='{output}'" in refused(capsys, "evaluate", "x.ckpt", *data, f"--output={output}")
-    assert "file" in refused(capsys, "evaluate", "x.ckpt", *data, "--output=file/x.json")
-    assert "did you mean 'fid'?" in refused(capsys, "evaluate", "x.ckpt", *data)
-    assert "output='.png'" in refused(capsys, "sample", "x.ckpt", "--output=.png")
-    assert f"{10**30}" in refused(capsys, "sample", "x.ckpt", f"--seed={10**30}")
+        assert f"output='{output}'" in last_line(capsys, "evaluate", "x.ckpt", *data, f"--output={output}")
+    assert "file" in last_line(capsys, "evaluate", "x.ckpt", *data, "--output=file/x.json")
+    assert "did you mean 'fid'?" in last_line(capsys, "evaluate", "x.ckpt", *data)
+    assert "output='.png'" in last_line(capsys, "sample", "x.ckpt", "--output=.png")
+    assert f"{10**30}" in last_line(capsys, "sample", "x.ckpt", f"--seed={10**30}")
     assert sorted(path.name for path in Path().iterdir()) == ["file", "folder", "folder.json", "x.ckpt"]
     assert not list(Path("folder").iterdir())
 
@@ -90,4 +80,4 @@ def test_a_file_for_the_folder_of_checkpoints(capsys):
     Path("file").touch()
     checkpoints = ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.dirpath=file"]
     options = ["--data.image_size=8", "--trainer.accelerator=cpu"]
-    assert "file' is a file" in refused(capsys, "fit", *NETWORKS, *options, *checkpoints)
+    assert "file' is a file" in last_line(capsys, "fit", *NETWORKS, *options, *checkpoints)
