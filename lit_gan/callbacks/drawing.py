@@ -98,20 +98,24 @@ class PictureCallback(GANCallback, ABC):
         """Draw the last picture after Ctrl-C, which ends a run after a batch, and print its path."""
         if isinstance(exception, GracefulExit) and exception.signum == signal.SIGINT:
             self._write(trainer, pl_module)
-            rank_zero_info(f"{self._own_name.capitalize()}: {self._last[1]}")
+            self._print_last()
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the path of the last picture, and write the movie."""
-        path = self._last[1]
-        if path is None:
-            return
-        rank_zero_info(f"{self._own_name.capitalize()}: {path}")
-        if self.movie:
+        path = self._print_last()
+        if self.movie and path is not None:
             assert isinstance(pl_module, LitGAN)
             with training_goes_on(trainer, movie := path.parent.with_suffix(".gif")):
                 _write_movie(own_pictures(self._frames, path.parent), movie)
                 rank_zero_info(f"{self._own_name.capitalize()}, moving: {movie}")
                 logging.log_movie(trainer, f"{self._own_name}_movie", movie, int(pl_module.images_seen))
+
+    def _print_last(self) -> Path | None:
+        """Print the path of the last picture, if there is one, and return it."""
+        path = self._last[1]
+        if path is not None:
+            rank_zero_info(f"{self._own_name.capitalize()}: {path}")
+        return path
 
     def _due(self, trainer: Trainer) -> bool:
         return trainer.global_step > 0 and trainer.global_step % self.every_n_steps == 0

@@ -191,15 +191,15 @@ class RunHooks(LightningModule):
         if self.ema_generator is not None:
             self.ema_generator.eval()
         self.resume.finish_batch(self.trainer)
-        self.resume.begin_batch(self.trainer, self.device)
+        self.resume.begin_batch(self.device)
 
     def on_train_epoch_start(self) -> None:
         """Save the random states before the first batch is read."""
-        self.resume.begin_batch(self.trainer, self.device)
+        self.resume.begin_batch(self.device)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Save the random states before the next batch is read."""
-        self.resume.begin_batch(self.trainer, self.device)
+        self.resume.begin_batch(self.device)
 
     def on_train_epoch_end(self) -> None:
         """Give callbacks the last step's losses to monitor."""

@@ -46,7 +46,8 @@ class Resume:
         self._close: Callable[[], None] | None = None
         self._before_validation: dict[str, Any] | None = None
         self._validated = False
-        self._before_batch: dict[str, Any] | None = None  # these two only if a checkpoint may be written in a turn
+        self._saves_in_turn = False  # whether a checkpoint may be written in a turn; the next two only if so
+        self._before_batch: dict[str, Any] | None = None
         self._after_turn: dict[str, Any] | None = None
         self._played = self._played_before = 0  # turns of this batch
 
@@ -66,10 +67,10 @@ class Resume:
             set_random_states(self._before_validation, device)
             self._before_validation = None
 
-    def begin_batch(self, trainer: Trainer, device: torch.device) -> None:
+    def begin_batch(self, device: torch.device) -> None:
         """Save the random states before a batch is read, if a checkpoint may be written before the batch is done."""
         self._played, self._after_turn = 0, None
-        if saves_on_error(trainer):
+        if self._saves_in_turn:
             self._before_batch = random_states(device)
 
     def turns_played(self, device: torch.device) -> int:
@@ -164,7 +165,7 @@ class Resume:
         Raises:
             ValueError: the optimizers' restored states are not of their parameters' shapes.
         """
-        self._gone_on = True
+        self._gone_on, self._saves_in_turn = True, saves_on_error(trainer)
         check_restored(trainer.optimizers)
         if self._changed:
             rank_zero_warn(

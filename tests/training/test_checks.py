@@ -1,4 +1,4 @@
-"""What is refused, or warned of, before anything is trained: optimizers of a subclass, options of the Trainer."""
+"""Optimizers of a subclass and options of the Trainer are refused, or warned of, before anything is trained."""
 
 import warnings
 from dataclasses import dataclass

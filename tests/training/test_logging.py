@@ -1,4 +1,4 @@
-"""What callbacks may monitor and loggers are given; loggers and log folders that cannot be written do not end a run."""
+"""Metrics for callbacks and loggers; loggers and log folders that cannot be written do not end a run."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What a checkpoint cannot hold is known when training starts, by its place; paths are written as text."""
+"""An object that a checkpoint cannot hold is refused when training starts, with its place; paths become text."""
 
 import enum
 from collections import Counter, OrderedDict, defaultdict, namedtuple
